@@ -150,7 +150,8 @@ class Config(BaseModel):
         "Write all settings to a file that `load` reads back."
         path = Path(path)
         as_json = path.suffix == ".json"
-        path.write_text(json.dumps(self.to_dict(), indent=2) if as_json else yaml.safe_dump(self.to_dict(), sort_keys=False))
+        dump = json.dumps(self.to_dict(), indent=2) if as_json else yaml.safe_dump(self.to_dict(), sort_keys=False)
+        path.write_text(dump)
         return path
 
     def differences(
@@ -198,15 +199,15 @@ class TrainingConfig(Config):
     min_learning_rate: float = Field(0.0, ge=0, description="where the cosine ends")
     lr_schedule: Literal["cosine", "linear", "constant"] = Field("cosine", description="after the warm-up")
     warmup_share: float = Field(0.0, ge=0, lt=1, description="share of the steps with a rising learning rate")
-    weight_decay: float = Field(0.01, ge=0, le=1, description="decoupled decay of matrices; biases and norms have none")
+    weight_decay: float = Field(0.01, ge=0, le=1, description="decoupled; biases and layer norms have none")
     max_grad_norm: float = Field(1.0, ge=0, description="clip the gradient's norm to this; 0 = do not clip")
     mixed_precision: Literal["no", "bf16", "fp16"] = Field("no", description="autocast type")
-    activation_checkpointing: bool = Field(False, description="recompute activations: less memory, about a third slower")
-    auto_batch_size: bool = Field(False, description="halve batch_size after running out of memory, and go on")
+    activation_checkpointing: bool = Field(False, description="recompute activations to save memory")
+    auto_batch_size: bool = Field(False, description="halve batch_size when memory runs out")
     num_workers: int = Field(0, ge=0, le=256, description="data loading processes")
     log_every: int = Field(10, ge=1, description="steps between two lines of metrics")
     eval_every: int | None = Field(None, ge=1, description="steps between evaluations; none = each epoch")
-    checkpoint_every: int | None = Field(None, ge=1, description="steps between extra checkpoints; each evaluation saves one")
+    checkpoint_every: int | None = Field(None, ge=1, description="steps between extra checkpoints")
     keep_checkpoints: int = Field(2, ge=2, le=1_000, description="newest checkpoints kept, beside the best")
     patience: int | None = Field(None, ge=1, description="evaluations without a better one before stopping early")
     max_bad_steps: int = Field(10, ge=1, description="non-finite steps in a row before the run is stopped")
@@ -217,5 +218,6 @@ class TrainingConfig(Config):
     def _schedule_goes_down(self) -> Self:
         "A cosine that ends above its start would train backwards through the schedule."
         if self.min_learning_rate > self.learning_rate:
-            raise ValueError(f"min_learning_rate={self.min_learning_rate} exceeds learning_rate={self.learning_rate}: lower it")
+            raise ValueError(f"min_learning_rate={self.min_learning_rate} exceeds learning_rate={self.learning_rate}: "
+                             "lower it")
         return self

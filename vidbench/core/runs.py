@@ -27,7 +27,7 @@ from .config import Config, ConfigError, nearest, read_settings
 
 # %% ../../nbs/core/03_runs.ipynb #cell-005
 def workspace() -> Path:  # absolute
-    "The folder that holds `data/` and `outputs/`: `$VIDBENCH_HOME`, else the nearest parent with both, else this folder."
+    "The folder with `data/` and `outputs/`: `$VIDBENCH_HOME`, else the nearest parent with both, else this folder."
     if home := os.environ.get("VIDBENCH_HOME"):
         return Path(home).expanduser().resolve()
     here = Path.cwd()
@@ -73,7 +73,8 @@ def read_lines(
     return records
 
 # %% ../../nbs/core/03_runs.ipynb #cell-015
-PACKAGES = ("vidbench", "torch", "torchvision", "transformers", "peft", "accelerate", "numpy", "pandas", "decord2", "av")
+PACKAGES = ("vidbench", "torch", "torchvision", "transformers", "peft", "accelerate", "numpy", "pandas",
+            "decord2", "av")
 
 # %% ../../nbs/core/03_runs.ipynb #cell-016
 def _commit() -> str | None:
@@ -156,7 +157,8 @@ class Run:
         there, here = self.config, cfg.to_dict()
         other = [f"{k}={there.get(k)!r} there, {here.get(k)!r} here" for k in here if there.get(k) != here.get(k)]
         if other:
-            raise RunError(f"run '{self.name}' exists with other settings ({'; '.join(other)}): choose another run name")
+            raise RunError(f"run '{self.name}' exists with other settings ({'; '.join(other)}): "
+                           "choose another run name")
 
     @classmethod
     def open(
