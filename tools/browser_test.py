@@ -1,0 +1,307 @@
+#!/usr/bin/env python3
+"""Does the dashboard work where people look at it? Drives JupyterLab in headless Chromium and clicks.
+
+Usage: browser_test.py [NOTEBOOK ...] [--screenshots FOLDER] [--limit SECONDS]
+
+Without a notebook it writes one that trains a single number, and checks that the picture moves, that Stop stops and saves,
+that the saved notebook keeps a picture, and that a run of another process can be watched. With notebooks (for instance
+nbs/experiments/behavior.ipynb) it runs a copy of each one the same way and presses Stop on its dashboard.
+Everything happens in a temporary folder, on a free port of this machine, behind a token. Ends with `N passed, N failed`.
+"""
+import argparse
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from contextlib import contextmanager
+from pathlib import Path
+
+PROJECT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(PROJECT))
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+QUIET = {"notification": {"fetchNews": "false", "checkForUpdates": False, "doNotDisturbMode": True}}
+KERNEL = "window.jupyterapp?.shell.currentWidget?.sessionContext?.session?.kernel"
+RESTING = f"{KERNEL}?.connectionStatus === 'connected' && {KERNEL}.status === 'idle'"
+LIVE_PICTURE, STATIC_PICTURE = "img.widget-image, .widget-image img", ".jp-RenderedImage img"
+
+TOY = [
+    "import subprocess, sys, time\n"
+    "from typing import ClassVar\n"
+    "from vidbench.core.config import Config\n"
+    "from vidbench.core.dashboard import Dashboard\n"
+    "from vidbench.core.runs import Run\n"
+    "class ToyConfig(Config):\n"
+    "    job: ClassVar[str] = 'toy'\n"
+    "    presets: ClassVar[dict] = {}\n"
+    "    seed: int = 0",
+    "def fit(run, steps=3000, pause_sec=0.05):\n"
+    "    weight = 4.0\n"
+    "    with run.stage('fit', total_steps=steps):\n"
+    "        for step in range(1, steps + 1):\n"
+    "            weight -= 0.005 * 2 * (weight - 1)\n"
+    "            noise = 0.3 * ((step * 7919) % 13 - 6) / 6\n"
+    "            run.log(dict(step=step, epoch=step / 100, loss=(weight - 1) ** 2 + 0.5 + noise, learning_rate=0.005,\n"
+    "                         grad_norm=abs(weight - 1), step_ms=1e3 * pause_sec, eta_sec=(steps - step) * pause_sec))\n"
+    "            if step % 25 == 0: run.log(dict(step=step, epoch=step / 100, eval_loss=(weight - 1) ** 2 + 0.6))\n"
+    "            if run.stop_requested:\n"
+    "                run.set_stage('fit', 'interrupted', error=f'stopped at step {step} of {steps} by STOP')\n"
+    "                break\n"
+    "            time.sleep(pause_sec)\n"
+    "    (run.checkpoints / 'weight.txt').write_text(str(weight))",
+    "run = Run.create('toy', ToyConfig(), name='here')\n"
+    "with Dashboard(run):\n"
+    "    fit(run)",
+    "elsewhere = Run.create('toy', ToyConfig(), name='elsewhere')\n"
+    "script = '\\n'.join(['import time', 'from vidbench.core.runs import Run', In[2],\n"
+    "                    f'fit(Run.open({str(elsewhere.folder)!r}), steps=200)'])\n"
+    "process = subprocess.Popen([sys.executable, '-c', script])\n"
+    "Dashboard(Run.open(elsewhere.folder)).show()",
+]
+
+
+class Tally:
+    "Counts checks and prints each as it is made."
+
+    def __init__(self) -> None:
+        self.passed = self.failed = 0
+
+    def check(self, what: str, ok: bool) -> None:
+        self.passed, self.failed = self.passed + bool(ok), self.failed + (not ok)
+        print(f"{'ok  ' if ok else 'FAIL'}  {what}", flush=True)
+
+
+def until(question, limit_sec: float, every_sec: float = 0.2):
+    "The first true answer to `question()`, or its last answer when the time is over."
+    end = time.monotonic() + limit_sec
+    while not (answer := question()) and time.monotonic() < end:
+        time.sleep(every_sec)
+    return answer
+
+
+def free_port() -> int:
+    "A loopback port that nobody listens on."
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def environment(workspace: Path) -> dict:
+    "An environment in which Jupyter keeps its settings, and vidbench its runs, inside `workspace`."
+    private = workspace / ".jupyter"
+    settings = private / "settings" / "@jupyterlab" / "apputils-extension"
+    settings.mkdir(parents=True)
+    for name, values in QUIET.items():
+        (settings / f"{name}.jupyterlab-settings").write_text(json.dumps(values))
+    folders = dict(JUPYTER_CONFIG_DIR="config", JUPYTER_DATA_DIR="data", JUPYTER_RUNTIME_DIR="runtime", IPYTHONDIR="ipython",
+                   JUPYTERLAB_SETTINGS_DIR="settings", JUPYTERLAB_WORKSPACES_DIR="workspaces")
+    path = os.pathsep.join(filter(None, [str(PROJECT), os.environ.get("PYTHONPATH")]))
+    return os.environ | {k: str(private / v) for k, v in folders.items()} | {"PYTHONPATH": path, "VIDBENCH_HOME": str(workspace)}
+
+
+@contextmanager
+def jupyterlab(workspace: Path, token: str = "vidbench-browser-test"):
+    "A JupyterLab server over `workspace`; yields a function from a notebook's name to its address."
+    port = free_port()
+    command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--expose-app-in-browser",
+               f"--ServerApp.port={port}", "--ServerApp.port_retries=0", "--ServerApp.ip=127.0.0.1",
+               f"--ServerApp.root_dir={workspace}", f"--IdentityProvider.token={token}"]
+    with open(workspace / "server.log", "w") as log:
+        server = subprocess.Popen(command, env=environment(workspace), stdout=log, stderr=log, start_new_session=True)
+    try:
+        if not until(lambda: server.poll() is None and answers(f"http://127.0.0.1:{port}/api?token={token}"), 60):
+            raise RuntimeError("JupyterLab did not start: " + (workspace / "server.log").read_text()[-500:])
+        yield lambda name: f"http://127.0.0.1:{port}/lab/tree/{name}?token={token}&reset"
+    finally:
+        stop_server(server)
+
+
+def answers(url: str) -> bool:
+    "Whether somebody serves `url`."
+    try:
+        return urllib.request.urlopen(url, timeout=2).status == 200
+    except OSError:
+        return False
+
+
+def stop_server(server: subprocess.Popen) -> None:
+    "End the server and the kernels it started."
+    for how in (signal.SIGTERM, signal.SIGKILL):
+        if server.poll() is None:
+            os.killpg(server.pid, how)
+            until(lambda: server.poll() is not None, 10)
+
+
+@contextmanager
+def browser_page():
+    "A page of headless Chromium, large enough for a notebook."
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        try:
+            page = browser.new_page(viewport={"width": 1280, "height": 960})
+            page.set_default_timeout(30_000)
+            yield page
+        finally:
+            browser.close()
+
+
+class Lab:
+    "What a person does with one notebook in JupyterLab."
+
+    def __init__(self, page, address: str, screenshots: Path) -> None:
+        self.page, self.screenshots = page, screenshots
+        page.goto(address)
+        page.wait_for_function(RESTING, timeout=60_000)
+        page.evaluate("window.jupyterapp.shell.collapseLeft()")
+
+    def command(self, name: str) -> None:
+        "Start one of JupyterLab's own commands, without waiting for its end."
+        self.page.evaluate("name => { window.jupyterapp.commands.execute(name); }", name)
+
+    def picture(self, selector: str) -> bytes:
+        "The last picture of that kind, as it is on the screen; empty where there is none."
+        found = self.page.locator(selector)
+        try:
+            return found.last.screenshot(timeout=3_000) if found.count() else b""
+        except Exception:  # the picture was replaced while it was being photographed
+            return b""
+
+    def moves(self, selector: str, limit_sec: float = 20) -> bool:
+        "Whether the picture changes within the limit."
+        first = until(lambda: self.picture(selector), limit_sec)
+        return bool(first) and bool(until(lambda: self.picture(selector) not in (b"", first), limit_sec))
+
+    def shot(self, name: str) -> None:
+        "Keep a screenshot of the whole window."
+        self.page.screenshot(path=str(self.screenshots / f"{name}.png"))
+
+    def idle(self, limit_sec: float) -> bool:
+        "Whether all cells have run, and the kernel rests, within the limit."
+        waiting = self.page.locator(".jp-InputPrompt", has_text="[*]")
+        return bool(until(lambda: not waiting.count() and self.page.evaluate(RESTING), limit_sec))
+
+
+def states(workspace: Path) -> dict[str, str]:
+    "The state of every run in the workspace, by the name of its folder."
+    from vidbench.core.runs import read_status
+
+    return {file.parent.name: read_status(file.parent)["state"] for file in workspace.glob("outputs/*/*/status.json")}
+
+
+def outputs(path: Path) -> list[dict]:
+    "All outputs in a saved notebook."
+    cells = json.loads(path.read_text())["cells"]
+    return [output for cell in cells for output in cell.get("outputs", [])]
+
+
+def stop_training(tally: Tally, lab: Lab, workspace: Path, name: str, limit_sec: float) -> None:
+    "Run all cells; once the picture moves, press Stop; the run has to end by itself."
+    lab.command("notebook:run-all-cells")
+    stop = lab.page.get_by_role("button", name="Stop")
+    stop.first.wait_for(timeout=1000 * limit_sec)
+    stop.first.scroll_into_view_if_needed()
+    tally.check(f"{name}: the picture changes while the cell trains", lab.moves(LIVE_PICTURE, limit_sec))
+    tally.check(f"{name}: the run is running", "running" in states(workspace).values())
+    lab.shot(f"{name}-training")
+    clicked = time.monotonic()
+    stop.first.click()
+    stopped = until(lambda: "running" not in states(workspace).values(), limit_sec, every_sec=0.05)
+    tally.check(f"{name}: Stop ends the training ({time.monotonic() - clicked:.1f} s)", stopped)
+
+
+def toy_test(tally: Tally, page, address, workspace: Path, screenshots: Path, limit_sec: float) -> None:
+    "The whole life of a dashboard around a training of one number."
+    import nbformat
+
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in TOY])
+    notebook.metadata["kernelspec"] = {"display_name": "Python 3", "language": "python", "name": "python3"}
+    nbformat.write(notebook, workspace / "toy.ipynb")
+    lab = Lab(page, address("toy.ipynb"), screenshots)
+    stop_training(tally, lab, workspace, "toy", limit_sec)
+    tally.check("toy: what was learned is saved", (workspace / "outputs/toy/here/checkpoints/weight.txt").exists())
+    tally.check("toy: a static picture takes the place of the live one", until(lambda: lab.picture(STATIC_PICTURE), 15))
+    tally.check("toy: a run of another process can be watched", lab.idle(20) and lab.moves(LIVE_PICTURE))
+    lab.shot("toy-watching")
+    finished = until(lambda: states(workspace).get("elsewhere") == "finished", 60)
+    tally.check("toy: the watched run finishes", finished and until(lambda: page.locator(STATIC_PICTURE).count() == 2, 20))
+    lab.shot("toy-finished")
+    saved(tally, lab, workspace / "toy.ipynb", "toy")
+
+
+def saved(tally: Tally, lab: Lab, path: Path, name: str) -> None:
+    "The saved notebook holds pictures and no errors."
+    before = path.stat().st_mtime_ns
+    lab.command("docmanager:save")
+    until(lambda: path.stat().st_mtime_ns != before, 15)
+    kept = outputs(path)
+    tally.check(f"{name}: no cell failed", not any(output["output_type"] == "error" for output in kept))
+    tally.check(f"{name}: the saved notebook holds a picture", any("image/png" in o.get("data", {}) for o in kept))
+
+
+def notebook_test(tally: Tally, page, address, workspace: Path, screenshots: Path, limit_sec: float, path: Path) -> None:
+    "An experiment's notebook, unchanged: train, Stop, and on to the end."
+    shutil.copy(path, workspace / path.name)
+    lab = Lab(page, address(path.name), screenshots)
+    stop_training(tally, lab, workspace, path.stem, limit_sec)
+    tally.check(f"{path.stem}: the notebook comes to its end", lab.idle(limit_sec))
+    lab.shot(f"{path.stem}-stopped")
+    saved(tally, lab, workspace / path.name, path.stem)
+
+
+def one_test(tally: Tally, test, name: str, screenshots: Path, limit_sec: float, *args) -> None:
+    "Run one test with a server, a browser and a workspace of its own; what it raises is a failure."
+    with tempfile.TemporaryDirectory(prefix="vidbench-browser-", ignore_cleanup_errors=True) as folder:
+        workspace = Path(folder)
+        for part in ("data", "outputs"):
+            (workspace / part).mkdir()
+        try:
+            with jupyterlab(workspace) as address, browser_page() as page:
+                try:
+                    test(tally, page, address, workspace, screenshots, limit_sec, *args)
+                except Exception:
+                    page.screenshot(path=str(screenshots / f"{name}-failed.png"))
+                    raise
+        except Exception as error:
+            tally.check(f"{name}: {type(error).__name__}: {str(error).strip().splitlines()[0]}", False)
+
+
+def missing() -> str:
+    "What this machine lacks for a browser test; empty when it has everything."
+    try:
+        import playwright.sync_api  # noqa: F401
+    except ImportError:
+        return "playwright is not installed"
+    return "" if CHROMIUM else "chromium is not installed"
+
+
+def main() -> int:
+    "Run the tests; 0 when none failed."
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("notebooks", nargs="*", type=Path, help="experiment notebooks to run instead of the toy")
+    parser.add_argument("--screenshots", type=Path, help="folder that keeps the screenshots")
+    parser.add_argument("--limit", type=float, default=60, help="seconds that any one wait may last")
+    args = parser.parse_args()
+    if lack := missing():
+        print(f"browser tests skipped: {lack}\n0 passed, 0 failed")
+        return 0
+    tally = Tally()
+    with tempfile.TemporaryDirectory() as scratch:
+        screenshots = args.screenshots or Path(scratch)
+        screenshots.mkdir(parents=True, exist_ok=True)
+        if not args.notebooks:
+            one_test(tally, toy_test, "toy", screenshots, args.limit)
+        for path in args.notebooks:
+            one_test(tally, notebook_test, path.stem, screenshots, args.limit, path)
+    print(f"{tally.passed} passed, {tally.failed} failed")
+    return int(tally.failed > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
