@@ -227,6 +227,7 @@ def toy_test(tally: Tally, page, address, workspace: Path, screenshots: Path, li
     stop_training(tally, lab, workspace, "toy", limit_sec)
     tally.check("toy: what was learned is saved", (workspace / "outputs/toy/here/checkpoints/weight.txt").exists())
     tally.check("toy: a static picture takes the place of the live one", until(lambda: lab.picture(STATIC_PICTURE), 15))
+    lab.shot("toy-stopped")
     tally.check("toy: a run of another process can be watched", lab.idle(20) and lab.moves(LIVE_PICTURE))
     lab.shot("toy-watching")
     finished = until(lambda: states(workspace).get("elsewhere") == "finished", 60)
