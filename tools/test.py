@@ -4,8 +4,9 @@
 Usage: test.py [NAME ...] [--jobs 2] [--limit SECONDS] [--list]
 
 The tests are: the lint, the checks of tools/checks.py, each library notebook (by nbdev's test), and each experiment
-notebook with its `smoke` preset (by `vidbench run` in a temporary workspace). NAMEs select the tests whose name contains
-one of them. A test that hangs is stopped at its time limit, one that is killed has failed; the others are still reported.
+notebook with its `smoke` preset (by `vidbench run` in a temporary workspace). NAMEs select the tests whose name has
+one of them in it. A test that hangs is stopped at its time limit, one that is killed has failed; the others are still
+reported.
 """
 import argparse
 import contextlib
