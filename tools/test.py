@@ -93,7 +93,8 @@ def run(test: Test, running: set[subprocess.Popen]) -> Result:
         stop(process)
         running.discard(process)
         output.seek(0)
-        return Result(test, failure, time.monotonic() - start, output.read())
+        said = [output.read(), *(p.read_text(errors="replace") for p in Path(home).glob("outputs/*/*/log.txt"))]
+        return Result(test, failure, time.monotonic() - start, "\n".join(said))
 
 
 def report(result: Result) -> None:

@@ -14,7 +14,9 @@ import contextlib
 import importlib
 import importlib.util
 import json
+import logging
 import os
+import re
 import shutil
 import signal
 import sys
@@ -312,8 +314,9 @@ class Tee:
 # %% ../../nbs/core/07_launch.ipynb #cell-052
 class Failure(NamedTuple):
     "How an execution ended before its end."
-    code: int     # exit code: 1, or 130 and 143 when interrupted
-    reason: str   # one line
+    code: int            # exit code: 1, or 130 and 143 when interrupted
+    reason: str          # one line
+    traceback: str = ""  # of the cell that failed
 
     @property
     def state(self) -> str:
@@ -321,14 +324,19 @@ class Failure(NamedTuple):
         return "failed" if self.code == 1 else "interrupted"
 
 # %% ../../nbs/core/07_launch.ipynb #cell-054
+def _plain(text: str) -> str:
+    "Text without the terminal's colours."
+    return re.sub(r"\x1b\[[0-9;]*m", "", text)
+
 def _explain(error: BaseException, relay: SignalRelay, managers: list) -> Failure:
     "Papermill's exception, or what came instead of one, as one line."
     if relay.caught:
         name = signal.Signals(relay.caught[0]).name
-        return Failure(128 + relay.caught[0], f"interrupted by {name}: run it again with the same --name to go on")
+        return Failure(128 + relay.caught[0], f"{name}; the same command with this --name goes on")
     if type(error).__name__ == "PapermillExecutionError":
         first = next(iter(str(error.evalue).splitlines()), "")
-        return Failure(130 if error.ename == "KeyboardInterrupt" else 1, f"{error.ename}: {first}")
+        code = 130 if error.ename == "KeyboardInterrupt" else 1
+        return Failure(code, f"{error.ename}: {first}", _plain("\n".join(error.traceback)))
     if type(error).__name__ == "DeadKernelError":
         return Failure(1, "the kernel died: killed from outside, or crashed in native code; often memory ran out")
     return Failure(1, f"{type(error).__name__}: {' '.join(str(error).split())}")
@@ -343,6 +351,7 @@ def execute(
     "Execute a job's notebook by papermill in a kernel of this Python, in the current folder."
     papermill, managers = _import_papermill(), []
     relay = SignalRelay(managers, grace_sec)
+    logging.getLogger("papermill").setLevel(logging.CRITICAL)  # what it would say is said below, in one line
     try:
         with relay.listening():
             papermill.execute_notebook(
@@ -398,10 +407,11 @@ def run_job(
         failure = execute(plan, run.path("notebook.ipynb"), tee, grace_sec)
         if failure:
             _settle(run, failure)
+            log.write(f"{failure.traceback}\n")
         elif run.status["state"] == "new":
             run.set_stage("notebook", "finished")
-        verdict = f"{failure.state}: {failure.reason}" if failure else "finished"
-        tee.write(f"{_results(run)}\n{plan.job}/{run.name} {verdict} after {time.monotonic() - start:.0f} s\n")
+        state, reason = (failure.state, f": {failure.reason}") if failure else ("finished", "")
+        tee.write(f"{_results(run)}\n{plan.job}/{run.name} {state} after {time.monotonic() - start:.0f} s{reason}\n")
     return failure.code if failure else 0
 
 # %% ../../nbs/core/07_launch.ipynb #cell-072
