@@ -4,7 +4,10 @@
 
 # %% auto #0
 __all__ = ['EvaluationError', 'read_predictions', 'prob_classes', 'confusion_scores', 'ranking_scores', 'calibration_error',
-           'video_of', 'bootstrap_weights', 'score_predictions']
+           'video_of', 'bootstrap_weights', 'score_predictions', 'softmax', 'best_temperature', 'Temperature',
+           'fit_temperature', 'explained_by_video', 'p_value', 'auc_within_videos', 'same_probability',
+           'shuffled_within', 'auc_video_only', 'still_background', 'background_scores', 'ConfoundingCheck',
+           'check_confounding', 'Check', 'check_bound', 'Judgement', 'judge']
 
 # %% ../../nbs/behavior/03_evaluation.ipynb #cell-002
 import difflib
@@ -164,7 +167,7 @@ def _intervals(table: pd.DataFrame, labels: Sequence[str], positive: str, resamp
     draws = [_all_scores(table, labels, positive, bootstrap_weights(units, min(step, resamples - first), rng))
              for first in range(0, resamples, step)]
     intervals = {}
-    for name in draws[0].keys() - {"confusion_matrix"}:
+    for name in (name for name in draws[0] if name != "confusion_matrix"):
         values = np.concatenate([draw[name] for draw in draws])
         known = values[~np.isnan(values)]
         usable = len(known) >= resamples / 2 and units.max() > 0
@@ -212,3 +215,404 @@ def score_predictions(
             "events": len(table), "videos": None if videos is None else int(videos.nunique()),
             "resampled_by": "event" if videos is None else "video",
             "intervals": _intervals(table, labels, positive, resamples, seed), "notes": _notes(table, labels, positive)}
+
+# %% ../../nbs/behavior/03_evaluation.ipynb #cell-037
+def softmax(
+    logits: Float[np.ndarray, "event label"],      # any scale
+    temperature: float = 1.0,                      # above 1 softens, below 1 sharpens
+) -> Float[np.ndarray, "event label"]:             # rows add up to 1
+    "Probabilities from logits at a temperature."
+    scaled = logits / temperature
+    powers = np.exp(scaled - scaled.max(axis=1, keepdims=True))
+    return powers / powers.sum(axis=1, keepdims=True)
+
+
+def best_temperature(
+    logits: Float[np.ndarray, "event label"],    # as the model gives them
+    labels: Int[np.ndarray, " event"],           # the number of the true class
+) -> float:                                      # within 0.01 to 100
+    "The temperature with the lowest negative log likelihood."
+    true, (low, high) = logits[np.arange(len(labels)), labels], (-np.log(100), np.log(100))     # bounds of log 1/T
+    for _ in range(60):
+        middle = (low + high) / 2
+        slope = (softmax(logits, np.exp(-middle)) * logits).sum(axis=1).mean() - true.mean()
+        low, high = (low, middle) if slope > 0 else (middle, high)
+    return float(np.exp(-(low + high) / 2))
+
+# %% ../../nbs/behavior/03_evaluation.ipynb #cell-040
+@dataclass(frozen=True)
+class Temperature:
+    "A fitted temperature, and the calibration error of the positive class before and after."
+
+    temperature: float       # fitted on all events
+    ece_before: float        # at temperature 1
+    ece_after: float         # on the events that it was fitted on: flattering
+    ece_held_out: float      # each half scaled by the other half's temperature: honest
+
+    def __str__(self) -> str:
+        return (f"T = {self.temperature:.2f}; ECE {self.ece_before:.3f} before, {self.ece_after:.3f} after on the events "
+                f"it was fitted on, {self.ece_held_out:.3f} held out")
+
+
+def fit_temperature(
+    logits: Float[np.ndarray, "event label"],    # of the validation events
+    labels: Int[np.ndarray, " event"],           # the number of the true class
+    positive: int = 1,                           # the number of the class whose calibration is measured
+    videos: Sequence[str] | None = None,         # halves are made of whole videos where given
+    seed: int = 0,                               # of the halves
+) -> Temperature:                                # prints in one line
+    "Fit a temperature on validation, with the calibration error before, after, and held out."
+    logits, labels = np.asarray(logits, dtype=float), np.asarray(labels)
+    units = np.arange(len(labels)) if videos is None else pd.factorize(np.asarray(videos))[0]
+    if not np.isfinite(logits).all() or units.max() == 0:
+        raise EvaluationError("fit_temperature needs finite logits of at least two events (or videos)")
+    ece = lambda prob: float(calibration_error(prob[:, positive], labels == positive, np.ones((1, len(labels))))[0])
+    half = (np.random.default_rng(seed).permutation(units.max() + 1) % 2 == 0)[units]
+    overall, held_out = best_temperature(logits, labels), np.empty_like(logits)
+    for side in (half, ~half):
+        held_out[side] = softmax(logits[side], best_temperature(logits[~side], labels[~side]))
+    return Temperature(overall, ece(softmax(logits)), ece(softmax(logits, overall)), ece(held_out))
+
+# %% ../../nbs/behavior/03_evaluation.ipynb #cell-045
+def explained_by_video(
+    prob: Float[np.ndarray, " event"],         # predicted probability
+    video: Int[np.ndarray, " event"],          # the number of each event's video
+    stratum: Int[np.ndarray, " event"],        # the true class, whose mean is taken out; all 0 for none
+    rng: np.random.Generator,                  # shuffles
+    permutations: int = 1000,                  # of the videos, within each stratum
+) -> tuple[float, Float[np.ndarray, " permutation"]]:    # the share of variance, and what shuffling gives
+    "Share of the probability's variance that the video explains within strata (η²), with its shuffles."
+    order = np.lexsort((video, stratum))
+    strata, cells = stratum[order], stratum[order] * (video.max() + 1) + video[order]
+    values = prob[order] - pd.Series(prob[order]).groupby(strata).transform("mean").to_numpy()
+    starts = np.flatnonzero(np.diff(cells, prepend=-1))
+    sizes, total = np.diff(starts, append=len(cells)), (values**2).sum()
+    if total < 1e-12:                          # every event of a class has the same probability
+        return float("nan"), np.full(permutations, np.nan)
+    share = lambda rows: (np.add.reduceat(rows, starts, axis=-1) ** 2 / sizes).sum(axis=-1) / total
+    step = max(1, int(2e6 / len(values)))
+    shuffled = [share(values[np.argsort(strata + rng.random((min(step, permutations - first), len(values))), axis=1)])
+                for first in range(0, permutations, step)]
+    return float(share(values)), np.concatenate(shuffled)
+
+
+def p_value(
+    observed: float,                                # the statistic as it is
+    shuffled: Float[np.ndarray, " permutation"],    # the statistic under shuffling
+) -> float:                                         # in (0, 1]
+    "Share of shuffles that reach the observed value, counting the observed one (Phipson and Smyth 2010)."
+    return float((1 + (shuffled >= observed - 1e-12).sum()) / (1 + len(shuffled)))
+
+# %% ../../nbs/behavior/03_evaluation.ipynb #cell-050
+def auc_within_videos(
+    score: Float[np.ndarray, " event"],     # higher means more likely positive
+    positive: Bool[np.ndarray, " event"],   # whether the event is positive
+    video: Int[np.ndarray, " event"],       # the number of each event's video
+    rng: np.random.Generator,               # resamples the videos
+) -> tuple[float, list[float], int]:        # the AUC, its 95 % interval over videos, the number of pairs
+    "ROC AUC over the pairs of a positive and a negative event of one video; ties count half."
+    wins, pairs = [], []
+    for rows in pd.Series(range(len(score))).groupby(video).indices.values():
+        hits, misses = score[rows][positive[rows]], score[rows][~positive[rows]]
+        ahead = hits[:, None] - misses[None, :]
+        wins.append((ahead > 0).sum() + (ahead == 0).sum() / 2)
+        pairs.append(ahead.size)
+    wins, pairs = np.array(wins, dtype=float), np.array(pairs, dtype=float)
+    if not pairs.sum():
+        return float("nan"), [float("nan")] * 2, 0
+    weights = bootstrap_weights(np.arange(len(pairs)), 1000, rng)
+    drawn = _ratio(weights @ wins, weights @ pairs, np.nan)
+    return float(wins.sum() / pairs.sum()), np.nanpercentile(drawn, [2.5, 97.5]).tolist(), int(pairs.sum())
+
+# %% ../../nbs/behavior/03_evaluation.ipynb #cell-053
+def same_probability(
+    prob: Float[np.ndarray, " event"],    # predicted probability
+    video: Int[np.ndarray, " event"],     # the number of each event's video
+    tolerance: float = 0.01,              # how far apart still counts as the same
+) -> float:                               # in [0, 1]; NaN where no video has two events
+    "Share of the pairs of events of one video whose probabilities differ by no more than the tolerance."
+    keys = np.sort(video * 10.0 + prob)                                # videos apart from one another
+    close = np.searchsorted(keys, keys + tolerance + 1e-9, side="right") - np.arange(len(keys)) - 1
+    sizes = np.bincount(video)
+    pairs = (sizes * (sizes - 1) / 2).sum()
+    return float(close.sum() / pairs) if pairs else float("nan")
+
+
+def shuffled_within(
+    values: Float[np.ndarray, " event"],     # to be shuffled
+    stratum: Int[np.ndarray, " event"],      # values stay within their stratum
+    rng: np.random.Generator,                # shuffles
+) -> Float[np.ndarray, " event"]:            # the same values in another order
+    "Shuffle values within strata."
+    out = np.empty_like(values)
+    out[np.argsort(stratum, kind="stable")] = values[np.argsort(stratum + rng.random(len(values)))]
+    return out
+
+# %% ../../nbs/behavior/03_evaluation.ipynb #cell-056
+def auc_video_only(
+    positive: Bool[np.ndarray, " event"],         # whether the event is positive
+    video: Sequence[str],                         # each event's video
+    train_positive: Sequence[bool] | None = None, # the same of the training events, if any
+    train_video: Sequence[str] | None = None,     # and their videos
+) -> float:                                       # near 0.5 where the video says nothing
+    "ROC AUC of a baseline that knows only the class shares of the event's video."
+    events, ones = pd.DataFrame({"video": np.asarray(video, str), "hit": np.asarray(positive, float)}), np.ones((1, len(video)))
+    flag = events["hit"].to_numpy() > 0
+    if train_video is not None:
+        known = pd.Series(np.asarray(train_positive, float)).groupby(np.asarray(train_video, str)).mean()
+        score = events["video"].map(known).fillna(np.mean(train_positive)).to_numpy(dtype=float)
+        return float(ranking_scores(score, flag, ones)[0][0])
+    size, hits = (events.groupby("video")["hit"].transform(how).to_numpy() for how in ("size", "sum"))
+    score = np.where(size > 1, (hits - flag) / np.maximum(size - 1, 1), flag.mean())
+    lost = events.groupby("video")["hit"].agg(lambda hit: hit.sum() * (1 - hit).sum()).sum()
+    return float(ranking_scores(score, flag, ones)[0][0] + 0.5 * lost / max(flag.sum() * (~flag).sum(), 1))
+
+# %% ../../nbs/behavior/03_evaluation.ipynb #cell-059
+def still_background(
+    frames: UInt8[np.ndarray, "time height width 3"],    # a clip
+    size_px: int = 8,                                    # of the picture's side
+) -> Float[np.ndarray, " feature"]:                      # size_px * size_px * 3 values in [0, 1]
+    "The median frame of a clip, averaged over the cells of a small grid."
+    still = np.median(frames, axis=0) / 255
+    for axis in (0, 1):
+        edges = np.linspace(0, still.shape[axis], size_px, endpoint=False).astype(int)
+        still = np.stack([part.mean(axis=axis) for part in np.split(still, edges[1:], axis=axis)], axis=axis)
+    return still.ravel()
+
+
+def background_scores(
+    train_features: Float[np.ndarray, "train feature"],    # still_background of the training events
+    train_positive: Bool[np.ndarray, " train"],            # whether they are positive
+    val_features: Float[np.ndarray, "event feature"],      # still_background of the events to score
+) -> Float[np.ndarray, " event"]:                          # probability of the positive class
+    "What a logistic regression on still backgrounds gives each validation event."
+    model = make_pipeline(StandardScaler(), LogisticRegression(C=0.1, class_weight="balanced", max_iter=1000))
+    return model.fit(train_features, train_positive).predict_proba(val_features)[:, 1]
+
+# %% ../../nbs/behavior/03_evaluation.ipynb #cell-062
+@dataclass(frozen=True)
+class ConfoundingCheck:
+    "What the model knows of the video and what it knows beyond it; `confounded` is None where that cannot be told."
+
+    events: int
+    videos: int
+    video_share: float                  # η²: share of the probability's variance that the video explains
+    video_share_shuffled: float         # the mean over shuffled videos
+    video_share_p: float
+    within_class_share: float           # the same within each true class: what a model of behaviour has no reason for
+    within_class_shuffled: float
+    within_class_p: float
+    same_probability: float             # share of pairs of one video with the same probability (within 0.01)
+    same_probability_shuffled: float
+    same_probability_p: float
+    auc: float
+    auc_within_video: float             # over pairs of one video, where knowing the video is worth 0.5
+    auc_within_interval: list[float]
+    pairs_within_video: int
+    auc_video_only: float               # a baseline that knows only the video
+    video_only_from: str                # "training events" or "other events of the video"
+    auc_background: float | None        # a baseline that sees one still picture
+    figure: Figure = field(repr=False, compare=False)
+
+    @property
+    def follows_video(self) -> bool:
+        "Within one class the video explains at least a quarter of the variance beyond chance, with p < 0.05."
+        return self.within_class_p < 0.05 and _beyond(self.within_class_share, self.within_class_shuffled) >= 0.25
+
+    @property
+    def clustered(self) -> bool:
+        "Events of one video get the same probability far more often than shuffled ones, with p < 0.05."
+        crude = _beyond(self.same_probability, self.same_probability_shuffled) >= 0.25
+        return self.follows_video or (self.same_probability_p < 0.05 and crude)
+
+    @property
+    def separates_inside(self) -> bool:
+        "Inside videos the classes are ranked better than chance, the whole interval above 0.5."
+        return self.pairs_within_video > 0 and self.auc_within_interval[0] > 0.5
+
+    @property
+    def inflated(self) -> bool:
+        "The overall AUC lies above what the model can do inside a video, outside its interval and by over 0.05."
+        return self.pairs_within_video > 0 and self.auc > max(self.auc_within_interval[1], self.auc_within_video + 0.05)
+
+    @property
+    def confounded(self) -> bool | None:
+        "Whether the model's score rests on recognising the video; None where that cannot be told."
+        if self.clustered:
+            return self.inflated or not self.separates_inside
+        unseen = self.pairs_within_video < 30 and self.auc_video_only > 0.6
+        return None if unseen or np.isnan(self.within_class_share) else self.inflated and not self.separates_inside
+
+    @property
+    def verdict(self) -> str:
+        "Confounded or not, and why, in sentences."
+        return " ".join(_verdict_lines(self))
+
+    def to_dict(self) -> dict:
+        "Everything but the picture as plain values, for JSON."
+        values = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "figure"}
+        return {**values, "clustered": self.clustered, "confounded": self.confounded, "verdict": self.verdict}
+
+    def __str__(self) -> str:
+        return "\n".join(_verdict_lines(self))
+
+    def _repr_html_(self) -> str:
+        return "".join(f"<p>{escape(line)}</p>" for line in _verdict_lines(self))
+
+
+def _beyond(share: float, by_chance: float) -> float:
+    return (share - by_chance) / (1 - by_chance) if by_chance < 0.99 else 0.0
+
+# %% ../../nbs/behavior/03_evaluation.ipynb #cell-064
+def _headline(c: ConfoundingCheck) -> str:
+    if c.confounded is None:
+        return ("Cannot tell: too few videos hold both classes (or all events have the same probability), so knowing the "
+                "video and knowing the behaviour look alike here.")
+    if c.confounded and not c.separates_inside:
+        return "Confounded: the model follows the video, and inside a video it is not shown to tell the classes apart."
+    if c.confounded:
+        return "Confounded in part: the model tells the classes apart inside a video, but much of its score is the video."
+    if c.clustered:
+        return "Not confounded: the video shifts the probability, but inside a video the classes are told apart as well."
+    if not c.separates_inside:
+        return "No sign that the model follows the video; nor is it shown to tell the classes apart inside a video."
+    return "Not confounded: the probability follows the class, not the video."
+
+
+def _verdict_lines(c: ConfoundingCheck) -> list[str]:
+    low, high = c.auc_within_interval
+    lines = [_headline(c),
+             f"The video explains {c.video_share:.0%} of the probability's variance ({c.video_share_shuffled:.0%} with videos "
+             f"shuffled, p = {c.video_share_p:.3f}); within one true class {c.within_class_share:.0%} "
+             f"({c.within_class_shuffled:.0%} shuffled, p = {c.within_class_p:.3f}).",
+             f"ROC AUC {c.auc:.2f} overall and {c.auc_within_video:.2f} [{low:.2f}, {high:.2f}] inside videos "
+             f"({c.pairs_within_video:,} pairs).",
+             f"Of the pairs of events of one video, {c.same_probability:.0%} have the same probability within 0.01 "
+             f"({c.same_probability_shuffled:.0%} shuffled, p = {c.same_probability_p:.3f}).",
+             f"Knowing only the video (from {c.video_only_from}) gives an AUC of {c.auc_video_only:.2f}"
+             + (f"; seeing only a still background, {c.auc_background:.2f}." if c.auc_background is not None else ".")]
+    if max(c.auc_video_only, c.auc_background or 0) > max(c.auc - 0.03, 0.6):
+        lines.append("A baseline that sees no behaviour does as well on this split: the overall score proves nothing.")
+    return lines
+
+# %% ../../nbs/behavior/03_evaluation.ipynb #cell-066
+def check_confounding(
+    predictions: pd.DataFrame | str | os.PathLike,          # with source, video or video_path
+    positive: str = "tail",                                 # the class whose probability is looked at
+    *,
+    train: pd.DataFrame | None = None,                      # training events (label and video), for the video-only baseline
+    background: Float[np.ndarray, " event"] | None = None,  # `background_scores` of the events, in the same order
+    permutations: int = 1000,                               # shuffles of the videos
+    seed: int = 0,                                          # of the shuffles
+) -> ConfoundingCheck:                                      # prints, shows, `.figure`, `.confounded`, `.verdict`
+    "Ask whether the model learned the behaviour or recognises the video."
+    table = read_predictions(predictions)
+    prob, flag, name = _positive_side(table, positive)
+    video, rng = pd.factorize(name)[0], np.random.default_rng(seed)
+    raw, raw_null = explained_by_video(prob, video, np.zeros(len(flag), int), rng, permutations)
+    within, within_null = explained_by_video(prob, video, flag.astype(int), rng, permutations)
+    same = same_probability(prob, video)
+    same_null = np.array([same_probability(shuffled_within(prob, flag, rng), video) for _ in range(min(permutations, 200))])
+    score_auc = lambda score: float(ranking_scores(score, flag, np.ones((1, len(flag))))[0][0])
+    known = () if train is None else (train["label"].map(str) == positive, video_of(train))
+    return ConfoundingCheck(
+        len(table), int(video.max()) + 1, raw, float(raw_null.mean()), p_value(raw, raw_null),
+        within, float(within_null.mean()), p_value(within, within_null), same, float(same_null.mean()),
+        p_value(same, same_null), score_auc(prob), *auc_within_videos(prob, flag, video, rng),
+        auc_video_only(flag, name, *known), "training events" if known else "other events of the video",
+        None if background is None else score_auc(np.asarray(background, dtype=float)),
+        _confounding_figure(prob, name, flag, positive, within, within_null))
+
+
+def _positive_side(table: pd.DataFrame, positive: str) -> tuple[np.ndarray, np.ndarray, pd.Series]:
+    videos = video_of(table)
+    if videos is None:
+        raise EvaluationError("the confounding check needs to know the videos: add a column source, video or video_path")
+    if f"prob_{positive}" not in table:
+        raise EvaluationError(f"predictions have no column 'prob_{positive}'{_nearest(f'prob_{positive}', table.columns)}")
+    return table[f"prob_{positive}"].to_numpy(dtype=float), (table["true_label"] == positive).to_numpy(), videos
+
+
+def _confounding_figure(prob, name, flag, positive, within, within_null) -> Figure:
+    figure, (left, right) = new_figure(13, 4.6, columns=2, width_ratios=[3, 2])
+    probability_by_video(prob, name, flag, positive, ax=left)
+    permutation_figure(within_null[~np.isnan(within_null)], within, "variance explained by video, class out", ax=right)
+    return figure
+
+# %% ../../nbs/behavior/03_evaluation.ipynb #cell-079
+@dataclass(frozen=True)
+class Check:
+    "One threshold: what was asked, what was found, and whether it is met."
+
+    name: str                              # such as "recall_tail > 0.35"
+    value: str                             # what was found, with its interval
+    outcome: str                           # pass, fail or unclear
+
+    def __str__(self) -> str:
+        return f"{self.outcome:<8}{self.name:<32}{self.value}"
+
+
+def check_bound(
+    scores: Mapping,         # from score_predictions
+    name: str,               # the score
+    bound: float,            # what it is compared with
+    above: bool = True,      # whether it should lie above
+) -> Check:                  # unclear where the interval holds the bound
+    "Compare a score and its interval with a bound."
+    value, (low, high) = scores[name], scores["intervals"].get(name, [float("nan")] * 2)
+    sure = low > bound if above else high < bound
+    failed = high <= bound if above else low >= bound
+    outcome = "pass" if sure else "fail" if failed else "unclear"
+    side = "" if outcome != "unclear" or np.isnan(value) else (
+        ", met by the value" if (value > bound) == above else ", missed by the value") + "; the interval holds the bound"
+    reason = scores["notes"].get(name, "")
+    said = f"{value:.3f} [{low:.3f}, {high:.3f}]{side}" if not np.isnan(value) else f"not known: {reason}"
+    return Check(f"{name} {'>' if above else '<'} {bound}", said, outcome)
+
+# %% ../../nbs/behavior/03_evaluation.ipynb #cell-081
+@dataclass(frozen=True)
+class Judgement:
+    "All thresholds of a report; passed only when each one is."
+
+    checks: tuple[Check, ...]
+
+    @property
+    def outcome(self) -> str:
+        "fail where one fails, else unclear where one is, else pass."
+        outcomes = {check.outcome for check in self.checks}
+        return next((name for name in ("fail", "unclear") if name in outcomes), "pass")
+
+    def to_dict(self) -> dict:
+        "Plain values, for JSON."
+        return {"outcome": self.outcome, "checks": [{f.name: getattr(c, f.name) for f in fields(c)} for c in self.checks]}
+
+    def __str__(self) -> str:
+        return "\n".join([f"Verdict: {self.outcome}", *map(str, self.checks)])
+
+    def _repr_html_(self) -> str:
+        rows = "".join(f"<tr><td><b>{c.outcome}</b></td><td>{escape(c.name)}</td><td style='text-align:left'>"
+                       f"{escape(c.value)}</td></tr>" for c in self.checks)
+        return f"<p><b>Verdict: {self.outcome}</b></p><table>{rows}</table>"
+
+
+def judge(
+    scores: Mapping,                                   # from score_predictions
+    *,
+    confounding: ConfoundingCheck | None = None,       # from check_confounding, if it was made
+    epochs: tuple[float, int] | None = None,           # finished, asked for
+    bad_steps: int | None = None,                      # steps with a loss or gradient that was not finite
+    recall: float = 0.35,                              # the positive class's recall is to lie above
+    roc_auc: float = 0.60,                             # the ROC AUC is to lie above
+    ece: float = 0.25,                                 # the calibration error is to lie below
+) -> Judgement:                                        # prints and shows
+    "Compare a report with the set thresholds."
+    checks = [check_bound(scores, f"recall_{scores['positive']}", recall), check_bound(scores, "roc_auc", roc_auc),
+              check_bound(scores, "ece", ece, above=False)]
+    trained = epochs is not None and bad_steps is not None
+    whole = trained and epochs[0] >= epochs[1] and not bad_steps
+    checks.append(Check("all epochs, no non-finite step", f"{epochs[0]:g} of {epochs[1]} epochs, {bad_steps} non-finite steps"
+                        if trained else "not known", "pass" if whole else "fail" if trained else "unclear"))
+    clustered = confounding is not None and confounding.clustered
+    checks.append(Check("no probability clustering", "not checked" if confounding is None else confounding.verdict.split(". ")[0],
+                        "unclear" if confounding is None else "fail" if clustered else "pass"))
+    return Judgement(tuple(checks))
