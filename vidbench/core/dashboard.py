@@ -179,6 +179,7 @@ def charts(
     figures += [metric_curves(metrics, scores)] if scores else []
     for fig in figures:
         fig.set_size_inches(10 / len(figures), 3.4)
+        fig.get_layout_engine().set(w_pad=0.12)
     return figures
 
 # %% ../../nbs/core/06_dashboard.ipynb #cell-032
@@ -188,8 +189,10 @@ def caption(
 ) -> str:              # a few lines
     "What stands beside the live curves, for a picture that stands alone."
     level, sentence = health(snap)
-    lines = [f"{snap.label} · {progress_line(snap)}", f"{LIGHTS[level][0]} {sentence}"]
-    return "\n".join(textwrap.fill(line, width) for line in lines)
+    phrases = f"{snap.label} · {progress_line(snap)}".replace(" ", "\xa0")
+    numbers = phrases.replace("\xa0·\xa0", "\xa0· ")  # lines break after a dot, not within a phrase
+    lines = [numbers, f"{LIGHTS[level][0]} {sentence}"]
+    return "\n".join(textwrap.fill(line, width, break_long_words=False) for line in lines).replace("\xa0", " ")
 
 # %% ../../nbs/core/06_dashboard.ipynb #cell-034
 def _pixels(fig: Figure, dpi: float = 120) -> UInt8[np.ndarray, "height width 4"]:
@@ -201,8 +204,8 @@ def _pixels(fig: Figure, dpi: float = 120) -> UInt8[np.ndarray, "height width 4"
 
 def _heading(text: str) -> Figure:
     "Lines of text as wide as the charts."
-    fig = Figure(figsize=(10, 0.1 + 0.25 * len(text.splitlines())))
-    fig.text(0.01, 0.5, text, fontsize=12, va="center", linespacing=1.3)
+    fig = Figure(figsize=(10, 0.1 + 0.27 * len(text.splitlines())))
+    fig.text(0.01, 0.5, text, fontsize=13, va="center", linespacing=1.3)
     return fig
 
 # %% ../../nbs/core/06_dashboard.ipynb #cell-035
@@ -367,7 +370,7 @@ class Follower:
         self,
         look: Callable[[], bool],  # answers whether there is more to come
         every_sec: float = 0.5,    # shortest pause between two calls
-        share: float = 0.05,       # of one core, at most
+        share: float = 0.1,        # of one core, at most
     ):
         self.look, self.every_sec, self.share = look, every_sec, share
         self.failures, self.told = 0, threading.Event()
