@@ -206,7 +206,7 @@ def plan(
 
 # %% ../../nbs/core/07_launch.ipynb #cell-041
 def _import_papermill() -> Any:
-    "Papermill, without the grammar of web addresses that jsonschema compiles on import: 2.5 of 3.7 s on two cores."
+    "Papermill, without the grammar of web addresses that jsonschema compiles on import: 2.4 of 3.2 s."
     grammar = "rfc3987_syntax"
     absent = grammar not in sys.modules
     if absent:
