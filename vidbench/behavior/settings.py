@@ -61,9 +61,6 @@ def _split_problem(cfg: Any) -> str:
 
 def _clip_problem(cfg: Any) -> str:
     "What is wrong with the clips."
-    if cfg.backbone in ("mvit_v2_s", "swin3d_t") and cfg.size_px % 32:
-        fitting = 32 * max(1, round(cfg.size_px / 32))
-        return f"size_px={cfg.size_px} does not fit {cfg.backbone}: take a multiple of 32, such as {fitting}"
     if cfg.backbone == "tiny" and cfg.pretrained is True:
         return "pretrained=True with backbone='tiny': it has no Kinetics weights; set pretrained=False"
     if cfg.mixup_alpha and cfg.loss == "focal":
