@@ -13,7 +13,7 @@ __all__ = ['EvaluationError', 'read_predictions', 'prob_classes', 'confusion_sco
 import difflib
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields
 from html import escape
 
 import numpy as np
@@ -208,7 +208,7 @@ def score_predictions(
     positive: str = "tail",                           # the class that roc_auc, pr_auc and ece are about
     resamples: int = 1000,                            # of the bootstrap
     seed: int = 0,                                    # of the bootstrap
-) -> dict:                                            # scores, `intervals` {score: [low, high]}, `notes` {score: reason}
+) -> dict:                                            # scores, `intervals` {score: [low, high]}, `notes` {score: why}
     "Scores of a classifier, each with a 95 % bootstrap interval, over videos where they are known."
     table = read_predictions(predictions)
     labels = sorted(set(table["true_label"]) | set(table["pred_label"]) | set(prob_classes(table)))
@@ -260,8 +260,8 @@ class Temperature:
     ece_held_out: float      # each half scaled by the other half's temperature: honest
 
     def __str__(self) -> str:
-        return (f"T = {self.temperature:.2f}; ECE {self.ece_before:.3f} before, {self.ece_after:.3f} after on the events "
-                f"it was fitted on, {self.ece_held_out:.3f} held out")
+        return (f"T = {self.temperature:.2f}; ECE {self.ece_before:.3f} before, {self.ece_after:.3f} after on the "
+                f"events it was fitted on, {self.ece_held_out:.3f} held out")
 
 
 def fit_temperature(
@@ -366,7 +366,8 @@ def auc_video_only(
     train_video: Sequence[str] | None = None,     # and their videos
 ) -> float:                                       # near 0.5 where the video says nothing
     "ROC AUC of a baseline that knows only the class shares of the event's video."
-    events, ones = pd.DataFrame({"video": np.asarray(video, str), "hit": np.asarray(positive, float)}), np.ones((1, len(video)))
+    events = pd.DataFrame({"video": np.asarray(video, str), "hit": np.asarray(positive, float)})
+    ones = np.ones((1, len(events)))
     flag = events["hit"].to_numpy() > 0
     if train_video is not None:
         known = pd.Series(np.asarray(train_positive, float)).groupby(np.asarray(train_video, str)).mean()
@@ -374,7 +375,7 @@ def auc_video_only(
         return float(ranking_scores(score, flag, ones)[0][0])
     size, hits = (events.groupby("video")["hit"].transform(how).to_numpy() for how in ("size", "sum"))
     score = np.where(size > 1, (hits - flag) / np.maximum(size - 1, 1), flag.mean())
-    lost = events.groupby("video")["hit"].agg(lambda hit: hit.sum() * (1 - hit).sum()).sum()
+    lost = (flag * (size - hits)).sum()                    # pairs within a video, all lost for want of one's own label
     return float(ranking_scores(score, flag, ones)[0][0] + 0.5 * lost / max(flag.sum() * (~flag).sum(), 1))
 
 # %% ../../nbs/behavior/03_evaluation.ipynb #cell-059
@@ -430,7 +431,8 @@ class ConfoundingCheck:
         prob, video, flag, positive, shuffled = self.drawn
         figure, (left, right) = new_figure(13, 4.6, columns=2, width_ratios=[3, 2])
         probability_by_video(prob, video, flag, positive, ax=left)
-        permutation_figure(shuffled[~np.isnan(shuffled)], self.within_class_share, "share explained within a class", ax=right)
+        permutation_figure(shuffled[~np.isnan(shuffled)], self.within_class_share, "share explained within a class",
+                           ax=right)
         return figure
 
     @property
@@ -485,14 +487,14 @@ def _beyond(share: float, by_chance: float) -> float:
 # %% ../../nbs/behavior/03_evaluation.ipynb #cell-064
 def _headline(c: ConfoundingCheck) -> str:
     if c.confounded is None:
-        return ("Cannot tell: too few videos hold both classes (or all events have the same probability), so knowing the "
-                "video and knowing the behaviour look alike here.")
+        return ("Cannot tell: too few videos hold both classes (or all events have the same probability), so knowing "
+                "the video and knowing the behaviour look alike here.")
     if c.confounded and not c.separates_inside:
         return "Confounded: the model follows the video, and inside a video it is not shown to tell the classes apart."
     if c.confounded:
-        return "Confounded in part: the model tells the classes apart inside a video, but much of its score is the video."
+        return "Confounded in part: inside a video the classes are told apart, but much of the score is the video."
     if c.clustered:
-        return "Not confounded: the video shifts the probability, but inside a video the classes are told apart as well."
+        return "Not confounded: the video shifts the probability, but inside a video the classes are told apart."
     if not c.separates_inside:
         return "No sign that the model follows the video; nor is it shown to tell the classes apart inside a video."
     return "Not confounded: the probability follows the class, not the video."
@@ -501,8 +503,8 @@ def _headline(c: ConfoundingCheck) -> str:
 def _verdict_lines(c: ConfoundingCheck) -> list[str]:
     low, high = c.auc_within_interval
     lines = [_headline(c),
-             f"The video explains {c.video_share:.0%} of the probability's variance ({c.video_share_shuffled:.0%} with videos "
-             f"shuffled, p = {c.video_share_p:.3f}); within one true class {c.within_class_share:.0%} "
+             f"The video explains {c.video_share:.0%} of the probability's variance ({c.video_share_shuffled:.0%} with "
+             f"videos shuffled, p = {c.video_share_p:.3f}); within one true class {c.within_class_share:.0%} "
              f"({c.within_class_shuffled:.0%} shuffled, p = {c.within_class_p:.3f}).",
              f"ROC AUC {c.auc:.2f} overall and {c.auc_within_video:.2f} [{low:.2f}, {high:.2f}] inside videos "
              f"({c.pairs_within_video:,} pairs).",
@@ -511,7 +513,7 @@ def _verdict_lines(c: ConfoundingCheck) -> list[str]:
              f"Knowing only the video (from {c.video_only_from}) gives an AUC of {c.auc_video_only:.2f}"
              + (f"; seeing only a still background, {c.auc_background:.2f}." if c.auc_background is not None else ".")]
     if max(c.auc_video_only, c.auc_background or 0) > max(c.auc - 0.03, 0.6):
-        lines.append("A baseline that sees no behaviour does as well on this split: the overall score alone proves nothing.")
+        lines.append("A baseline that sees no behaviour does as well here: the overall score alone proves nothing.")
     return lines
 
 # %% ../../nbs/behavior/03_evaluation.ipynb #cell-066
@@ -519,7 +521,7 @@ def check_confounding(
     predictions: pd.DataFrame | str | os.PathLike,          # with source, video or video_path
     positive: str = "tail",                                 # the class whose probability is looked at
     *,
-    train: pd.DataFrame | None = None,                      # training events (label and video), for the video-only baseline
+    train: pd.DataFrame | None = None,                      # training events (label, video), for a baseline
     background: Float[np.ndarray, " event"] | None = None,  # `background_scores` of the events, in the same order
     permutations: int = 1000,                               # shuffles of the videos
     seed: int = 0,                                          # of the shuffles
@@ -531,7 +533,8 @@ def check_confounding(
     raw, raw_null = explained_by_video(prob, video, np.zeros(len(flag), int), rng, permutations)
     within, within_null = explained_by_video(prob, video, flag.astype(int), rng, permutations)
     same = same_probability(prob, video)
-    same_null = np.array([same_probability(shuffled_within(prob, flag, rng), video) for _ in range(min(permutations, 200))])
+    same_null = np.array([same_probability(shuffled_within(prob, flag, rng), video)
+                          for _ in range(min(permutations, 200))])
     score_auc = lambda score: float(ranking_scores(score, flag, np.ones((1, len(flag))))[0][0])
     known = () if train is None else (train["label"].map(str) == positive, video_of(train))
     return ConfoundingCheck(
@@ -546,7 +549,8 @@ def check_confounding(
 def _positive_side(table: pd.DataFrame, positive: str) -> tuple[np.ndarray, np.ndarray, pd.Series]:
     videos = video_of(table)
     if videos is None:
-        raise EvaluationError("the confounding check needs to know the videos: add a column source, video or video_path")
+        raise EvaluationError("the confounding check needs to know the videos: "
+                              "add a column source, video or video_path")
     return _probability_of(table, positive), (table["true_label"] == positive).to_numpy(), videos
 
 # %% ../../nbs/behavior/03_evaluation.ipynb #cell-079
@@ -573,8 +577,8 @@ def check_bound(
     sure = low > bound if above else high < bound
     failed = high <= bound if above else low >= bound
     outcome = "pass" if sure else "fail" if failed else "unclear"
-    side = "" if outcome != "unclear" or np.isnan(value) else (
-        ", met by the value" if (value > bound) == above else ", missed by the value") + "; the interval holds the bound"
+    met = "met" if (value > bound) == above else "missed"
+    side = f", {met} by the value, but the interval holds the bound" if outcome == "unclear" else ""
     reason = scores["notes"].get(name, "")
     said = f"{value:.3f} [{low:.3f}, {high:.3f}]{side}" if not np.isnan(value) else f"not known: {reason}"
     return Check(f"{name} {'>' if above else '<'} {bound}", said, outcome)
@@ -594,7 +598,7 @@ class Judgement:
 
     def to_dict(self) -> dict:
         "Plain values, for JSON."
-        return {"outcome": self.outcome, "checks": [{f.name: getattr(c, f.name) for f in fields(c)} for c in self.checks]}
+        return {"outcome": self.outcome, "checks": [asdict(check) for check in self.checks]}
 
     def __str__(self) -> str:
         return "\n".join([f"Verdict: {self.outcome}", *map(str, self.checks)])
