@@ -119,11 +119,12 @@ class _AvFilm:
         with av.open(path, metadata_errors="ignore") as box:
             stream = _video_stream(box, path)
             packets = [(p.pts, p.duration or 0) for p in box.demux(stream) if p.pts is not None and not p.is_discard]
+            tick_sec = float(stream.time_base)  # gone once the container is closed
         if not packets:
             raise VideoError(path, "holds no frames")
         self.pts, lengths = (np.array(column) for column in zip(*sorted(packets), strict=True))
         edges = np.append(self.pts, self.pts[-1] + lengths[-1]) - self.pts[0]
-        self.spans = np.stack([edges[:-1], edges[1:]], 1) * float(stream.time_base)
+        self.spans = np.stack([edges[:-1], edges[1:]], 1) * tick_sec
 
     def frames(self, indices: list[int]) -> np.ndarray:
         wanted, found = {int(pts) for pts in self.pts[indices]}, {}
