@@ -530,20 +530,23 @@ def check_confounding(
     table = read_predictions(predictions)
     prob, flag, name = _positive_side(table, positive)
     video, rng = pd.factorize(name)[0], np.random.default_rng(seed)
-    raw, raw_null = explained_by_video(prob, video, np.zeros(len(flag), int), rng, permutations)
-    within, within_null = explained_by_video(prob, video, flag.astype(int), rng, permutations)
-    same = same_probability(prob, video)
+    raw = explained_by_video(prob, video, np.zeros(len(flag), int), rng, permutations)
+    within = explained_by_video(prob, video, flag.astype(int), rng, permutations)
     same_null = np.array([same_probability(shuffled_within(prob, flag, rng), video)
                           for _ in range(min(permutations, 200))])
     score_auc = lambda score: float(ranking_scores(score, flag, np.ones((1, len(flag))))[0][0])
     known = () if train is None else (train["label"].map(str) == positive, video_of(train))
     return ConfoundingCheck(
-        len(table), int(video.max()) + 1, raw, float(raw_null.mean()), p_value(raw, raw_null),
-        within, float(within_null.mean()), p_value(within, within_null), same, float(same_null.mean()),
-        p_value(same, same_null), score_auc(prob), *auc_within_videos(prob, flag, video, rng),
+        len(table), int(video.max()) + 1, *_against(*raw), *_against(*within),
+        *_against(same_probability(prob, video), same_null),
+        score_auc(prob), *auc_within_videos(prob, flag, video, rng),
         auc_video_only(flag, name, *known), "training events" if known else "other events of the video",
         None if background is None else score_auc(np.asarray(background, dtype=float)),
-        (prob, name, flag, positive, within_null))
+        (prob, name, flag, positive, within[1]))
+
+
+def _against(observed: float, shuffled: np.ndarray) -> tuple[float, float, float]:
+    return observed, float(shuffled.mean()), p_value(observed, shuffled)
 
 
 def _positive_side(table: pd.DataFrame, positive: str) -> tuple[np.ndarray, np.ndarray, pd.Series]:
