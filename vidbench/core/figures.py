@@ -319,7 +319,8 @@ def permutation_figure(
 ) -> Figure:                                        # histogram, with a line at the observed value
     "An observed statistic against its distribution under shuffling."
     figure, ax = (ax.figure, ax) if ax is not None else new_figure(7, 4)
-    ax.hist(shuffled, bins=30, color="0.65", label="videos shuffled")
+    limits = shuffled.min() - 0.005, shuffled.max() + 0.005  # all of them may be equal
+    ax.hist(shuffled, bins=30, range=limits, color="0.65", label="videos shuffled")
     ax.axvline(observed, color=palette()[3], linewidth=3, label=f"observed ({observed:.2f})")
     dress(ax, "Against shuffled videos", name, "shuffles", legend="outside")
     return figure
