@@ -87,7 +87,7 @@ def toy_table(
     "The toy videos that the settings ask for, made once."
     return make_toy_videos(workspace() / "data" / "toys" / "behavior", videos=cfg.toy_videos,
                            events_per_video=cfg.toy_events_per_video, confounding=cfg.toy_confounding,
-                           rare_share=cfg.toy_rare_share, size_px=64, fps=12.0, seed=cfg.seed)
+                           rare_share=cfg.toy_rare_share, size_px=48, fps=12.0, seed=cfg.seed)
 
 # %% ../../nbs/behavior/04_study.ipynb #cell-006
 def load_events(
