@@ -112,6 +112,8 @@ class BehaviorConfig(TrainingConfig):
     random_erasing: float = Field(0.25, ge=0, le=1, description="chance of a grey box, alike for all frames")
     mixup_alpha: float = Field(0.0, ge=0, le=10, description="mix pairs of clips, Beta(alpha, alpha); 0 = off")
 
+    select: Literal["f1", "recall", "macro_f1", "accuracy", "roc_auc", "loss"] = Field(
+        "f1", description="what the best checkpoint is best in; f1 and recall are the rare class's")
     views: int = Field(5, ge=1, le=64, description="clips an event in validation, spread over time")
     view_fusion: Literal["mean_logits", "mean_prob", "max"] = Field("mean_logits", description="how views become one answer")
 

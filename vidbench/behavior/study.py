@@ -4,10 +4,10 @@
 
 # %% auto #0
 __all__ = ['logger', 'DISTORTIONS', 'toy_table', 'load_events', 'close_ends', 'Material', 'make_cache', 'split_events', 'prepare',
-           'fuse_views', 'EventMetrics', 'training_warnings', 'make_sampler', 'fit', 'read_material', 'load_trained',
-           'Distorted', 'view_logits', 'prediction_table', 'predict', 'motion_gain', 'predict_distorted',
-           'was_video_used', 'still_backgrounds', 'confounding', 'assess', 'write_report', 'make_figures',
-           'video_used_figure', 'answers_figure', 'evaluate', 'check']
+           'fuse_views', 'EventMetrics', 'training_warnings', 'make_sampler', 'selection', 'fit', 'read_material',
+           'load_trained', 'Distorted', 'view_logits', 'prediction_table', 'predict', 'motion_gain',
+           'predict_distorted', 'was_video_used', 'still_backgrounds', 'confounding', 'assess', 'write_report',
+           'make_figures', 'video_used_figure', 'answers_figure', 'evaluate', 'check']
 
 # %% ../../nbs/behavior/04_study.ipynb #cell-002
 import logging
@@ -262,6 +262,13 @@ def make_sampler(
     return SeededSampler(len(data), cfg.seed, weights)
 
 # %% ../../nbs/behavior/04_study.ipynb #cell-028
+def selection(
+    cfg: BehaviorConfig,  # what the best checkpoint should be best in
+    positive: str,        # the rare class
+) -> str:                 # a column of the run's metrics
+    "The validation metric that selects the best checkpoint."
+    return f"eval_{cfg.select}_{positive}" if cfg.select in ("f1", "recall") else f"eval_{cfg.select}"
+
 def fit(
     cfg: BehaviorConfig,  # what to run
     run: Run,             # where it goes
@@ -282,7 +289,7 @@ def fit(
             evaluation_data(cfg, material.val, material.cache, material.classes),
             sampler=make_sampler(cfg, data), collate=Collate(len(material.classes), cfg.mixup_alpha),
             compute_metrics=EventMetrics(cfg.views, material.classes, material.positive, cfg.view_fusion),
-            select=f"eval_f1_{material.positive}", higher_is_better=True,
+            select=selection(cfg, material.positive), higher_is_better=cfg.select != "loss",
             watch=lambda metrics: training_warnings(metrics, material.positive),
             memory_settings=("batch_size", "num_frames", "size_px"))
 
