@@ -20,7 +20,6 @@ from typing_extensions import Self
 class ConfigError(ValueError):
     "A setting that cannot be used; the message is one line."
 
-# %% ../../nbs/core/00_config.ipynb #cell-006
 def nearest(
     name: str,         # what was written
     known: list[str],  # what would have been right
@@ -31,7 +30,7 @@ def nearest(
         return f"did you mean '{close[0]}'?"
     return f"known: {', '.join(sorted(known))}" if known else ""
 
-# %% ../../nbs/core/00_config.ipynb #cell-009
+# %% ../../nbs/core/00_config.ipynb #cell-008
 def _bounds(model: type[BaseModel], name: str) -> str:
     "The declared limits of a field, such as `> 0 and <= 1`."
     signs = {"gt": ">", "ge": ">=", "lt": "<", "le": "<="}
@@ -40,7 +39,7 @@ def _bounds(model: type[BaseModel], name: str) -> str:
               for key, sign in signs.items() if getattr(m, key, None) is not None]
     return " and ".join(limits)
 
-# %% ../../nbs/core/00_config.ipynb #cell-011
+# %% ../../nbs/core/00_config.ipynb #cell-010
 def _explain_one(model: type[BaseModel], problem: dict) -> str:
     "One pydantic problem as one clause."
     name, value = str(problem["loc"][0]) if problem["loc"] else "", problem["input"]
@@ -60,7 +59,7 @@ def _choices(model: type[BaseModel], name: str) -> list:
     parts = get_args(kind) if get_origin(kind) in (Union, UnionType) else [kind]
     return [value for part in parts if get_origin(part) is Literal for value in get_args(part)]
 
-# %% ../../nbs/core/00_config.ipynb #cell-012
+# %% ../../nbs/core/00_config.ipynb #cell-011
 def explain(
     model: type[BaseModel],  # the settings class that refused
     error: ValidationError,  # what pydantic found
@@ -69,7 +68,7 @@ def explain(
     clauses = dict.fromkeys(_explain_one(model, problem) for problem in error.errors())
     return f"{model.__name__}: " + "; ".join(clauses)
 
-# %% ../../nbs/core/00_config.ipynb #cell-015
+# %% ../../nbs/core/00_config.ipynb #cell-014
 class Config(BaseModel):
     "Validated settings of one job: flat, strict, fixed once made."
     model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, allow_inf_nan=False)
@@ -169,7 +168,7 @@ class Config(BaseModel):
                  "allowed": _bounds(cls, name) or ", ".join(map(repr, _choices(cls, name))),
                  "meaning": field.description or ""} for name, field in cls.model_fields.items()]
 
-# %% ../../nbs/core/00_config.ipynb #cell-023
+# %% ../../nbs/core/00_config.ipynb #cell-022
 def read_settings(
     path: str | Path,  # YAML or JSON (which is YAML)
 ) -> dict[str, Any]:   # setting -> value
@@ -185,7 +184,7 @@ def read_settings(
         raise ConfigError(f"{path}: holds a {type(settings).__name__}, should be a mapping of setting: value")
     return settings
 
-# %% ../../nbs/core/00_config.ipynb #cell-026
+# %% ../../nbs/core/00_config.ipynb #cell-025
 class TrainingConfig(Config):
     "Settings of a job that trains: what the engine needs to know."
     aliases: ClassVar[dict[str, str]] = {"lr": "learning_rate"}

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['PACKAGES', 'STATES', 'workspace', 'RunError', 'write_text', 'append_line', 'read_lines', 'describe_environment',
-           'Run', 'read_status', 'duration', 'log_line', 'list_runs', 'find_run', 'compare_runs']
+           'read_status', 'Run', 'duration', 'log_line', 'list_runs', 'find_run', 'compare_runs']
 
 # %% ../../nbs/core/03_runs.ipynb #cell-002
 import contextlib
@@ -38,7 +38,6 @@ def workspace() -> Path:  # absolute
 class RunError(RuntimeError):
     "A run folder that cannot be used as asked; the message is one line."
 
-# %% ../../nbs/core/03_runs.ipynb #cell-009
 def write_text(
     path: Path,  # file to replace
     text: str,   # its new content
@@ -50,7 +49,7 @@ def write_text(
     os.replace(part, path)
     return path
 
-# %% ../../nbs/core/03_runs.ipynb #cell-011
+# %% ../../nbs/core/03_runs.ipynb #cell-010
 def append_line(
     path: Path,              # a .jsonl file
     record: dict[str, Any],  # plain values
@@ -59,7 +58,6 @@ def append_line(
     with path.open("a") as file:
         file.write(json.dumps(record, default=str) + "\n")
 
-# %% ../../nbs/core/03_runs.ipynb #cell-012
 def read_lines(
     path: Path,              # a .jsonl file
 ) -> list[dict[str, Any]]:   # empty when there is no file
@@ -72,11 +70,11 @@ def read_lines(
             records.append(json.loads(line))
     return records
 
-# %% ../../nbs/core/03_runs.ipynb #cell-015
+# %% ../../nbs/core/03_runs.ipynb #cell-013
 PACKAGES = ("vidbench", "torch", "torchvision", "transformers", "peft", "accelerate", "numpy", "pandas",
             "decord2", "av")
 
-# %% ../../nbs/core/03_runs.ipynb #cell-016
+# %% ../../nbs/core/03_runs.ipynb #cell-014
 def _commit() -> str | None:
     "Commit of the working tree around the current folder, with `+` when it holds changes; none outside git."
     def git(*words: str) -> str:
@@ -86,14 +84,14 @@ def _commit() -> str | None:
     except (OSError, subprocess.SubprocessError):
         return None
 
-# %% ../../nbs/core/03_runs.ipynb #cell-017
+# %% ../../nbs/core/03_runs.ipynb #cell-015
 def _device() -> str:
     "The accelerator's name, or cpu; torch is asked only when it is loaded already."
     import sys
     torch = sys.modules.get("torch")
     return torch.cuda.get_device_name() if torch and torch.cuda.is_available() else "cpu"
 
-# %% ../../nbs/core/03_runs.ipynb #cell-018
+# %% ../../nbs/core/03_runs.ipynb #cell-016
 def describe_environment() -> dict[str, Any]:  # plain values
     "Versions, commit, device and host: what one needs to repeat a run."
     versions = {}
@@ -103,7 +101,39 @@ def describe_environment() -> dict[str, Any]:  # plain values
     return {"python": platform.python_version(), "platform": platform.platform(), "device": _device(),
             "cpus": os.cpu_count(), "host": socket.gethostname(), "commit": _commit(), "versions": versions}
 
+# %% ../../nbs/core/03_runs.ipynb #cell-019
+STATES = ("running", "failed", "interrupted", "finished")  # the first that any stage is in is the run's
+
+# %% ../../nbs/core/03_runs.ipynb #cell-020
+def _is_gone(status: dict[str, Any]) -> bool:
+    "Whether the process that wrote a status ran on this host and lives no more."
+    if status.get("host") != socket.gethostname():
+        return False
+    try:
+        os.kill(int(status["pid"]), 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        pass
+    return False
+
 # %% ../../nbs/core/03_runs.ipynb #cell-021
+def read_status(
+    folder: Path,         # a run folder
+    living: bool = True,  # look whether the process of a running job is still there
+) -> dict[str, Any]:      # state, stage, stages, pid, host, error and what the stage added
+    "How a run stands: the worst of its stages, with the details of the last one."
+    path = folder / "status.json"
+    status = json.loads(path.read_text()) if path.exists() else {"stages": {}}
+    stages = status["stages"]
+    for stage in stages.values() if living and status.get("pid") and _is_gone(status) else ():
+        if stage["state"] == "running":
+            stage |= {"state": "failed", "error": "the process was killed: run the job again to resume"}
+    state = next((s for s in STATES if any(stage["state"] == s for stage in stages.values())), "new")
+    error = next((stage["error"] for stage in stages.values() if stage.get("error")), None)
+    return {**stages.get(status.get("stage"), {}), **status, "stages": stages, "state": state, "error": error}
+
+# %% ../../nbs/core/03_runs.ipynb #cell-024
 def _now() -> str:
     "The time as ISO 8601 in UTC, to the second."
     return dt.datetime.now(dt.timezone.utc).isoformat(timespec="seconds")
@@ -120,7 +150,7 @@ def _check_name(name: str) -> str:
         raise RunError(f"run name '{name}' is not a plain folder name: use letters, digits and - _ . = +")
     return name
 
-# %% ../../nbs/core/03_runs.ipynb #cell-023
+# %% ../../nbs/core/03_runs.ipynb #cell-026
 class Run:
     "A run folder: `outputs/<job>/<name>/`."
 
@@ -275,39 +305,7 @@ class Run:
         who = {"pid": os.getpid(), "host": socket.gethostname()}
         write_text(self.path("status.json"), json.dumps({"stage": name} | who | {"stages": stages}, indent=2))
 
-# %% ../../nbs/core/03_runs.ipynb #cell-025
-STATES = ("running", "failed", "interrupted", "finished")  # the first that any stage is in is the run's
-
-# %% ../../nbs/core/03_runs.ipynb #cell-026
-def _is_gone(status: dict[str, Any]) -> bool:
-    "Whether the process that wrote a status ran on this host and lives no more."
-    if status.get("host") != socket.gethostname():
-        return False
-    try:
-        os.kill(int(status["pid"]), 0)
-    except ProcessLookupError:
-        return True
-    except PermissionError:
-        pass
-    return False
-
-# %% ../../nbs/core/03_runs.ipynb #cell-027
-def read_status(
-    folder: Path,         # a run folder
-    living: bool = True,  # look whether the process of a running job is still there
-) -> dict[str, Any]:      # state, stage, stages, pid, host, error and what the stage added
-    "How a run stands: the worst of its stages, with the details of the last one."
-    path = folder / "status.json"
-    status = json.loads(path.read_text()) if path.exists() else {"stages": {}}
-    stages = status["stages"]
-    for stage in stages.values() if living and status.get("pid") and _is_gone(status) else ():
-        if stage["state"] == "running":
-            stage |= {"state": "failed", "error": "the process was killed: run the job again to resume"}
-    state = next((s for s in STATES if any(stage["state"] == s for stage in stages.values())), "new")
-    error = next((stage["error"] for stage in stages.values() if stage.get("error")), None)
-    return {**stages.get(status.get("stage"), {}), **status, "stages": stages, "state": state, "error": error}
-
-# %% ../../nbs/core/03_runs.ipynb #cell-033
+# %% ../../nbs/core/03_runs.ipynb #cell-032
 def duration(
     seconds: float,  # may be NaN
 ) -> str:            # such as 1:02:03
@@ -317,7 +315,7 @@ def duration(
     hours, rest = divmod(int(seconds + 0.5), 3600)
     return (f"{hours}:{rest // 60:02d}:" if hours else f"{rest // 60}:") + f"{rest % 60:02d}"
 
-# %% ../../nbs/core/03_runs.ipynb #cell-035
+# %% ../../nbs/core/03_runs.ipynb #cell-034
 _COLUMNS = ("time", "step", "epoch", "loss", "learning_rate", "grad_norm", "step_ms", "eta_sec")
 
 def _numbers(record: dict[str, Any], prefix: str = "", most: int = 8) -> str:
@@ -326,7 +324,7 @@ def _numbers(record: dict[str, Any], prefix: str = "", most: int = 8) -> str:
              if k.startswith(prefix) and k not in _COLUMNS and isinstance(v, int | float)}
     return "  ".join(f"{k} {v:.4g}" for k, v in list(found.items())[:most])
 
-# %% ../../nbs/core/03_runs.ipynb #cell-036
+# %% ../../nbs/core/03_runs.ipynb #cell-035
 def log_line(
     record: dict[str, Any],  # one line of metrics.jsonl
     total_steps: int = 0,    # of the whole training; 0 when unknown
@@ -339,12 +337,12 @@ def log_line(
     line = f"{step} | loss {loss:8.4f} | lr {rate:.2e} | grad {grad:8.3f} | {ms:7.0f} ms | eta {duration(eta):>7}"
     return f"{line} | {more}" if (more := _numbers(record)) else line
 
-# %% ../../nbs/core/03_runs.ipynb #cell-039
+# %% ../../nbs/core/03_runs.ipynb #cell-038
 def _headline(report: dict[str, Any]) -> dict[str, float]:
     "The plain numbers of a report."
     return {k: v for k, v in report.items() if isinstance(v, int | float) and not isinstance(v, bool)}
 
-# %% ../../nbs/core/03_runs.ipynb #cell-040
+# %% ../../nbs/core/03_runs.ipynb #cell-039
 def list_runs(
     root: str | Path | None = None,  # `workspace()/outputs` when not given
     job: str | None = None,          # only this job's
@@ -378,7 +376,7 @@ def find_run(
         raise RunError(f"run '{name}' is of several jobs ({', '.join(hits['job'])}): write job/name")
     raise RunError(f"no run '{name}': {nearest(name, list(runs['run'])) or 'there are none yet'}")
 
-# %% ../../nbs/core/03_runs.ipynb #cell-042
+# %% ../../nbs/core/03_runs.ipynb #cell-043
 def compare_runs(
     runs: list[Run],      # two or more
     all_settings: bool = False,  # also the settings in which they agree

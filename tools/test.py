@@ -1,0 +1,153 @@
+#!/usr/bin/env python3
+"""Every check and test of the project, each in a process of its own; ends with a true line `N passed, N failed`.
+
+Usage: test.py [NAME ...] [--jobs 2] [--limit SECONDS] [--list]
+
+The tests are: the lint, the checks of tools/checks.py, each library notebook (by nbdev's test), and each experiment
+notebook with its `smoke` preset (by `vidbench run` in a temporary workspace). NAMEs select the tests whose name has
+one of them in it. A test that hangs is stopped at its time limit, one that is killed has failed; the others are still
+reported.
+"""
+import argparse
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).resolve().parent.parent
+NBS = ROOT / "nbs"
+TEST_NOTEBOOK = """
+import sys
+from pathlib import Path
+from nbdev.test import test_nb
+ok, _ = test_nb(Path(sys.argv[1]), skip_flags=["notest"], do_print=False, showerr=True, basepath=sys.argv[2])
+sys.exit(not ok)
+"""
+RUN_JOB = "import sys; from vidbench.core.launch import main; sys.exit(main(['run', sys.argv[1], '--preset', 'smoke']))"
+TAIL_LINES = 25  # of a failed test's output
+
+
+class Test(NamedTuple):
+    "Something to run, and how long it may take."
+    name: str
+    command: list[str]
+    limit_sec: float
+
+
+class Result(NamedTuple):
+    "How a test ended."
+    test: Test
+    failure: str  # empty when it passed
+    seconds: float
+    output: str
+
+
+def all_tests() -> list[Test]:
+    "The longest first, so that two at a time end together."
+    def notebooks(folder: Path) -> list[Path]:
+        found = sorted(folder.rglob("*.ipynb"))
+        return [p for p in found if not any(part.startswith((".", "_")) for part in p.relative_to(NBS).parts)]
+
+    python, apart = sys.executable, (NBS / "experiments", NBS / "benchmarks")
+    jobs = [Test(f"run {p.relative_to(NBS)}", [python, "-c", RUN_JOB, str(p)], 300) for p in notebooks(apart[0])]
+    library = [Test(str(p.relative_to(NBS)), [python, "-c", TEST_NOTEBOOK, str(p), str(ROOT)], 150)
+               for p in notebooks(NBS) if not any(folder in p.parents for folder in apart)]
+    checks = [Test(f"check {name}", [python, str(ROOT / "tools/checks.py"), name], 120)
+              for name in ("sync", "parameters", "readme", "import", "this")]
+    return [*jobs, *library, Test("check lint", [python, "-m", "ruff", "check", "."], 60), *checks]
+
+
+def stop(process: subprocess.Popen) -> None:
+    "Ask twice, so that `vidbench run` takes its kernel down, then kill the whole group."
+    for number, wait_sec in ((signal.SIGTERM, 5), (signal.SIGTERM, 5), (signal.SIGTERM, 2), (signal.SIGKILL, 5)):
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, number)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(wait_sec)
+            break
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+
+
+def run(test: Test, running: set[subprocess.Popen]) -> Result:
+    "Run one test in a process group and a workspace of its own."
+    start, failure = time.monotonic(), ""
+    with tempfile.TemporaryFile("w+", errors="replace") as output, tempfile.TemporaryDirectory() as home:
+        settings = {"VIDBENCH_HOME": home} if test.name.startswith("run ") else {}
+        env = os.environ | {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "MPLBACKEND": "agg"} | settings
+        process = subprocess.Popen(test.command, cwd=ROOT, env=env, stdin=subprocess.DEVNULL, stdout=output,
+                                   stderr=subprocess.STDOUT, start_new_session=True)
+        running.add(process)
+        try:
+            code = process.wait(test.limit_sec)
+            failure = f"killed by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}" if code else ""
+        except subprocess.TimeoutExpired:
+            failure = f"stopped at its time limit of {test.limit_sec:.0f} s"
+        stop(process)
+        running.discard(process)
+        output.seek(0)
+        said = [output.read(), *(p.read_text(errors="replace") for p in Path(home).glob("outputs/*/*/log.txt"))]
+        return Result(test, failure, time.monotonic() - start, "\n".join(said))
+
+
+def report(result: Result) -> None:
+    "One line, and the end of the output of a test that failed."
+    verdict = f"FAILED {result.failure}" if result.failure else "passed"
+    lines = result.output.rstrip().splitlines()[-TAIL_LINES:] if result.failure else []
+    print(f"{result.seconds:7.1f} s  {result.test.name}: {verdict}", flush=True)
+    print("".join(f"          | {line}\n" for line in lines), end="", flush=True)
+
+
+def run_all(tests: list[Test], jobs: int) -> list[Result]:
+    "Several at a time; an interruption stops them all."
+    running: set[subprocess.Popen] = set()
+    with ThreadPoolExecutor(jobs) as pool:
+        try:
+            results = []
+            for future in as_completed([pool.submit(run, test, running) for test in tests]):
+                results.append(future.result())
+                report(results[-1])
+            return results
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            for process in list(running):
+                threading.Thread(target=stop, args=[process]).start()
+            raise
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("names", nargs="*", help="run the tests whose name contains one of these")
+    parser.add_argument("--jobs", type=int, default=2, help="tests at a time")
+    parser.add_argument("--limit", type=float, default=float("inf"), help="seconds, for each test at most")
+    parser.add_argument("--list", action="store_true", help="show the names and stop")
+    args = parser.parse_args()
+    tests = [t for t in all_tests() if not args.names or any(name in t.name for name in args.names)]
+    if args.list:
+        print(*(test.name for test in tests), sep="\n")
+        return 0
+    if not tests:
+        print(f"no test has {' or '.join(args.names)} in its name: --list shows them\n0 passed, 0 failed")
+        return 2
+    start = time.monotonic()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
+    results = run_all([test._replace(limit_sec=min(test.limit_sec, args.limit)) for test in tests], args.jobs)
+    failed = [result.test.name for result in results if result.failure]
+    print(f"{time.monotonic() - start:7.1f} s  in all", *(f"failed: {name}" for name in failed), sep="\n")
+    print(f"{len(results) - len(failed)} passed, {len(failed)} failed")
+    return int(bool(failed))
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit("interrupted: what ran was stopped, nothing can be said about the rest")
