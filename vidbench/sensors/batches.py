@@ -61,6 +61,10 @@ def split_by_data_set(
     return windows[~out], windows[out]
 
 # %% ../../nbs/sensors/02_batches.ipynb #cell-012
+def _part(share: float, size: int) -> int:
+    "A share of a group in whole windows: at least one of two or more, and never all."
+    return min(max(1, round(share * size)), size - 1)
+
 def split_stratified(
     windows: SensorWindows,   # everything
     share: float = 0.2,       # of the windows, for the second side
@@ -71,7 +75,7 @@ def split_stratified(
     groups = np.char.add(np.char.add(windows.who, "/"), windows.activity)
     for group in sorted(set(groups)):
         members = rng.permutation(np.flatnonzero(groups == group))
-        out[members[:round(share * len(members))]] = True
+        out[members[:_part(share, len(members))]] = True
     return windows[~out], windows[out]
 
 # %% ../../nbs/sensors/02_batches.ipynb #cell-015
@@ -85,10 +89,11 @@ def split_in_time(
     length = windows.x.shape[1] / windows.sample_rate_hz
     for group in dict.fromkeys(groups.tolist()):
         members = np.flatnonzero(groups == group)
-        cut = len(members) - round(share * len(members))
+        cut = len(members) - _part(share, len(members))
         late += members[cut:].tolist()
         starts = {windows.recording[i]: windows.start_sec[i] for i in members[cut:][::-1]}
-        early += [i for i in members[:cut] if windows.start_sec[i] + length <= starts.get(windows.recording[i], np.inf) + 1e-6]
+        early += [i for i in members[:cut]
+                  if windows.start_sec[i] + length <= starts.get(windows.recording[i], np.inf) + 1e-6]
     return windows[np.sort(np.array(early, int))], windows[np.sort(np.array(late, int))]
 
 # %% ../../nbs/sensors/02_batches.ipynb #cell-017

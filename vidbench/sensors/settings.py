@@ -38,8 +38,8 @@ class SensorsConfig(TrainingConfig):
     "Settings of a job that recognises activities with a TCN-VAE."
     job: ClassVar[str] = "sensors"
     presets: ClassVar[dict[str, dict[str, Any]]] = {
-        "smoke": {"hidden_dims": (16, 32), "latent_dim": 8, "epochs": 6, "batch_size": 32, "learning_rate": 3e-3,
-                  "toy_shift": 1.0, "split": "by_data_set"},
+        "smoke": {"hidden_dims": (16, 32), "latent_dim": 8, "epochs": 12, "batch_size": 16, "learning_rate": 3e-3,
+                  "toy_shift": 0.5, "toy_windows": 360, "split": "by_data_set", "unseen_people_share": 0.2},
         "default": {"beta": 1.0, "lambda_act": 1.0, "lambda_dom": 0.1, "learning_rate": 1e-3, "epochs": 50},
         "overnight": {"beta": 0.4, "lambda_act": 2.5, "lambda_dom": 0.05, "learning_rate": 3e-4, "epochs": 500,
                       "max_grad_norm": 0.8, "label_smoothing": 0.1, "patience": 50, "restart_epochs": 20},
@@ -67,6 +67,7 @@ class SensorsConfig(TrainingConfig):
     split: Literal["by_person", "by_data_set", "stratified"] = Field("by_person", description="what the test side is")
     unseen: tuple[str, ...] = Field((), description="people or data sets to leave out; none named = drawn by seed")
     unseen_share: float = Field(0.2, gt=0, lt=1, description="share left out where none is named")
+    unseen_people_share: float = Field(0.0, ge=0, lt=1, description="people to leave out beside data sets")
     val_share: float = Field(0.2, gt=0, lt=1, description="of the training people's time, for validation")
     select_by: Literal["source_validation", "soft_neighbourhood_density"] = Field(
         "source_validation", description="rule that chooses the checkpoint; neither sees a label of the unseen side")

@@ -109,14 +109,15 @@ class TCNEncoder(nn.Module):
 @dataclass(frozen=True)
 class LoadReport:
     "What matched between a file of weights and an encoder, and what did not."
-    matched: tuple[str, ...] = ()                                        # loaded
-    missing: tuple[str, ...] = ()                                        # the encoder has it, the file does not
-    unexpected: tuple[str, ...] = ()                                     # the file has it, the encoder does not
-    duplicates: tuple[str, ...] = ()                                     # second names of what is loaded
-    other_shapes: tuple[str, ...] = ()                                   # such as `name (8, 3, 3) here, (4, 3, 3) there`
+    matched: tuple[str, ...] = ()       # loaded
+    missing: tuple[str, ...] = ()       # the encoder has it, the file does not
+    unexpected: tuple[str, ...] = ()    # the file has it, the encoder does not
+    duplicates: tuple[str, ...] = ()    # second names of what is loaded
+    other_shapes: tuple[str, ...] = ()  # such as `name (8, 3, 3) here, (4, 3, 3) there`
 
     def __str__(self) -> str:
-        counts = f"{len(self.matched)} of {len(self.matched) + len(self.missing) + len(self.other_shapes)} tensors matched"
+        wanted = len(self.matched) + len(self.missing) + len(self.other_shapes)
+        counts = f"{len(self.matched)} of {wanted} tensors matched"
         said = {"duplicates": f"{len(self.duplicates)}" if self.duplicates else "", "missing": ", ".join(self.missing),
                 "unexpected": ", ".join(self.unexpected), "of another shape": ", ".join(self.other_shapes)}
         return "; ".join([counts, *(f"{name}: {what}" for name, what in said.items() if what)])
@@ -190,8 +191,8 @@ def load_encoder(
     report, fits = compare_state(encoder, state)
     if report.missing or report.other_shapes:
         theirs = _widths({_plain_name(name): value for name, value in state.items()})
-        hint = f"; its widths are {theirs}, the encoder's {encoder.hidden_dims}: pass TCNEncoder(hidden_dims={theirs})" \
-            if theirs and theirs != encoder.hidden_dims else ""
+        hint = (f"; its widths are {theirs}, the encoder's {encoder.hidden_dims}: "
+                f"pass TCNEncoder(hidden_dims={theirs})") if theirs and theirs != encoder.hidden_dims else ""
         raise CheckpointError(f"the weights do not fill the encoder{hint}; {report}")
     encoder.load_state_dict(fits)
     encoder.load_report = report
@@ -273,6 +274,11 @@ def _head(width: int, classes: int, dropout: float) -> nn.Sequential:
     "A classifier on the latent, with one hidden layer."
     return nn.Sequential(nn.Linear(width, width), nn.ReLU(), nn.Dropout(dropout), nn.Linear(width, classes))
 
+def _critic(width: int, classes: int) -> nn.Sequential:
+    "A classifier for the adversary: it sees the latent's direction alone, so that it cannot be fooled by sheer size."
+    return nn.Sequential(nn.LayerNorm(width, elementwise_affine=False), nn.Linear(width, max(64, width)), nn.ReLU(),
+                         nn.Linear(max(64, width), classes))
+
 class TCNVAE(nn.Module):
     "Encoder, latent distribution, decoder, activity head, and domain head behind gradient reversal."
 
@@ -291,7 +297,7 @@ class TCNVAE(nn.Module):
         self.fc_mu, self.fc_logvar = (nn.Linear(hidden_dims[-1], latent_dim) for _ in range(2))
         self.decoder = Decoder(latent_dim, tuple(hidden_dims[-2::-1]) or tuple(hidden_dims), input_dim)
         self.activity_head = _head(latent_dim, num_activities, dropout)
-        self.domain_head = _head(latent_dim, num_domains, dropout)
+        self.domain_head = _critic(latent_dim, num_domains)
 
     def encode(
         self,
