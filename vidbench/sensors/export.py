@@ -89,6 +89,6 @@ def _compare(part: Embedder, path: str | Path, time: int, tolerance: float) -> N
             ours = [value.cpu().numpy() for value in part(x.to(device))]
         worst = max(float(np.abs(a - b).max()) for a, b in zip(ours, run_onnx(path, x.numpy()), strict=True))
         if not worst <= tolerance:
-            raise ExportError(f"{path} differs from PyTorch by {worst:.2g} on {batch} windows of {samples} samples, more than "
-                              f"tolerance={tolerance:g}: do not use it")
+            raise ExportError(f"{path} differs from PyTorch by {worst:.2g} on {batch} windows of {samples} samples, "
+                              f"more than tolerance={tolerance:g}: do not use it")
     logging.getLogger(__name__).info("%s agrees with PyTorch to %.1e", path, worst)

@@ -167,7 +167,8 @@ class Objective(nn.Module):
         "The total loss of a batch, and its parts."
         weights = weights_at(self.cfg, self.progress, self.adversary)
         generative = bool(self.cfg.lambda_rec or self.cfg.beta)
-        out = self.model(x, weights.reversal, sample=self.training and generative, reconstruct=bool(self.cfg.lambda_rec))
+        out = self.model(x, weights.reversal, sample=self.training and generative,
+                         reconstruct=bool(self.cfg.lambda_rec))
         parts = {"activity": cross_entropy(out["activity_logits"], activity, label_smoothing=self.cfg.label_smoothing)}
         if weights.domain:
             parts["domain"] = cross_entropy(out["domain_logits"], domain)

@@ -24,7 +24,7 @@ def loss_parts_figure(
     "The weighted parts of the loss over the steps, stacked to the total."
     found = [name for name in PARTS if f"{name}_weighted" in metrics]
     if not found:
-        raise ValueError(f"metrics have none of {', '.join(f'{name}_weighted' for name in PARTS)}: is this a sensors run?")
+        raise ValueError(f"metrics have none of {', '.join(f'{n}_weighted' for n in PARTS)}: is this a sensors run?")
     rows = metrics.dropna(subset=["activity_weighted"])
     fig, ax = new_figure(8, 4)
     ax.stackplot(rows["step"], [rows[f"{name}_weighted"].fillna(0) for name in found], labels=found, alpha=0.8,

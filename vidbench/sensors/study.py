@@ -90,7 +90,8 @@ def _read(source: str, cfg: SensorsConfig) -> SensorWindows:
     if reader == "uci_har":
         parts = [part for part in ("train", "test") if list(Path(place).glob(f"**/{part}/Inertial Signals"))]
         return concatenate([read_uci_har(place, part) for part in parts or ["train"]])
-    return {"pamap2": read_pamap2, "wisdm": read_wisdm, "hapt": read_hapt, "csv": read_windows}[reader](place, **cutting)
+    readers = {"pamap2": read_pamap2, "wisdm": read_wisdm, "hapt": read_hapt, "csv": read_windows}
+    return readers[reader](place, **cutting)
 
 @functools.lru_cache(maxsize=2)
 def _read_all(key: str) -> SensorWindows:
@@ -142,8 +143,8 @@ def share_activities(
     for name, side in sides.items():
         for activity in set(side.activities) - set(sides["train"].activities):
             raise WindowError(f"activity '{activity}' is missing from training, and {name} has "
-                              f"{int((side.activity == activity).sum())} windows of it: set only_shared_activities=True, "
-                              "or leave other people out")
+                              f"{int((side.activity == activity).sum())} windows of it: set "
+                              "only_shared_activities=True, or leave other people out")
     return sides
 
 # %% ../../nbs/sensors/08_study.ipynb #cell-011
@@ -232,15 +233,16 @@ def describe(
     material: Material,       # of a job
 ) -> dict[str, Any]:          # plain values
     "What has to be kept beside the weights in order to use them."
-    return {"vocabulary": material.vocabulary, "domains": material.domain_names, "normaliser": asdict(material.normalise),
+    return {"vocabulary": material.vocabulary, "domains": material.domain_names,
+            "normaliser": asdict(material.normalise),
             "windows": {name: len(data) for name, data in material.sides.items()}}
 
 def _train(cfg: SensorsConfig, run: Run, material: Material) -> TrainResult:
     "Hand everything to the engine."
     model, data = build_model(cfg, material), material.sides["train"]
     if cfg.lambda_dom and not material.adversary:
-        warn(run, f"a single domain ({material.domain_names[0]}): the adversary is switched off; set domains=person, or add "
-                  "a data set", 0)
+        warn(run, f"a single domain ({material.domain_names[0]}): the adversary is switched off; set domains=person, "
+                  "or add a data set", 0)
     objective = Objective(model, cfg, adversary=material.adversary)
     sampler = BalancedSampler(data.activity, data.domain, cfg.seed, cfg.curriculum_epochs) if cfg.balance else None
     generative = bool(cfg.lambda_rec or cfg.beta)
@@ -285,20 +287,21 @@ def against(
     keys = ["side", "domain", "person", "recording", "start_sec", "activity"]
     both = table[table["side"] == side].merge(baseline, on=keys, suffixes=("", "_baseline"))
     if len(both) < (table["side"] == side).sum():
-        raise WindowError(f"the baseline has {len(both)} of the {int((table['side'] == side).sum())} windows of {side}: "
-                          "it was trained with another split or seed")
+        wanted = int((table["side"] == side).sum())
+        raise WindowError(f"the baseline has {len(both)} of the {wanted} windows of {side}: it was "
+                          "trained with another split or seed")
     names = sorted(set(both["activity"]) | set(both["answer"]) | set(both["answer_baseline"]))
     code = [np.array([names.index(n) for n in both[c]]) for c in ("activity", "answer", "answer_baseline")]
     return bootstrap_by_person(code[0], code[1], both["who"].to_numpy(str), len(names), resamples, against=code[2])
 
 # %% ../../nbs/sensors/08_study.ipynb #cell-027
-def _baseline_table(cfg: SensorsConfig, run: Run) -> pd.DataFrame | None:
+def _baseline_table(run: Run, name: str) -> pd.DataFrame | None:
     "Predictions of the run to compare with, where one is named."
-    if not cfg.baseline_run:
+    if not name:
         return None
-    path = run.folder.parent / cfg.baseline_run / "predictions.csv"
+    path = run.folder.parent / name / "predictions.csv"
     if not path.exists():
-        raise WindowError(f"baseline_run='{cfg.baseline_run}': {path} is not there; evaluate that run first")
+        raise WindowError(f"baseline '{name}': {path} is not there; evaluate that run first")
     return pd.read_csv(path, dtype={"person": str, "recording": str, "who": str})
 
 def verdict(
@@ -308,7 +311,8 @@ def verdict(
     side, rest = report["side"], report[report["side"]]
     value, low, high = rest["intervals"]["macro_f1"]
     said = [f"macro-F1 {value:.2f} [{low:.2f}, {high:.2f}] on {side.replace('_', ' ')} ({rest['people']} people), "
-            f"{report['in_domain']['macro_f1']:.2f} in-domain, {report['majority_macro_f1']:.2f} for the majority's answer"]
+            f"{report['in_domain']['macro_f1']:.2f} in-domain, {report['majority_macro_f1']:.2f} for the majority's "
+            "answer"]
     if report.get("against_baseline"):
         change, low, high = report["against_baseline"]["macro_f1"]
         word = "better than" if low > 0 else "worse than" if high < 0 else "not to be told from"
@@ -335,20 +339,23 @@ def _probes(cfg: SensorsConfig, material: Material, trained: Predictions) -> dic
 def evaluate(
     cfg: SensorsConfig,      # of the run
     run: Run,                # that has trained
+    baseline: str = "",      # name of a run to compare with; `cfg.baseline_run` when not given
 ) -> dict[str, Any]:         # the report
     "Score the selected checkpoint on every side; writes predictions.csv, report.json and figures."
     with run.stage("evaluate"):
         material = prepare(cfg)
         model, primary = load_model(cfg, run, material), material.primary
-        said = {name: predict(model, data, cfg.eval_batch_size) for name, data in material.sides.items() if name != "train"}
-        table, baseline = prediction_table(said, material), _baseline_table(cfg, run)
+        said = {name: predict(model, data, cfg.eval_batch_size) for name, data in material.sides.items()
+                if name != "train"}
+        table, name = prediction_table(said, material), baseline or cfg.baseline_run
+        other = _baseline_table(run, name)
         table.to_csv(run.path("predictions.csv"), index=False)
         sides = {name: report_side(found, material.sides[name], cfg.bootstrap) for name, found in said.items()}
         report = _headline(material, sides) | _probes(cfg, material, said["in_domain"]) | sides | {
             "latent": {"kl": mean_kl(said["in_domain"]), "active_units": active_units(said["in_domain"].latent)},
             "rules": compare_rules(run.metrics()).to_dict("records"), "selected_by": cfg.select_by,
-            "audit": _audit(material), "health": health_summary(run), "baseline_run": cfg.baseline_run,
-            "against_baseline": against(table, baseline, primary, cfg.bootstrap) if baseline is not None else None}
+            "audit": _audit(material), "health": health_summary(run), "baseline_run": name,
+            "against_baseline": against(table, other, primary, cfg.bootstrap) if other is not None else None}
         report["verdict"] = verdict(report)
         run.write_report(report)
         save_figures(cfg, run, model, material, said, report)
@@ -380,14 +387,15 @@ def save_figures(
     log, primary = run.metrics(), material.sides[material.primary]
     run.save_figure(schedule_figure(cfg), "schedules")
     run.save_figure(loss_parts_figure(log), "loss_parts")
-    names = [n for n in ("eval_macro_f1", "eval_unseen_macro_f1", "eval_domain_accuracy", "eval_domain_probe") if n in log]
-    run.save_figure(metric_curves(log, names), "scores")
+    names = ("eval_macro_f1", "eval_unseen_macro_f1", "eval_domain_accuracy", "eval_domain_probe")
+    run.save_figure(metric_curves(log, [n for n in names if n in log]), "scores")
     run.save_figure(confusion_matrix_figure(report[material.primary]["confusion"], material.vocabulary), "confusion")
     run.save_figure(interval_figure({name: report[name]["intervals"] for name in said}), "intervals")
     both = ("in_domain", material.primary)
+    windows = [material.sides[n].windows for n in both]
     run.save_figure(latent_figure(np.concatenate([said[n].latent for n in both]),
-                                  np.concatenate([material.sides[n].windows.activity for n in both]),
-                                  np.concatenate([domains_of(material.sides[n].windows, cfg.domains) for n in both])), "latent")
+                                  np.concatenate([w.activity for w in windows]),
+                                  np.concatenate([domains_of(w, cfg.domains) for w in windows])), "latent")
     if cfg.lambda_rec:
         run.save_figure(_reconstructions(model, primary), "reconstructions")
 
@@ -397,7 +405,8 @@ def _reconstructions(model: TCNVAE, data: WindowData, most: int = 4) -> Any:
     x = data.windows.x[rows]
     with torch.no_grad():
         drawn = model.decode(model.embed(torch.from_numpy(x)), x.shape[1]).numpy()
-    return reconstruction_figure(x, drawn, data.windows.activity[rows], data.windows.channels, data.windows.sample_rate_hz)
+    return reconstruction_figure(x, drawn, data.windows.activity[rows], data.windows.channels,
+                                 data.windows.sample_rate_hz)
 
 # %% ../../nbs/sensors/08_study.ipynb #cell-033
 def check(
@@ -411,7 +420,8 @@ def check(
     objective = Objective(model.eval(), cfg, material.adversary)
     with torch.no_grad():
         loss = objective(**batch)["loss"]
-    counts = pd.DataFrame({name: side.windows.table()["activity"].value_counts() for name, side in material.sides.items()})
+    counts = pd.DataFrame({name: side.windows.table()["activity"].value_counts()
+                           for name, side in material.sides.items()})
     x = batch["x"].shape
     channels = data.windows.missing_channels
     lines = [repr(load_windows(cfg)), counts.fillna(0).astype(int).to_string(),

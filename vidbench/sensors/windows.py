@@ -83,8 +83,8 @@ class SensorWindows:
         bad = ~np.isfinite(self.x)
         if bad.any():
             names = ", ".join(np.asarray(self.channels)[bad.any((0, 1))])
-            raise WindowError(f"{bad.sum()} values are NaN or infinite, in {bad.any((1, 2)).sum()} of {len(self)} windows "
-                              f"(channels {names}): drop those windows, or fill the gaps before cutting")
+            raise WindowError(f"{bad.sum()} values are NaN or infinite, in {bad.any((1, 2)).sum()} of {len(self)} "
+                              f"windows (channels {names}): drop those windows, or fill the gaps before cutting")
 
     def __len__(self) -> int:
         return len(self.x)
@@ -217,8 +217,8 @@ def cut_windows(
     starts = window_starts(labels, window_samples, step)
     x = resampled[starts[:, None] + np.arange(window_samples)]
     present = np.broadcast_to(~np.isnan(signal).all(0), (len(starts), len(channels)))
-    return SensorWindows(x, labels[starts], person, domain, sample_rate_hz, tuple(channels), np.full(len(starts), recording),
-                         starts / sample_rate_hz, present)
+    return SensorWindows(x, labels[starts], person, domain, sample_rate_hz, tuple(channels),
+                         np.full(len(starts), recording), starts / sample_rate_hz, present)
 
 # %% ../../nbs/sensors/01_windows.ipynb #cell-029
 CHANNELS = tuple(f"{sensor}_{axis}" for sensor in ("acc", "gyro", "mag") for axis in "xyz")  # m/s², rad/s, microtesla
@@ -248,7 +248,8 @@ def align_channels(
             x[..., list(channels).index(target)] = windows.x[..., i] * factor
             present[:, list(channels).index(target)] = windows.present[:, i]
     if not present.any():
-        raise WindowError(f"none of the channels {', '.join(windows.channels)} is one of {', '.join(channels)}: rename them")
+        raise WindowError(f"none of the channels {', '.join(windows.channels)} is one of {', '.join(channels)}: "
+                          "rename them")
     return replace(windows, x=x, channels=tuple(channels), present=present)
 
 # %% ../../nbs/sensors/01_windows.ipynb #cell-033
@@ -324,7 +325,8 @@ _PLACES = {"hand": 3, "chest": 20, "ankle": 37}  # first column of each unit
 
 def _named(codes: np.ndarray, names: Mapping[int, str], known: Sequence[str] | None, source: str) -> np.ndarray:
     "Activity codes as names; 0 is none."
-    table = {code: canonical_activity(names.get(code, code), known, source) if code else "" for code in np.unique(codes)}
+    table = {code: canonical_activity(names.get(code, code), known, source) if code else ""
+             for code in np.unique(codes)}
     return np.array([table[code] for code in codes], str)
 
 # %% ../../nbs/sensors/01_windows.ipynb #cell-045
