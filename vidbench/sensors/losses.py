@@ -15,11 +15,11 @@ from typing import Any
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
-from matplotlib.figure import Figure
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from transformers import TrainerCallback
 
+from ..core.figures import Figure, dress, new_figure
 from ..core.training import Engine
 from .settings import SensorsConfig
 from .tcn_vae import TCNVAE
@@ -90,13 +90,12 @@ def schedule_figure(
 ) -> Figure:
     "Learning rate, beta and gradient reversal over the training, as these settings plan them."
     p = np.linspace(0, 1, 500)
-    fig = Figure(figsize=(10, 2.4), layout="constrained")
-    axes = fig.subplots(1, 3)
+    fig, axes = new_figure(13, 3.4, columns=3)
     axes[0].plot(p * cfg.epochs, [cfg.learning_rate * learning_rate_factor(cfg, x) for x in p])
     axes[1].plot(p * cfg.epochs, [cfg.beta * kl_factor(x, cfg.kl_schedule, cfg.kl_share, cfg.kl_cycles) for x in p])
     axes[2].plot(p * cfg.epochs, [reversal_strength(x, cfg.reversal) for x in p])
     for ax, name in zip(axes, ("learning rate", "beta", "gradient reversal"), strict=True):
-        ax.set(title=name, xlabel="epoch", ylim=(0, None))
+        dress(ax, name, "epoch").set_ylim(0, None)
     return fig
 
 def learning_rate_factor(
@@ -243,9 +242,8 @@ def learning_rate_figure(
     suggestion: float,                    # the rate to mark
 ) -> Figure:
     "Loss over a rising learning rate."
-    fig = Figure(figsize=(6, 3), layout="constrained")
-    ax = fig.add_subplot(xscale="log", xlabel="learning rate", ylabel="loss (smoothed)")
+    fig, ax = new_figure(7, 4)
     ax.plot(rates, losses)
     ax.axvline(suggestion, color="0.5", ls="--", label=f"falls fastest at {suggestion:.1e}")
-    ax.legend()
+    dress(ax, "Learning rate finder", "learning rate", "loss (smoothed)", legend="inside").set_xscale("log")
     return fig

@@ -12,7 +12,6 @@ from typing import Any
 import pandas as pd
 
 from ..core.runs import Run
-from ..core.training import TrainingError
 from .settings import SensorsConfig
 from .study import fit
 
@@ -72,13 +71,12 @@ def search(
     def one(trial: Any) -> float:
         varied = cfg.replace(**suggest(trial, chosen))
         result = fit(varied, Run.create("trials", varied, f"trial-{trial.number:03d}", root=run.folder))
-        if result.best_metric is None:
-            raise TrainingError("every checkpoint had collapsed")
-        return result.best_metric
+        return 0.0 if result.best_metric is None else result.best_metric     # none: every checkpoint had collapsed
 
     with run.stage("search", total_steps=None):
         done = len(study.get_trials(deepcopy=False, states=(_optuna().trial.TrialState.COMPLETE,)))
-        study.optimize(one, n_trials=max(0, trials - done), catch=(TrainingError,)) if trials > done else None
+        if trials > done:
+            study.optimize(one, n_trials=trials - done)
         table = trials_table(study)
         table.to_csv(run.path("search.csv"), index=False)
     return table
