@@ -39,7 +39,8 @@ class SensorsConfig(TrainingConfig):
     job: ClassVar[str] = "sensors"
     presets: ClassVar[dict[str, dict[str, Any]]] = {
         "smoke": {"hidden_dims": (16, 32), "latent_dim": 8, "epochs": 12, "batch_size": 16, "learning_rate": 3e-3,
-                  "toy_shift": 0.5, "toy_windows": 360, "lambda_dom": 1.0, "split": "by_data_set", "unseen_people_share": 0.2},
+                  "toy_shift": 0.5, "toy_windows": 360, "lambda_dom": 1.0,
+                  "split": "by_data_set", "unseen_people_share": 0.2},
         "default": {"beta": 1.0, "lambda_act": 1.0, "lambda_dom": 0.1, "learning_rate": 1e-3, "epochs": 50},
         "overnight": {"beta": 0.4, "lambda_act": 2.5, "lambda_dom": 0.05, "learning_rate": 3e-4, "epochs": 500,
                       "max_grad_norm": 0.8, "label_smoothing": 0.1, "patience": 50, "restart_epochs": 20},
