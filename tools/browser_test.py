@@ -3,10 +3,11 @@
 
 Usage: browser_test.py [NOTEBOOK ...] [--screenshots FOLDER] [--limit SECONDS]
 
-Without a notebook it writes one that trains a single number, and checks that the picture moves, that Stop stops and saves,
-that the saved notebook keeps a picture, and that a run of another process can be watched. With notebooks (for instance
-nbs/experiments/behavior.ipynb) it runs a copy of each one the same way and presses Stop on its dashboard.
-Everything happens in a temporary folder, on a free port of this machine, behind a token. Ends with `N passed, N failed`.
+Without a notebook it writes one that trains a single number, and checks that the picture moves, that Stop stops and
+saves, that the saved notebook keeps a picture, and that a run of another process can be watched. With notebooks (for
+instance nbs/experiments/behavior.ipynb) it runs a copy of each one the same way and presses Stop on its dashboard.
+Everything happens in a temporary folder, on a free port of this machine, behind a token.
+Ends with `N passed, N failed`.
 """
 import argparse
 import json
@@ -30,39 +31,42 @@ KERNEL = "window.jupyterapp?.shell.currentWidget?.sessionContext?.session?.kerne
 RESTING = f"{KERNEL}?.connectionStatus === 'connected' && {KERNEL}.status === 'idle'"
 LIVE_PICTURE, STATIC_PICTURE = "img.widget-image, .widget-image img", ".jp-RenderedImage img"
 
-TOY = [
-    "import subprocess, sys, time\n"
-    "from typing import ClassVar\n"
-    "from vidbench.core.config import Config\n"
-    "from vidbench.core.dashboard import Dashboard\n"
-    "from vidbench.core.runs import Run\n"
-    "class ToyConfig(Config):\n"
-    "    job: ClassVar[str] = 'toy'\n"
-    "    presets: ClassVar[dict] = {}\n"
-    "    seed: int = 0",
-    "def fit(run, steps=3000, pause_sec=0.05):\n"
-    "    weight = 4.0\n"
-    "    with run.stage('fit', total_steps=steps):\n"
-    "        for step in range(1, steps + 1):\n"
-    "            weight -= 0.005 * 2 * (weight - 1)\n"
-    "            noise = 0.3 * ((step * 7919) % 13 - 6) / 6\n"
-    "            run.log(dict(step=step, epoch=step / 100, loss=(weight - 1) ** 2 + 0.5 + noise, learning_rate=0.005,\n"
-    "                         grad_norm=abs(weight - 1), step_ms=1e3 * pause_sec, eta_sec=(steps - step) * pause_sec))\n"
-    "            if step % 25 == 0: run.log(dict(step=step, epoch=step / 100, eval_loss=(weight - 1) ** 2 + 0.6))\n"
-    "            if run.stop_requested:\n"
-    "                run.set_stage('fit', 'interrupted', error=f'stopped at step {step} of {steps} by STOP')\n"
-    "                break\n"
-    "            time.sleep(pause_sec)\n"
-    "    (run.checkpoints / 'weight.txt').write_text(str(weight))",
-    "run = Run.create('toy', ToyConfig(), name='here')\n"
-    "with Dashboard(run):\n"
-    "    fit(run)",
-    "elsewhere = Run.create('toy', ToyConfig(), name='elsewhere')\n"
-    "script = '\\n'.join(['import time', 'from vidbench.core.runs import Run', In[2],\n"
-    "                    f'fit(Run.open({str(elsewhere.folder)!r}), steps=200)'])\n"
-    "process = subprocess.Popen([sys.executable, '-c', script])\n"
-    "Dashboard(Run.open(elsewhere.folder)).show()",
-]
+TOY = ('''
+import subprocess, sys, time
+from vidbench.core.config import Config
+from vidbench.core.dashboard import Dashboard
+from vidbench.core.runs import Run
+
+class ToyConfig(Config):
+    seed: int = 0
+''', '''
+def fit(run, steps=3000, pause_sec=0.05):
+    weight = 4.0
+    with run.stage("fit", total_steps=steps):
+        for step in range(1, steps + 1):
+            weight -= 0.01 * (weight - 1)
+            where = {"step": step, "epoch": step / 100}
+            loss = (weight - 1) ** 2 + 0.5 + 0.05 * ((step * 7919) % 13 - 6)
+            run.log(where | {"loss": loss, "step_ms": 1000 * pause_sec, "eta_sec": (steps - step) * pause_sec})
+            if step % 25 == 0: run.log(where | {"eval_loss": (weight - 1) ** 2 + 0.6, "eval_accuracy": 1 / weight})
+            if run.stop_requested:
+                run.set_stage("fit", "interrupted", error=f"stopped at step {step} of {steps} by STOP")
+                break
+            time.sleep(pause_sec)
+    (run.checkpoints / "weight.txt").write_text(str(weight))
+''', '''
+run = Run.create("toy", ToyConfig(), name="here")
+with Dashboard(run):
+    fit(run)
+''', '''
+elsewhere = Run.create("toy", ToyConfig(), name="elsewhere")
+process = subprocess.Popen([sys.executable, "-c", f"""
+import time
+from vidbench.core.runs import Run
+{In[2]}
+fit(Run.open({str(elsewhere.folder)!r}), steps=200)"""])
+Dashboard(Run.open(elsewhere.folder)).show()
+''')
 
 
 class Tally:
@@ -98,10 +102,12 @@ def environment(workspace: Path) -> dict:
     settings.mkdir(parents=True)
     for name, values in QUIET.items():
         (settings / f"{name}.jupyterlab-settings").write_text(json.dumps(values))
-    folders = dict(JUPYTER_CONFIG_DIR="config", JUPYTER_DATA_DIR="data", JUPYTER_RUNTIME_DIR="runtime", IPYTHONDIR="ipython",
-                   JUPYTERLAB_SETTINGS_DIR="settings", JUPYTERLAB_WORKSPACES_DIR="workspaces")
+    folders = {"JUPYTER_CONFIG_DIR": "config", "JUPYTER_DATA_DIR": "data", "JUPYTER_RUNTIME_DIR": "runtime",
+               "JUPYTERLAB_SETTINGS_DIR": "settings", "JUPYTERLAB_WORKSPACES_DIR": "workspaces",
+               "IPYTHONDIR": "ipython"}
     path = os.pathsep.join(filter(None, [str(PROJECT), os.environ.get("PYTHONPATH")]))
-    return os.environ | {k: str(private / v) for k, v in folders.items()} | {"PYTHONPATH": path, "VIDBENCH_HOME": str(workspace)}
+    ours = {"PYTHONPATH": path, "VIDBENCH_HOME": str(workspace)}
+    return os.environ | {name: str(private / folder) for name, folder in folders.items()} | ours
 
 
 @contextmanager
@@ -220,7 +226,7 @@ def toy_test(tally: Tally, page, address, workspace: Path, screenshots: Path, li
     "The whole life of a dashboard around a training of one number."
     import nbformat
 
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in TOY])
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source.strip()) for source in TOY])
     notebook.metadata["kernelspec"] = {"display_name": "Python 3", "language": "python", "name": "python3"}
     nbformat.write(notebook, workspace / "toy.ipynb")
     lab = Lab(page, address("toy.ipynb"), screenshots)
@@ -230,8 +236,9 @@ def toy_test(tally: Tally, page, address, workspace: Path, screenshots: Path, li
     lab.shot("toy-stopped")
     tally.check("toy: a run of another process can be watched", lab.idle(20) and lab.moves(LIVE_PICTURE))
     lab.shot("toy-watching")
-    finished = until(lambda: states(workspace).get("elsewhere") == "finished", 60)
-    tally.check("toy: the watched run finishes", finished and until(lambda: page.locator(STATIC_PICTURE).count() == 2, 20))
+    until(lambda: states(workspace).get("elsewhere") == "finished", 60)
+    both = until(lambda: page.locator(STATIC_PICTURE).count() == 2, 30)
+    tally.check("toy: the watched run finishes, and leaves a picture", both)
     lab.shot("toy-finished")
     saved(tally, lab, workspace / "toy.ipynb", "toy")
 
@@ -246,7 +253,7 @@ def saved(tally: Tally, lab: Lab, path: Path, name: str) -> None:
     tally.check(f"{name}: the saved notebook holds a picture", any("image/png" in o.get("data", {}) for o in kept))
 
 
-def notebook_test(tally: Tally, page, address, workspace: Path, screenshots: Path, limit_sec: float, path: Path) -> None:
+def notebook_test(tally: Tally, page, address, workspace: Path, screenshots: Path, limit_sec: float, path: Path):
     "An experiment's notebook, unchanged: train, Stop, and on to the end."
     shutil.copy(path, workspace / path.name)
     lab = Lab(page, address(path.name), screenshots)

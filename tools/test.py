@@ -93,7 +93,8 @@ def run(test: Test, running: set[subprocess.Popen]) -> Result:
         stop(process)
         running.discard(process)
         output.seek(0)
-        return Result(test, failure, time.monotonic() - start, output.read())
+        said = [output.read(), *(p.read_text(errors="replace") for p in Path(home).glob("outputs/*/*/log.txt"))]
+        return Result(test, failure, time.monotonic() - start, "\n".join(said))
 
 
 def report(result: Result) -> None:
@@ -136,7 +137,8 @@ def main() -> int:
         print(f"no test has {' or '.join(args.names)} in its name: --list shows them\n0 passed, 0 failed")
         return 2
     start = time.monotonic()
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     results = run_all([test._replace(limit_sec=min(test.limit_sec, args.limit)) for test in tests], args.jobs)
     failed = [result.test.name for result in results if result.failure]
     print(f"{time.monotonic() - start:7.1f} s  in all", *(f"failed: {name}" for name in failed), sep="\n")
@@ -145,4 +147,7 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit("interrupted: what ran was stopped, nothing can be said about the rest")

@@ -305,7 +305,8 @@ def probability_by_video(
     for flag, colour, label in ((False, palette()[0], f"not {name}"), (True, palette()[1], name)):
         rows = table["positive"] == flag
         ax.plot(column[rows], table["prob"][rows], "o", color=colour, alpha=0.7, markersize=5 + 2 * flag, label=label)
-    dress(ax, "Predicted probability by video", f"{len(order)} videos, by mean probability", f"probability of {name}", legend="outside")
+    dress(ax, "Predicted probability by video", f"{len(order)} videos, by mean probability", f"probability of {name}",
+          legend="outside")
     ax.set_xticks([])
     return figure
 
