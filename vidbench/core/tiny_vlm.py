@@ -9,7 +9,6 @@ __all__ = ['SPECIAL_TOKENS', 'CHAT_TEMPLATE', 'make_tokenizer', 'make_processor'
 # %% ../../nbs/core/09_tiny_vlm.ipynb #cell-002
 import hashlib
 import json
-import logging
 import os
 import shutil
 import tempfile
@@ -35,6 +34,7 @@ from transformers import (
     Qwen2VLImageProcessor,
     Qwen2VLVideoProcessor,
 )
+from transformers.utils.logging import disable_progress_bar
 from transformers.video_utils import VideoMetadata
 
 from .video import probe, read_clip, write_video
@@ -250,11 +250,12 @@ def load_vlm(
     dtype: torch.dtype = torch.float32,    # of the weights
     attn_implementation: str = "sdpa",     # sdpa, eager or flash_attention_2
     max_pixels: int | None = None,         # of a frame; the processor's own limit when not given
+    processor_path: str | Path | None = None,  # where the processor is; beside the model when not given
 ) -> tuple[PreTrainedModel, ProcessorMixin]:  # in evaluation mode, on the CPU
     "Load a video LLM and its processor."
-    logging.getLogger("transformers.modeling_utils").setLevel(logging.ERROR)
+    disable_progress_bar()
     model = AutoModelForImageTextToText.from_pretrained(path, dtype=dtype, attn_implementation=attn_implementation)
-    processor = AutoProcessor.from_pretrained(path)
+    processor = AutoProcessor.from_pretrained(processor_path or path)
     if max_pixels:
         processor.video_processor.size = {"shortest_edge": 28 * 28, "longest_edge": max_pixels}
     return model.eval(), processor
