@@ -92,15 +92,17 @@ def tiny_config(
     token = dict(zip(SPECIAL_TOKENS, tokenizer.convert_tokens_to_ids(list(SPECIAL_TOKENS)), strict=True))
     ends = {"bos_token_id": token["<|endoftext|>"], "eos_token_id": token["<|im_end|>"],
             "pad_token_id": token["<|endoftext|>"]}
-    wide = intermediate or 2 * hidden
+    wide, spread = intermediate or 2 * hidden, 0.5 * hidden**-0.5  # the default 0.02 is for thousands of channels
     text = {"vocab_size": len(tokenizer), "hidden_size": hidden, "intermediate_size": wide, "num_hidden_layers": layers,
             "num_attention_heads": hidden // 32, "num_key_value_heads": hidden // 32, "max_position_embeddings": 32768,
-            "rope_parameters": {"rope_type": "default", "rope_theta": 1e4, "mrope_section": [4, 6, 6]}, **ends}
+            "rope_parameters": {"rope_type": "default", "rope_theta": 1e4, "mrope_section": [4, 6, 6]},
+            "initializer_range": spread, **ends}
     vision = {"depth": vision_layers, "hidden_size": hidden, "intermediate_size": wide, "num_heads": hidden // 32,
-              "out_hidden_size": hidden, "fullatt_block_indexes": [vision_layers - 1], "tokens_per_second": 2}
+              "out_hidden_size": hidden, "fullatt_block_indexes": [vision_layers - 1], "tokens_per_second": 1,
+              "initializer_range": spread}
     return Qwen2_5_VLConfig(
-        text_config=text, vision_config=vision, tie_word_embeddings=False, image_token_id=token["<|image_pad|>"],
-        video_token_id=token["<|video_pad|>"], vision_start_token_id=token["<|vision_start|>"],
+        text_config=text, vision_config=vision, tie_word_embeddings=False, initializer_range=spread,
+        image_token_id=token["<|image_pad|>"], video_token_id=token["<|video_pad|>"], vision_start_token_id=token["<|vision_start|>"],
         vision_end_token_id=token["<|vision_end|>"], **ends)
 
 # %% ../../nbs/core/09_tiny_vlm.ipynb #cell-013

@@ -6,7 +6,7 @@
 __all__ = ['LEVELS', 'COLOURS', 'FORMS', 'TOY_DRAWING', 'AnnotationError', 'Refusable', 'Item', 'parse_item', 'contradiction',
            'mend', 'read_records', 'find_videos', 'read_items', 'summarize', 'Query', 'draw_queries', 'every_query',
            'levels_by_similarity', 'Visit', 'VisitSampler', 'thin_out', 'GroundingData', 'split_items', 'draw_toy',
-           'plan_toys', 'make_toys', 'teach']
+           'plan_toys', 'make_toys', 'recount', 'teach']
 
 # %% ../../nbs/grounding/02_data.ipynb #cell-002
 import hashlib
@@ -364,10 +364,14 @@ def draw_toy(
     px: int = 56,                                 # side of the picture
 ) -> UInt8[np.ndarray, "time height width 3"]:
     "A film of things that come and go."
-    ground = rng.integers(40, 140, 3) + np.kron(rng.integers(-20, 20, (7, 7, 1)), np.ones((px // 7, px // 7, 1)))
-    film = np.repeat(ground.clip(0, 255).astype(np.uint8)[None], seconds * fps, 0)
+    ground = rng.integers(60, 120) + np.kron(rng.integers(-8, 8, (7, 7, 1)), np.ones((px // 7, px // 7, 1)))
+    film = np.repeat(ground.repeat(3, 2).clip(0, 255).astype(np.uint8)[None], seconds * fps, 0)
+    strip, cell = px // 7, px // seconds
+    film[:, -strip:] = 0
+    for i, frame in enumerate(film):                 # the time line: one lit cell for the second that it is
+        frame[-strip:, i // fps * cell:(i // fps + 1) * cell] = 255
     for colour, form, start, end in events:
-        place = rng.integers(0, px - px * 3 // 7, 2)
+        place = rng.integers(px // 5, px // 4 + 2, 2)
         for frame in film[start * fps:end * fps]:
             _draw_form(frame, form, colour, tuple(place), px)
     return film
@@ -386,7 +390,8 @@ def _toy_refusables(events: list, colour: str, form: str, rng: np.random.Generat
     "One query to refuse of each difficulty, as far as there is one."
     there = {(c, f) for c, f, *_ in events}
     used_c, used_f = {c for c, _ in there}, {f for _, f in there}
-    kinds = {"easy": [(c, f) for c in COLOURS for f in FORMS if c not in used_c and (f not in used_f or len(used_f) == 3)],
+    new_forms = [f for f in FORMS if f not in used_f] or FORMS
+    kinds = {"easy": [(c, f) for c in COLOURS for f in new_forms if c not in used_c],
              "medium": [(c, form) for c in COLOURS if (c, form) not in there],
              "hard": [(colour, f) for f in FORMS if (colour, f) not in there]}
     wrong = {"easy": ["Attribute/AttributeValue", "Object/ObjectExistence"], "medium": ["Attribute/AttributeValue"],
@@ -440,11 +445,17 @@ def make_toys(
     return final / "annotations.json"
 
 # %% ../../nbs/grounding/02_data.ipynb #cell-041
+def recount(
+    events: Sequence[tuple[str, str, int, int]],  # of a toy film
+) -> str:
+    "What happens when in a toy film, as a thought."
+    return ", ".join(f"{colour} {form} {write_span(start, end)}" for colour, form, start, end in events)
+
 def teach(
-    query: Query,  # with its right answer
-) -> str:          # a completion
+    query: Query,      # with its right answer
+    thought: str,      # what is seen
+) -> str:              # a completion
     "The completion that a teacher would write."
     if query.task_type == "answerable":
-        return write_completion(f"i see {query.query}", write_span(*query.span))
-    return write_completion(f"no {query.query.removeprefix('a ')}", f"there is {query.query.replace('a ', 'no ', 1)}",
-                            query.answerable_query)
+        return write_completion(thought, write_span(*query.span))
+    return write_completion(thought, f"there is {query.query.replace('a ', 'no ', 1)}", query.answerable_query)

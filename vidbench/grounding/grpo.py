@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['LOSS_TYPES', 'group_advantages', 'has_variance', 'k3_divergence', 'grpo_loss', 'backbone', 'encode_clip',
            'merged_clip', 'packed_mask', 'prompt_positions', 'completion_logps', 'speaking', 'stop_tokens',
-           'sample_completions']
+           'forbidden_tokens', 'sample_completions']
 
 # %% ../../nbs/grounding/04_grpo.ipynb #cell-002
 import contextlib
@@ -244,7 +244,7 @@ def completion_logps(
 def _draw(logits: Float[Tensor, "sample vocabulary"], temperature: float, generator: torch.Generator | None) -> tuple:
     "Next tokens, and the entropies of what they were drawn from; temperature 0 takes the likeliest."
     logps = torch.log_softmax(logits.float() / (temperature or 1.0), -1)
-    entropy = -(logps.exp() * logps).sum(-1)
+    entropy = -torch.special.xlogy(logps.exp(), logps.exp()).sum(-1)
     if not temperature:
         return logps.argmax(-1), entropy
     device = generator.device if generator is not None else logits.device
@@ -274,6 +274,13 @@ def stop_tokens(
     return list(ends) if isinstance(ends, list | tuple) else [ends]
 
 # %% ../../nbs/grounding/04_grpo.ipynb #cell-041
+def forbidden_tokens(
+    model: nn.Module,  # a video LLM
+) -> list[int]:
+    "Placeholders of images and videos: one of them within a completion would ask for pixels that are not there."
+    config = backbone(model).config
+    return [getattr(config, f"{kind}_token_id") for kind in ("image", "video")]
+
 def _prefill(model: nn.Module, inputs: Mapping[str, Any], copies: int) -> tuple[Tensor, Any, Tensor, Tensor]:
     "Run the prompts once: logits of their last tokens, cache, mask and next positions, each for all copies."
     where = prompt_positions(model, inputs)
@@ -298,12 +305,13 @@ def sample_completions(
 ) -> tuple[list[list[int]], Float[Tensor, " completion"]]:  # token ids with their end; mean entropy in nats
     "Sample completions of prompts; each prompt is run once for all its copies."
     ends = torch.tensor(stop_tokens(model), device=inputs["input_ids"].device)
+    never = torch.tensor(forbidden_tokens(model), device=ends.device)
     with speaking(model):
         logits, cache, mask, position = _prefill(model, inputs, copies)
         done = torch.zeros(len(logits), dtype=torch.bool, device=logits.device)
         tokens, entropies, alive = [], [], []
         for step in range(max_new_tokens):
-            token, entropy = _draw(logits, temperature, generator)
+            token, entropy = _draw(logits.index_fill(-1, never, float("-inf")), temperature, generator)
             tokens.append(token); entropies.append(entropy); alive.append(~done)
             done = done | torch.isin(token, ends)
             if (everyone(bool(done.all())) if everyone else bool(done.all())) or step + 1 == max_new_tokens:

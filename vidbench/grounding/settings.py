@@ -103,8 +103,8 @@ class GroundingConfig(TrainingConfig):
 
 # %% ../../nbs/grounding/00_settings.ipynb #cell-010
 _TOY = {"encoder": "words", "prompt": "brief", "tuning": "full", "weights_dtype": "fp32", "mixed_precision": "no",
-        "activation_checkpointing": False, "frame_px": (56, 56), "max_pixels": 56 * 56, "fps": 2.0, "max_frames": 16,
-        "max_completion_tokens": 56, "group_size": 8, "lr_schedule": "constant", "device": "cpu", "eval_batch_size": 32}
+        "activation_checkpointing": False, "frame_px": (28, 28), "max_pixels": 28 * 28, "fps": 2.0, "max_frames": 16,
+        "max_completion_tokens": 80, "group_size": 8, "lr_schedule": "constant", "device": "cpu", "eval_batch_size": 32}
 _REAL = {"epochs": 1, "warmup_share": 0.03, "checkpoint_every": 100}
 GroundingConfig.presets = {
     "smoke": _TOY | {"toy_videos": 24, "warmup_steps": 30, "max_steps": 3, "batch_size": 1, "learning_rate": 1e-4,
