@@ -102,8 +102,8 @@ def tiny_config(
               "initializer_range": spread}
     return Qwen2_5_VLConfig(
         text_config=text, vision_config=vision, tie_word_embeddings=False, initializer_range=spread,
-        image_token_id=token["<|image_pad|>"], video_token_id=token["<|video_pad|>"], vision_start_token_id=token["<|vision_start|>"],
-        vision_end_token_id=token["<|vision_end|>"], **ends)
+        image_token_id=token["<|image_pad|>"], video_token_id=token["<|video_pad|>"],
+        vision_start_token_id=token["<|vision_start|>"], vision_end_token_id=token["<|vision_end|>"], **ends)
 
 # %% ../../nbs/core/09_tiny_vlm.ipynb #cell-013
 def make_model(

@@ -173,7 +173,8 @@ def read_items(
         if not usable and not reason:
             reason = "neither a segment nor a query to refuse"
         if reason:
-            problems.append({"item": f"{Path(path).stem}-{i}", "video": record["video"], "reason": reason, "kept": usable})
+            name = f"{Path(path).stem}-{i}"
+            problems.append({"item": name, "video": record["video"], "reason": reason, "kept": usable})
         items += [item] if usable else []
     return items, pd.DataFrame(problems, columns=["item", "video", "reason", "kept"])
 
@@ -185,7 +186,8 @@ def summarize(
     "What a file holds."
     kinds = [r.split(" ")[0] for r in problems.reason]
     return {"items": len(items), "answerable": sum(i.span is not None for i in items),
-            "with refusables": sum(bool(i.refusables) for i in items), "refusables": sum(len(i.refusables) for i in items),
+            "with refusables": sum(bool(i.refusables) for i in items),
+            "refusables": sum(len(i.refusables) for i in items),
             "videos": len({i.video for i in items}), "contradictory": kinds.count("start") + kinds.count("end"),
             "end beyond video": kinds.count("end"), "left out": int((~problems.kept.astype(bool)).sum())}
 
@@ -231,7 +233,8 @@ def every_query(
     item: Item,  # a clip
 ) -> list[Query]:
     "Everything that can be asked of a clip: for evaluation."
-    return _pair(item, None) + [q for wrong in item.refusables for q in _pair(item, wrong) if q.task_type == "refusable"]
+    wrong = [q for refusable in item.refusables for q in _pair(item, refusable) if q.task_type == "refusable"]
+    return _pair(item, None) + wrong
 
 # %% ../../nbs/grounding/02_data.ipynb #cell-024
 def levels_by_similarity(

@@ -110,7 +110,8 @@ def figures_of(
             **_kind_scores(rows, weight, "refusable", "refusal", "refusal"),
             **_kind_scores(rows, weight, "answerable", "segment", "relevance"),
             **{f"recall_at_{m}": mean((rows.ra_iou >= m).astype(float)) for m in THRESHOLDS},
-            "miou_relevant": mean(iou), **{f"recall_at_{m}_relevant": mean((iou >= m).where(there)) for m in THRESHOLDS},
+            "miou_relevant": mean(iou),
+            **{f"recall_at_{m}_relevant": mean((iou >= m).where(there)) for m in THRESHOLDS},
             "refusal_rate_answerable": mean((rows.said == "refusal").where(there)),
             **{k: mean(rows[k]) for k in ("explain_similarity", "correct_similarity") if k in rows}}
 
@@ -166,7 +167,8 @@ def _row(sample_id: str, video: str, query: Query, completion: str) -> dict[str,
     start, end = query.span or (None, None)
     return {"sample_id": sample_id, "video": video, "query": query.query, "task_type": query.task_type,
             "start_sec": start, "end_sec": end, "duration_sec": query.duration, "difficulty": query.difficulty,
-            "categories": list(query.categories), "gt_answer": query.gt_answer, "contrast_answer": query.contrast_answer,
+            "categories": list(query.categories), "gt_answer": query.gt_answer,
+            "contrast_answer": query.contrast_answer,
             "answerable_query": query.answerable_query, "reference_queries": list(query.reference_queries),
             "completion": completion}
 
@@ -232,8 +234,9 @@ class JudgeError(RuntimeError):
     "The judge cannot be asked, or does not answer; the message is one line."
 
 JUDGE_PROMPT = (
-    "You grade why a query was refused. A refusal is right when it names what in the query does not fit the video, as the "
-    "annotated reason does; style and length do not count, and additional reasons are fine unless they contradict it.\n\n"
+    "You grade why a query was refused. A refusal is right when it names what in the query does not fit the video, as "
+    "the annotated reason does; style and length do not count, and further reasons are fine unless they contradict it."
+    "\n\n"
     "Query: {query}\nAnnotated reason: {true}\nReason to grade: {said}\n\n"
     'Answer with JSON only: {{"score": s}}, s from 0 (wrong or none) to 5 (all reasons, no contradiction).')
 

@@ -7,15 +7,13 @@ __all__ = ['reward_figure', 'policy_figure', 'timeline_figure', 'refusal_figure'
 
 # %% ../../nbs/grounding/08_figures.ipynb #cell-002
 import html
-from base64 import b64encode
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from ..core.dashboard import to_png
-from ..core.figures import Figure, confusion_matrix_figure, contact_sheet, new_figure, palette, smoothed
+from ..core.figures import Figure, confusion_matrix_figure, contact_sheet, new_figure, palette
 
 # %% ../../nbs/grounding/08_figures.ipynb #cell-005
 def _trace(ax: Any, metrics: pd.DataFrame, name: str, colour: Any, label: str) -> None:
@@ -43,15 +41,15 @@ def reward_figure(
     return figure
 
 # %% ../../nbs/grounding/08_figures.ipynb #cell-007
-_POLICY = {"kl": "divergence from the reference\n(nats a token)", "generation_entropy": "entropy of the draws\n(nats a token)",
-           "completion_length": "completion length (tokens)", "no_variance_share": "groups without variance (share)",
-           "clip_ratio": "clipped tokens (share)"}
+_POLICY = {"kl": "divergence from the reference\n(nats a token)",
+           "generation_entropy": "entropy of the draws\n(nats a token)",
+           "completion_length": "completion length (tokens)"}
 
 def policy_figure(
     metrics: pd.DataFrame,  # run.metrics()
 ) -> Figure:
     "How the policy changes: divergence, entropy, length, refusals."
-    names = [name for name in ("kl", "generation_entropy", "completion_length") if name in metrics]
+    names = [name for name in _POLICY if name in metrics]
     figure, axes = new_figure(13, 3.6, columns=len(names) + 1)
     for ax, name in zip(axes, names, strict=False):
         _trace(ax, metrics, name, palette()[0], "")
@@ -75,14 +73,15 @@ def timeline_figure(
         ax.barh(y - 0.18, row.end_sec - row.start_sec, left=row.start_sec, height=0.3, color=palette()[2],
                 label="true" if not y else None)
         if row.said == "segment":
-            ax.barh(y + 0.18, row.pred_end_sec - row.pred_start_sec, left=row.pred_start_sec, height=0.3, color=palette()[0])
+            ax.barh(y + 0.18, row.pred_end_sec - row.pred_start_sec, left=row.pred_start_sec, height=0.3,
+                    color=palette()[0])
         note = f"IoU {row.ra_iou:.2f}" if row.said == "segment" else f"said {row.said}"
         ax.text(1.01, y, note, transform=ax.get_yaxis_transform(), va="center", fontsize=10)
     ax.barh([0], [0], color=palette()[0], label="answered")
     ax.set_yticks(range(len(rows)), [q[:40] for q in rows["query"]])
     ax.set(xlabel="seconds", xlim=(0, rows.duration_sec.max() if len(rows) else 1))
     ax.invert_yaxis()
-    ax.legend(loc="upper center", bbox_to_anchor=(0.5, 1.02 + 0.5 / (1 + len(rows))), ncols=2, fontsize=10, frameon=False)
+    ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2, fontsize=10, frameon=False)
     return figure
 
 # %% ../../nbs/grounding/08_figures.ipynb #cell-013
@@ -117,12 +116,13 @@ def rollout_table(
 def _as_html(record: dict[str, Any]) -> str:
     "A group as HTML; what the model wrote is escaped."
     table = rollout_table(record).round(3)
-    cells = "".join("<tr>" + "".join(f"<td style='text-align:left;padding:2px 8px'>{html.escape(str(v))}</td>" for v in row)
-                    + "</tr>" for row in table.to_numpy())
-    names = "".join(f"<th style='text-align:left;padding:2px 8px'>{html.escape(str(c))}</th>" for c in table)
+    def cells(kind: str, row: Any) -> str:
+        style = "text-align:left;padding:2px 8px"
+        return "<tr>" + "".join(f"<{kind} style='{style}'>{html.escape(str(v))}</{kind}>" for v in row) + "</tr>"
+    body = cells("th", table.columns) + "".join(cells("td", row) for row in table.to_numpy())
     span = f", true segment {record['span'][0]:g} to {record['span'][1]:g} s" if record.get("span") else ""
-    return (f"<b>step {record['step']}</b> · {html.escape(record['task_type'])}: <i>{html.escape(record['query'])}</i>{span}"
-            f"<table><tr>{names}</tr>{cells}</table>")
+    asked = f"{html.escape(record['task_type'])}: <i>{html.escape(record['query'])}</i>{span}"
+    return f"<b>step {record['step']}</b> · {asked}<table>{body}</table>"
 
 class RolloutBrowser:
     "Rollouts of a run: choose a step and a group, see the clip, the completions, their rewards and advantages."
@@ -168,7 +168,7 @@ class RolloutBrowser:
             record = groups[group.value]
             text.value = _as_html(record)
             if (figure := self.picture(record)) is not None:
-                image.value = to_png(figure)
+                image.value = figure._repr_png_()
         for control in (step, group):
             control.observe(show, "value")
         show()

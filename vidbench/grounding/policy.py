@@ -136,8 +136,8 @@ def prepare(
         for name, weight in backbone(model).visual.named_parameters():
             weight.requires_grad_(not cfg.freeze_vision or name.startswith("merger."))
         return model
-    settings = LoraConfig(r=cfg.lora_r, lora_alpha=cfg.lora_alpha, target_modules=list(cfg.lora_targets), lora_dropout=0.0,
-                          task_type="CAUSAL_LM")
+    settings = LoraConfig(r=cfg.lora_r, lora_alpha=cfg.lora_alpha, target_modules=list(cfg.lora_targets),
+                          lora_dropout=0.0, task_type="CAUSAL_LM")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(cfg.seed)
         adapted = get_peft_model(model, settings, autocast_adapter_dtype=cfg.lora_dtype == "fp32")

@@ -28,9 +28,10 @@ class Prompt:
 PROMPTS: dict[str, Prompt] = {
     "rarft": Prompt(
         'Is there a segment of this video that matches the query "{query}"?\n\n'
-        "First think inside <think> </think>: say what happens when, with times in seconds in <timestep> </timestep>.\n\n"
-        "If a segment matches, give its start and end in seconds with two decimals inside <answer> </answer>, for example "
-        "<answer>12.54 to 17.83</answer>, and end with <correction>NIL</correction>.\n\n"
+        "First think inside <think> </think>: say what happens when, with times in seconds in <timestep> "
+        "</timestep>.\n\n"
+        "If a segment matches, give its start and end in seconds with two decimals inside <answer> </answer>, for "
+        "example <answer>12.54 to 17.83</answer>, and end with <correction>NIL</correction>.\n\n"
         "If none matches, say so and explain why inside <answer> </answer>, without any times, and inside <correction> "
         "</correction> give a corrected query that does match a segment of the video.",
         system="You are a video analysis expert."),

@@ -90,7 +90,7 @@ def tightened_iou(
     true: tuple[float, float],  # seconds
     duration: float,            # of the video, seconds
 ) -> float:                     # 0 to 1
-    "Intersection over hull x (1 - |start error|/duration) x (1 - |end error|/duration); 0 outside the video or reversed."
+    "Intersection over hull x (1 - |start error|/duration) x (1 - |end error|/duration); 0 outside or reversed."
     if not (duration and duration > 0 and 0 <= pred[0] < pred[1] <= duration):
         return 0.0
     overlap = max(0.0, min(pred[1], true[1]) - max(pred[0], true[0]))
@@ -183,7 +183,9 @@ def _rivals(correction: str | None, task: str, queries: Sequence[str | None]) ->
     return [(correction, query) for query in queries if query]
 
 # %% ../../nbs/grounding/03_rewards.ipynb #cell-029
-def _contrastive(text: str, task: str, true: str, contrast: str, query: str | None, _: Any) -> tuple[list, list, Callable]:
+_Plan = tuple[list, list, Callable]  # pairs for the explanation, pairs for the correction, score from their cosines
+
+def _contrastive(text: str, task: str, true: str, contrast: str, query: str | None, _: Any) -> _Plan:
     "Pairs for the explanation, pairs for the correction, and the score from their cosines."
     answer, correction = block(text, "answer"), block(text, "correction")
     explain = [(answer, true), (answer, contrast)] if answer and true and contrast else []
@@ -191,7 +193,7 @@ def _contrastive(text: str, task: str, true: str, contrast: str, query: str | No
     nil = float(task == "answerable" and is_nil(correction))
     return explain, correct, lambda e, c: (e[0] - e[1]) / 2 * bool(explain) + (c[0] + 1) / 2 * bool(correct) + nil
 
-def _guide(text: str, task: str, _t: str, _c: str, query: str | None, references: Any) -> tuple[list, list, Callable]:
+def _guide(text: str, task: str, _t: str, _c: str, query: str | None, references: Any) -> _Plan:
     "As `_contrastive`, for the guide's rule."
     answer = block(text, "answer")
     decided = float(answer is not None and (find_span(answer) is None) == (task == "refusable"))

@@ -35,7 +35,7 @@ class GroundingConfig(TrainingConfig):
     video_root: str = Field("", description="folder under which videos are found by their names")
     eval_share: float = Field(0.2, gt=0, lt=1, description="share of the videos held out when no file says which")
     curriculum: Literal["none", "difficulty", "similarity"] = Field("none", description="easy refusables first")
-    contradictory: Literal["clip", "drop"] = Field("clip", description="segments that end behind their video: cut or leave out")
+    contradictory: Literal["clip", "drop"] = Field("clip", description="segments that end late: cut or leave out")
     fps: float = Field(2.0, gt=0, le=60, description="frames a second that the model sees")
     max_frames: int = Field(64, ge=2, le=2048, description="frames a clip at most; longer clips are sampled thinner")
     frame_px: tuple[int, int] = Field((224, 336), description="height and width that frames are stored in")
@@ -44,7 +44,7 @@ class GroundingConfig(TrainingConfig):
     toy_videos: int = Field(240, ge=4, le=5_000, description="toy videos to train on and hold out")
 
     model_path: str = Field("", description="Hugging Face folder or name; empty = the tiny model, warmed up")
-    warmup_steps: int = Field(700, ge=0, description="supervised steps of the tiny model before GRPO")
+    warmup_steps: int = Field(600, ge=0, description="supervised steps of the tiny model before GRPO")
     tuning: Literal["lora", "full"] = Field("lora", description="adapters, or all weights")
     lora_r: int = Field(64, ge=1, le=1_024, description="rank of the adapters")
     lora_alpha: int = Field(16, ge=1, description="their scale times the rank")
@@ -87,14 +87,15 @@ class GroundingConfig(TrainingConfig):
     def _fits_together(self) -> Self:
         "Combinations that cannot work, with the reason."
         if self.gradient_accumulation_steps > 1:
-            raise ValueError(f"gradient_accumulation_steps={self.gradient_accumulation_steps} has no use here, every group has "
-                             f"its own backward pass: set batch_size={self.gradient_accumulation_steps * self.batch_size}")
+            raise ValueError(f"gradient_accumulation_steps={self.gradient_accumulation_steps} has no use here, every "
+                             "group has its own backward pass: set "
+                             f"batch_size={self.gradient_accumulation_steps * self.batch_size}")
         if self.deepspeed and self.tuning == "lora" and self.lora_dtype == "fp32":
-            raise ValueError("lora_dtype='fp32' cannot be used with ZeRO-3, which gathers each layer in one type and breaks on "
-                             "fp32 adapters over bf16 weights: set lora_dtype='bf16', or train without deepspeed")
+            raise ValueError("lora_dtype='fp32' cannot be used with ZeRO-3, which gathers each layer in one type and "
+                             "breaks on fp32 adapters over bf16 weights: set lora_dtype='bf16', or train without deepspeed")
         if self.shared_prefix and self.attn_implementation == "flash_attention_2":
-            raise ValueError("attn_implementation='flash_attention_2' takes no mask of its own, which a shared prefix needs: "
-                             "use 'sdpa', or shared_prefix=False")
+            raise ValueError("attn_implementation='flash_attention_2' takes no mask of its own, which a shared prefix "
+                             "needs: use 'sdpa', or shared_prefix=False")
         if not any(self.rewards.values()):
             raise ValueError("rewards have no weight above zero: give at least one")
         return self
@@ -107,9 +108,9 @@ _TOY = {"encoder": "words", "prompt": "brief", "tuning": "full", "weights_dtype"
         "max_completion_tokens": 80, "group_size": 8, "lr_schedule": "constant", "device": "cpu", "eval_batch_size": 32}
 _REAL = {"epochs": 1, "warmup_share": 0.03, "checkpoint_every": 100}
 GroundingConfig.presets = {
-    "smoke": _TOY | {"toy_videos": 24, "warmup_steps": 30, "max_steps": 3, "batch_size": 1, "learning_rate": 1e-4,
+    "smoke": _TOY | {"toy_videos": 24, "warmup_steps": 100, "max_steps": 3, "batch_size": 1, "learning_rate": 1e-4,
                      "group_size": 4, "eval_items": 4, "show_every": 2},
-    "toy": _TOY | {"batch_size": 4, "learning_rate": 1e-4, "max_steps": 100, "eval_every": 50, "beta": 0.02},
+    "toy": _TOY | {"batch_size": 4, "learning_rate": 2e-4, "max_steps": 60, "eval_every": 30, "beta": 0.02},
     "lora": _REAL | {"tuning": "lora", "learning_rate": 1e-5},
     "full": _REAL | {"tuning": "full", "learning_rate": 5e-7},
     "full_zero3": _REAL | {"tuning": "full", "learning_rate": 5e-7, "deepspeed": "zero3_offload"}}

@@ -22,6 +22,7 @@ import torch
 from accelerate.utils import gather_object
 from jaxtyping import Float
 from torch import Tensor, nn
+from transformers import PreTrainedModel
 
 from ..core.runs import Run, append_line, read_lines, write_text
 from ..core.training import Engine, newest_checkpoint, train, trainer_state
@@ -99,7 +100,8 @@ def step_metrics(
     nil = [is_nil(read_answer(t)["correction"]) for g in groups for t in g.texts]
     each = {f"rewards/{name}": float(np.mean([g.rewards[name] for g in groups])) for name in groups[0].rewards}
     return {"reward": float(totals.mean()), "reward_std": float(totals.std(1, ddof=1).mean()), **each, **refusal,
-            "nil_rate": float(np.mean(nil)), "completion_length": float(np.mean(lengths)), "cut_share": float(np.mean(cut)),
+            "nil_rate": float(np.mean(nil)), "completion_length": float(np.mean(lengths)),
+            "cut_share": float(np.mean(cut)),
             "generation_entropy": float(np.mean([g.entropy for g in groups])),
             "no_variance_share": float(np.mean(totals.max(1) == totals.min(1)))}
 
@@ -118,17 +120,17 @@ def alarms(
     "What should worry the user about a GRPO run."
     now = functools.partial(_recent, metrics)
     limits = [
-        (now("refusal_rate/answerable") > 0.95, "the policy refuses everything: raise the weight of refuse_iou, or check that "
-         "the answers can be found"),
-        (now("refusal_rate/refusable") < 0.05, "the policy answers everything, it refuses nothing: check that refusables are "
-         "drawn, or raise the weight of refuse_iou"),
+        (now("refusal_rate/answerable") > 0.95, "the policy refuses everything: raise the weight of refuse_iou, or check "
+         "that the answers can be found"),
+        (now("refusal_rate/refusable") < 0.05, "the policy answers everything, it refuses nothing: check that refusables "
+         "are drawn, or raise the weight of refuse_iou"),
         (now("rewards/format") < 0.7 * _first(metrics, "rewards/format") and now("rewards/format") < 0.7,
          "the format collapses: lower learning_rate, or raise beta"),
-        (now("cut_share") > 0.5, "most completions reach the limit: raise max_completion_tokens, or look whether they end"),
-        (now("no_variance_share") > 0.8, "most groups have no variance, there is nothing to learn: raise temperature or "
-         "group_size, or choose harder queries"),
-        (now("kl") > 1.0, "the policy runs away from its reference (kl above 1 nat a token): lower learning_rate, or raise "
-         "beta"),
+        (now("cut_share") > 0.5, "most completions reach the limit: raise max_completion_tokens, or see if they end"),
+        (now("no_variance_share") > 0.8, "most groups have no variance, there is nothing to learn: raise temperature "
+         "or group_size, or choose harder queries"),
+        (now("kl") > 1.0, "the policy runs away from its reference (kl above 1 nat a token): lower learning_rate, or "
+         "raise beta"),
         (now("eval_video_effect", 1) < 1e-3, "the video is not seen: black frames change nothing in the answers")]
     return [line for bad, line in limits if bad]
 
@@ -233,7 +235,7 @@ class GrpoEngine(Engine):
     def _score(self, groups: list[Group]) -> None:
         "Rewards of all groups in one call, and advantages."
         total, each = self.job.rewards(reward_columns(groups))
-        size, cfg = self.job.cfg.group_size, self.job.cfg
+        size = self.job.cfg.group_size
         advantages = self._advantages(torch.tensor(total))
         for i, group in enumerate(groups):
             part = slice(i * size, (i + 1) * size)
@@ -392,6 +394,13 @@ class GrpoEngine(Engine):
         if checkpoint and file.is_file():
             groups = [Group(**{**g, "query": Query(**g["query"])}) for g in torch.load(file, weights_only=True)]
             self.kept = {(g.sample_id, g.query.query, g.query.task_type): g for g in groups}
+
+    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: nn.Module | None = None) -> None:
+        "As Trainer's; a whole model is read by its own class, which knows the names that it was written under."
+        net = self.accelerator.unwrap_model(model or self.model)
+        if not isinstance(net, PreTrainedModel) or self.sharded:
+            return super()._load_from_checkpoint(resume_from_checkpoint, model)
+        net.load_state_dict(type(net).from_pretrained(resume_from_checkpoint, dtype=net.dtype).state_dict())
 
     # ---- evaluate
 
