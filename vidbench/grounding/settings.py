@@ -44,7 +44,7 @@ class GroundingConfig(TrainingConfig):
     toy_videos: int = Field(240, ge=4, le=5_000, description="toy videos to train on and hold out")
 
     model_path: str = Field("", description="Hugging Face folder or name; empty = the tiny model, warmed up")
-    warmup_steps: int = Field(600, ge=0, description="supervised steps of the tiny model before GRPO")
+    warmup_steps: int = Field(1500, ge=0, description="supervised steps of the tiny model before GRPO")
     tuning: Literal["lora", "full"] = Field("lora", description="adapters, or all weights")
     lora_r: int = Field(64, ge=1, le=1_024, description="rank of the adapters")
     lora_alpha: int = Field(16, ge=1, description="their scale times the rank")
