@@ -92,7 +92,7 @@ class GroundingConfig(TrainingConfig):
                              f"batch_size={self.gradient_accumulation_steps * self.batch_size}")
         if self.deepspeed and self.tuning == "lora" and self.lora_dtype == "fp32":
             raise ValueError("lora_dtype='fp32' cannot be used with ZeRO-3, which gathers each layer in one type and "
-                             "breaks on fp32 adapters over bf16 weights: set lora_dtype='bf16', or train without deepspeed")
+                             "breaks on fp32 adapters over bf16 weights: set lora_dtype='bf16', or deepspeed=''")
         if self.shared_prefix and self.attn_implementation == "flash_attention_2":
             raise ValueError("attn_implementation='flash_attention_2' takes no mask of its own, which a shared prefix "
                              "needs: use 'sdpa', or shared_prefix=False")

@@ -120,10 +120,10 @@ def alarms(
     "What should worry the user about a GRPO run."
     now = functools.partial(_recent, metrics)
     limits = [
-        (now("refusal_rate/answerable") > 0.95, "the policy refuses everything: raise the weight of refuse_iou, or check "
-         "that the answers can be found"),
-        (now("refusal_rate/refusable") < 0.05, "the policy answers everything, it refuses nothing: check that refusables "
-         "are drawn, or raise the weight of refuse_iou"),
+        (now("refusal_rate/answerable") > 0.95, "the policy refuses everything: raise the weight of refuse_iou, or "
+         "check that the answers can be found"),
+        (now("refusal_rate/refusable") < 0.05, "the policy answers everything, it refuses nothing: check that "
+         "refusables are drawn, or raise the weight of refuse_iou"),
         (now("rewards/format") < 0.7 * _first(metrics, "rewards/format") and now("rewards/format") < 0.7,
          "the format collapses: lower learning_rate, or raise beta"),
         (now("cut_share") > 0.5, "most completions reach the limit: raise max_completion_tokens, or see if they end"),
