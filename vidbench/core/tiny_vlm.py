@@ -12,7 +12,6 @@ import json
 import os
 import shutil
 import tempfile
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -37,7 +36,7 @@ from transformers import (
 from transformers.utils.logging import disable_progress_bar
 from transformers.video_utils import VideoMetadata
 
-from .video import probe, read_clip, write_video
+from .video import probe, read_clip
 
 # %% ../../nbs/core/09_tiny_vlm.ipynb #cell-005
 SPECIAL_TOKENS = ("<|endoftext|>", "<|im_start|>", "<|im_end|>", "<|vision_start|>", "<|vision_end|>", "<|vision_pad|>",

@@ -27,7 +27,7 @@ from torch.utils.data import Dataset
 from ..core.training import Draw, SeededSampler
 from ..core.video import ClipCache, VideoError, probe, write_video
 from .prompts import write_completion, write_span
-from .rewards import cosines, is_nil
+from .rewards import cosines
 
 # %% ../../nbs/grounding/02_data.ipynb #cell-005
 class AnnotationError(ValueError):

@@ -8,7 +8,6 @@ __all__ = ['THRESHOLDS', 'JUDGE_PROMPT', 'read_answer', 'interval_iou', 'score_r
 
 # %% ../../nbs/grounding/06_evaluation.ipynb #cell-002
 import hashlib
-import json
 import math
 import os
 import re

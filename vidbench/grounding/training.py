@@ -25,7 +25,7 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from ..core.runs import Run, append_line, read_lines, write_text
-from ..core.training import Engine, newest_checkpoint, train, trainer_state
+from ..core.training import Engine, newest_checkpoint, trainer_state
 from .data import Query
 from .evaluation import read_answer
 from vidbench.grounding.grpo import (
