@@ -22,7 +22,7 @@ from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 from torchvision.models import get_model, get_model_weights
 
-from .settings import BACKBONES, BehaviorConfig
+from .settings import BehaviorConfig
 from ..core.toys import TinyVideoNet
 
 logger = logging.getLogger(__name__)

@@ -7,9 +7,10 @@ __all__ = ['logger', 'BACKBONES', 'STUDY', 'SMOKE', 'stacking_warning', 'Behavio
 
 # %% ../../nbs/behavior/00_settings.ipynb #cell-002
 import logging
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
+from typing_extensions import Self
 
 from ..core.config import ConfigError, TrainingConfig
 
@@ -25,10 +26,11 @@ STUDY = dict(
     sampler="balanced", views=5, view_fusion="mean_logits")
 
 SMOKE = dict(
-    events="toy", positive="bob", split="by_video", val_share=0.34, backbone="tiny", pretrained=False, num_frames=8,
-    size_px=32, fps=8.0, max_steps=60, batch_size=16, eval_batch_size=32, learning_rate=4e-3, warmup_share=0.1,
-    head_dropout=0.0, loss="cross_entropy", label_smoothing=0.0, sampler="balanced", views=3, trivial_augment=False,
-    random_erasing=0.0, toy_videos=12, toy_events_per_video=8, toy_rare_share=0.4)
+    events="toy", positive="bob", split="within_video", val_share=0.34, backbone="tiny", pretrained=False, num_frames=8,
+    size_px=32, fps=8.0, max_steps=160, eval_every=40, batch_size=16, eval_batch_size=32, learning_rate=4e-3,
+    warmup_share=0.1, weight_decay=0.01, head_dropout=0.0, loss="cross_entropy", label_smoothing=0.0, sampler="balanced",
+    views=3, trivial_augment=False, random_erasing=0.0, toy_videos=48, toy_events_per_video=4, toy_rare_share=0.4,
+    toy_confounding=1.0)
 
 # %% ../../nbs/behavior/00_settings.ipynb #cell-008
 def stacking_warning(

@@ -319,7 +319,8 @@ def permutation_figure(
 ) -> Figure:                                        # histogram, with a line at the observed value
     "An observed statistic against its distribution under shuffling."
     figure, ax = (ax.figure, ax) if ax is not None else new_figure(7, 4)
-    ax.hist(shuffled, bins=30, color="0.65", label="videos shuffled")
+    limits = shuffled.min() - 0.005, shuffled.max() + 0.005  # all of them may be equal
+    ax.hist(shuffled, bins=30, range=limits, color="0.65", label="videos shuffled")
     ax.axvline(observed, color=palette()[3], linewidth=3, label=f"observed ({observed:.2f})")
     dress(ax, "Against shuffled videos", name, "shuffles", legend="outside")
     return figure
@@ -336,15 +337,17 @@ def contact_sheet(
         raise ValueError(f"{len(clips)} clips and {len(titles)} titles: a contact sheet needs one title a clip")
     columns = min(columns, max(len(clip) for clip in clips))
     shape = max(clip.shape[1] / clip.shape[2] for clip in clips)
-    figure, axes = new_figure(1.7 * columns, (1.7 * shape + 0.6) * len(clips), len(clips), columns, squeeze=False)
-    for row, (clip, title) in enumerate(zip(clips, titles, strict=True)):
+    figure, axes = new_figure(1.7 * columns, (1.7 * shape + 0.6) * len(clips), len(clips), squeeze=False)
+    for row, (ax, clip, title) in enumerate(zip(axes[:, 0], clips, titles, strict=True)):
         shown = np.unique(np.linspace(0, len(clip) - 1, columns).round().astype(int))
-        for ax in axes[row]:
-            ax.axis("off")
-        for ax, frame in zip(axes[row], shown, strict=False):
-            ax.imshow(clip[frame])
-            if times_sec is not None:
-                ax.text(0.03, 0.04, f"{times_sec[row][frame]:.2f} s", transform=ax.transAxes, fontsize=12,
-                        color="white", bbox={"facecolor": "black", "alpha": 0.6, "pad": 2, "linewidth": 0})
-        axes[row, 0].set_title(title, loc="left", fontsize=14, fontweight="bold")
+        tall, white = clip.shape[1] / clip.shape[2], 255 if clip.dtype == np.uint8 else 1
+        gap = np.full_like(clip[0, :, :max(1, clip.shape[2] // 32)], white)
+        strip = np.concatenate([part for frame in shown for part in (clip[frame], gap)], axis=1)
+        ax.imshow(strip, extent=(0, len(shown), 0, tall))
+        for place, frame in enumerate(shown if times_sec is not None else []):
+            ax.text(place + 0.04, 0.05 * tall, f"{times_sec[row][frame]:.2f} s", fontsize=12, color="white",
+                    bbox={"facecolor": "black", "alpha": 0.6, "pad": 2, "linewidth": 0})
+        ax.set(xlim=(0, columns), ylim=(0, tall))
+        ax.axis("off")
+        ax.set_title(title, loc="left", fontsize=14, fontweight="bold")
     return figure

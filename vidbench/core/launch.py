@@ -30,7 +30,7 @@ import yaml
 from pydantic import ValidationError, create_model
 
 from .. import __version__
-from .config import Config, ConfigError, explain, nearest
+from .config import Config, explain, nearest
 
 # %% ../../nbs/core/07_launch.ipynb #cell-008
 def job_folders() -> list[Path]:  # those that exist, the nearest first

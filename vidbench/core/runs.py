@@ -178,9 +178,14 @@ class Run:
             return run
         for folder in (run.folder, run.checkpoints, run.figures):
             folder.mkdir(parents=True, exist_ok=True)
-        write_text(run.path("environment.json"), json.dumps({"seed": cfg.seed} | describe_environment(), indent=2))
         cfg.save(run.path("config.yaml"))
+        run.note_environment()
         return run
+
+    def note_environment(self) -> None:
+        "Write what the run is on into `environment.json`; the engine does it again where the training runs."
+        seed = {"seed": self.config.get("seed")}
+        write_text(self.path("environment.json"), json.dumps(seed | describe_environment(), indent=2))
 
     def _refuse_other_settings(self, cfg: Config) -> None:
         "One folder holds one experiment."
@@ -332,7 +337,7 @@ def log_line(
     "A record of the log as a line of text."
     step = f"step {record.get('step', 0):>6}" + (f"/{total_steps}" if total_steps else "")
     if "loss" not in record:
-        return f"{step} | {_numbers(record, 'eval_')}"
+        return f"{step} | validation {_numbers(record, 'eval_')}"
     loss, rate, grad, ms, eta = (record.get(name) or float("nan") for name in _COLUMNS[3:])
     line = f"{step} | loss {loss:8.4f} | lr {rate:.2e} | grad {grad:8.3f} | {ms:7.0f} ms | eta {duration(eta):>7}"
     return f"{line} | {more}" if (more := _numbers(record)) else line

@@ -268,8 +268,6 @@ def trainer_arguments(
         "lr_scheduler_kwargs": {"min_lr": cfg.min_learning_rate} if cfg.lr_schedule == "cosine" else None,
         "max_grad_norm": cfg.max_grad_norm or float("inf"),
         "bf16": cfg.mixed_precision == "bf16", "fp16": cfg.mixed_precision == "fp16",
-        "gradient_checkpointing": cfg.activation_checkpointing,
-        "gradient_checkpointing_kwargs": {"use_reentrant": False} if cfg.activation_checkpointing else None,
         "auto_find_batch_size": cfg.auto_batch_size,
         "dataloader_num_workers": cfg.num_workers, "dataloader_pin_memory": not on_cpu,
         "seed": cfg.seed, "data_seed": cfg.seed, "report_to": list(cfg.trackers) or "none",
@@ -278,6 +276,8 @@ def trainer_arguments(
         "save_strategy": "steps", "save_steps": cfg.checkpoint_every or 10**9, "eval_strategy": "no",
         "remove_unused_columns": False, "disable_tqdm": True, "log_level": "error",
     }
+    if cfg.activation_checkpointing:
+        options |= {"gradient_checkpointing": True, "gradient_checkpointing_kwargs": {"use_reentrant": False}}
     return TrainingArguments(output_dir=str(folder), **(options | more))
 
 # %% ../../nbs/core/04_training.ipynb #cell-033
@@ -609,6 +609,7 @@ def _printer() -> type[TrainerCallback]:
 def _start_or_resume(run: Run) -> Path | None:
     "The checkpoint to go on from; logs are cut back to it."
     run.path("STOP").unlink(missing_ok=True)
+    run.note_environment()
     resume = newest_checkpoint(run.checkpoints)
     forget_after(run, trainer_state(resume)["global_step"] if resume else 0)
     if resume:
