@@ -7,6 +7,7 @@ from setuptools import find_packages, setup
 config = ConfigParser(delimiters=["="])
 config.read("settings.ini", encoding="utf-8")
 cfg = config["DEFAULT"]
+extras = {name.removeprefix("extra_"): cfg[name].split() for name in cfg if name.startswith("extra_")}
 pythons = ["3.10", "3.11", "3.12", "3.13"]
 
 setup(
@@ -22,7 +23,7 @@ setup(
     keywords=cfg["keywords"],
     python_requires=f">={cfg['min_python']}",
     install_requires=cfg["requirements"].split(),
-    extras_require={"dev": cfg["dev_requirements"].split()},
+    extras_require={"dev": cfg["dev_requirements"].split(), **extras},
     entry_points={"console_scripts": cfg["console_scripts"].split()},
     # the experiment notebooks travel in the wheel, so that `vidbench run` works from an empty folder
     packages=[*find_packages(include=["vidbench", "vidbench.*"]), "vidbench.experiments"],

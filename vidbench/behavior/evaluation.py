@@ -502,12 +502,13 @@ def _headline(c: ConfoundingCheck) -> str:
 
 def _verdict_lines(c: ConfoundingCheck) -> list[str]:
     low, high = c.auc_within_interval
+    inside = (f"{c.auc_within_video:.2f} [{low:.2f}, {high:.2f}] inside videos ({c.pairs_within_video:,} pairs)."
+              if c.pairs_within_video else "unknown inside videos, none of which holds both classes.")
     lines = [_headline(c),
              f"The video explains {c.video_share:.0%} of the probability's variance ({c.video_share_shuffled:.0%} with "
              f"videos shuffled, p = {c.video_share_p:.3f}); within one true class {c.within_class_share:.0%} "
              f"({c.within_class_shuffled:.0%} shuffled, p = {c.within_class_p:.3f}).",
-             f"ROC AUC {c.auc:.2f} overall and {c.auc_within_video:.2f} [{low:.2f}, {high:.2f}] inside videos "
-             f"({c.pairs_within_video:,} pairs).",
+             f"ROC AUC {c.auc:.2f} overall and {inside}",
              f"Of the pairs of events of one video, {c.same_probability:.0%} have the same probability within 0.01 "
              f"({c.same_probability_shuffled:.0%} shuffled, p = {c.same_probability_p:.3f}).",
              f"Knowing only the video (from {c.video_only_from}) gives an AUC of {c.auc_video_only:.2f}"
