@@ -27,7 +27,7 @@ STUDY = dict(
 
 SMOKE = dict(
     events="toy", positive="bob", split="within_video", val_share=0.34, backbone="tiny", pretrained=False, num_frames=8,
-    size_px=32, fps=8.0, max_steps=160, eval_every=40, batch_size=16, eval_batch_size=32, learning_rate=4e-3,
+    size_px=32, fps=8.0, max_steps=240, eval_every=60, batch_size=16, eval_batch_size=32, learning_rate=2e-3,
     warmup_share=0.1, weight_decay=0.01, head_dropout=0.0, loss="cross_entropy", label_smoothing=0.0, sampler="balanced",
     views=3, trivial_augment=False, random_erasing=0.0, toy_videos=48, toy_events_per_video=4, toy_rare_share=0.4,
     toy_confounding=1.0)
