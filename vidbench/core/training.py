@@ -213,19 +213,43 @@ def best_checkpoint(
     return best if best.is_dir() and not why_unusable(best) else newest
 
 # %% ../../nbs/core/04_training.ipynb #cell-021
+def _load_adapter(model: nn.Module, checkpoint: Path) -> list[str]:
+    "Load a peft adapter; says what does not fit."
+    from peft import get_peft_model_state_dict, set_peft_model_state_dict
+    weights = load_file(checkpoint / "adapter_model.safetensors")
+    wanted = get_peft_model_state_dict(model, save_embedding_layers=False)
+    result = set_peft_model_state_dict(model, weights)
+    return [f"missing {k}" for k in sorted(wanted.keys() - weights)] + [f"unexpected {k}" for k in result.unexpected_keys]
+
+def _load_pretrained(model: PreTrainedModel, checkpoint: Path) -> list[str]:
+    "Load a transformers model through its own class, which knows the names it was written under; says what does not fit."
+    exact = any(p.dtype == torch.float32 for p in model.parameters())
+    source, info = type(model).from_pretrained(checkpoint, dtype=torch.float32 if exact else model.dtype,
+                                               output_loading_info=True)
+    model.load_state_dict(source.state_dict())
+    return [f"{kind} {k}" for kind in ("missing", "unexpected") for k in sorted(info[f"{kind}_keys"])]
+
+# %% ../../nbs/core/04_training.ipynb #cell-022
 def load_weights(
-    model: nn.Module,   # of the shape that was trained
+    model: nn.Module,   # of the shape that was trained; of a peft model, the adapter is loaded
     checkpoint: Path,   # from `best_checkpoint` or `newest_checkpoint`
 ) -> nn.Module:         # the same model, on its device
     "Load the weights of a checkpoint; refuses any that are missing, unexpected or of another shape."
     try:
-        model.load_state_dict(load_file(checkpoint / "model.safetensors"))
+        if hasattr(model, "peft_config"):
+            problems = _load_adapter(model, checkpoint)
+        elif isinstance(model, PreTrainedModel):
+            problems = _load_pretrained(model, checkpoint)
+        else:
+            model.load_state_dict(load_file(checkpoint / "model.safetensors"))
+            problems = []
     except RuntimeError as error:
-        problems = [" ".join(line.split()) for line in str(error).splitlines()[1:3]]
-        raise TrainingError(f"{checkpoint.name} does not fit {type(model).__name__}: {'; '.join(problems)}") from None
+        problems = [" ".join(line.split()) for line in str(error).splitlines()[1:]]
+    if problems:
+        raise TrainingError(f"{checkpoint.name} does not fit {type(model).__name__}: {'; '.join(problems[:2])}")
     return model
 
-# %% ../../nbs/core/04_training.ipynb #cell-024
+# %% ../../nbs/core/04_training.ipynb #cell-027
 def has_collapsed(
     predicted: Int[np.ndarray, " samples"],  # class indices
     true: Int[np.ndarray, " samples"],       # class indices
@@ -236,7 +260,7 @@ def has_collapsed(
     top, answered = classes[counts.argmax()], counts.max() / len(predicted)
     return bool(answered >= max(share, (1 + np.mean(true == top)) / 2))
 
-# %% ../../nbs/core/04_training.ipynb #cell-027
+# %% ../../nbs/core/04_training.ipynb #cell-030
 def warn(
     run: Run,      # where it happened
     message: str,  # one line
@@ -248,7 +272,7 @@ def warn(
         append_line(path, {"step": step, "message": message})
         logger.warning("step %d: %s", step, message)
 
-# %% ../../nbs/core/04_training.ipynb #cell-030
+# %% ../../nbs/core/04_training.ipynb #cell-033
 _SCHEDULES = {"cosine": "cosine_with_min_lr", "linear": "linear", "constant": "constant_with_warmup"}
 
 def trainer_arguments(
@@ -280,7 +304,7 @@ def trainer_arguments(
         options |= {"gradient_checkpointing": True, "gradient_checkpointing_kwargs": {"use_reentrant": False}}
     return TrainingArguments(output_dir=str(folder), **(options | more))
 
-# %% ../../nbs/core/04_training.ipynb #cell-033
+# %% ../../nbs/core/04_training.ipynb #cell-036
 @dataclass
 class Means:
     "Running means of named scalars between two lines of the log."
@@ -299,7 +323,7 @@ class Means:
         self.totals = {}
         return means
 
-# %% ../../nbs/core/04_training.ipynb #cell-035
+# %% ../../nbs/core/04_training.ipynb #cell-038
 class Engine(Trainer):
     "transformers.Trainer with the stability guard, seeded sampling and sealed checkpoints."
 
@@ -320,6 +344,12 @@ class Engine(Trainer):
 
     def _get_train_sampler(self, train_dataset: Dataset | None = None) -> Sampler:
         return self.sampler
+
+    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: nn.Module | None = None) -> None:
+        "Strictly, where Trainer would pass over weights that it does not find."
+        if self.is_fsdp_enabled:
+            return super()._load_from_checkpoint(resume_from_checkpoint, model)
+        load_weights(self.accelerator.unwrap_model(model or self.model), Path(resume_from_checkpoint))
 
     def compute_loss(
         self,
@@ -398,7 +428,7 @@ class Engine(Trainer):
                 if old not in newest and old.name != f"checkpoint-{self.state.best_global_step}":
                     shutil.rmtree(old, ignore_errors=True)
 
-# %% ../../nbs/core/04_training.ipynb #cell-039
+# %% ../../nbs/core/04_training.ipynb #cell-042
 @contextlib.contextmanager
 def catch_signals() -> Iterator[list[int]]:  # grows by one number a signal
     "Collect SIGTERM, SIGINT and SIGUSR2 (pre-emption) so that the loop can save; a second SIGINT interrupts at once."
@@ -420,7 +450,7 @@ def catch_signals() -> Iterator[list[int]]:  # grows by one number a signal
         for number, handler in before.items():
             signal.signal(number, handler)
 
-# %% ../../nbs/core/04_training.ipynb #cell-041
+# %% ../../nbs/core/04_training.ipynb #cell-044
 class RunCallback(TrainerCallback):
     "Ties Trainer's loop to the run folder: when to log, evaluate, save and stop, and what to write."
 
@@ -505,7 +535,7 @@ def _is_speed(name: str) -> bool:
     "Whether a number of Trainer's log is about its own speed, or about no training at all."
     return name.endswith(("_runtime", "_per_second", "_steps_per_sec")) or name in ("total_flos", "epoch")
 
-# %% ../../nbs/core/04_training.ipynb #cell-044
+# %% ../../nbs/core/04_training.ipynb #cell-047
 @dataclass
 class TrainResult:
     "How a training ended."
@@ -522,7 +552,7 @@ class TrainResult:
         "Share of the steps that were not undone."
         return 1 - self.bad_steps / max(1, self.step)
 
-# %% ../../nbs/core/04_training.ipynb #cell-046
+# %% ../../nbs/core/04_training.ipynb #cell-049
 def forget_after(
     run: Run,   # its logs are cut
     step: int,  # the last step to keep
@@ -534,7 +564,7 @@ def forget_after(
             kept = [json.dumps(r) + "\n" for r in read_lines(path) if r.get("step", 0) <= step]
             write_text(path, "".join(kept))
 
-# %% ../../nbs/core/04_training.ipynb #cell-048
+# %% ../../nbs/core/04_training.ipynb #cell-051
 def finished_training(
     run: Run,             # any run
 ) -> TrainResult | None:  # none when there is still something to do
@@ -542,7 +572,7 @@ def finished_training(
     stage = run.status["stages"].get("fit", {})
     return TrainResult(**stage["result"]) if stage.get("result", {}).get("finished") else None
 
-# %% ../../nbs/core/04_training.ipynb #cell-049
+# %% ../../nbs/core/04_training.ipynb #cell-052
 def out_of_memory(
     error: BaseException,  # any
 ) -> bool:
@@ -563,7 +593,7 @@ def explain_out_of_memory(
         values = ", ".join(f"{name} (now {getattr(cfg, name)})" for name in settings)
         raise TrainingError(f"out of memory: lower {values}, or set auto_batch_size=True") from error
 
-# %% ../../nbs/core/04_training.ipynb #cell-051
+# %% ../../nbs/core/04_training.ipynb #cell-054
 def train(
     model: nn.Module,                        # forward(**batch) -> dict with loss, and optionally logits and logs
     cfg: TrainingConfig,                     # how to train
@@ -633,7 +663,7 @@ def _conclude(run: Run, trainer: Engine, callback: RunCallback) -> TrainResult:
         raise KeyboardInterrupt(f"stopped at step {result.step} of {total}, checkpoint saved: run again to resume")
     return result
 
-# %% ../../nbs/core/04_training.ipynb #cell-073
+# %% ../../nbs/core/04_training.ipynb #cell-076
 def health_summary(
     run: Run,              # any run that has trained
 ) -> dict[str, Any]:       # plain values, for a report
