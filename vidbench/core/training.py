@@ -572,7 +572,7 @@ def finished_training(
     stage = run.status["stages"].get("fit", {})
     return TrainResult(**stage["result"]) if stage.get("result", {}).get("finished") else None
 
-# %% ../../nbs/core/04_training.ipynb #cell-052
+# %% ../../nbs/core/04_training.ipynb #cell-053
 def out_of_memory(
     error: BaseException,  # any
 ) -> bool:
@@ -593,7 +593,7 @@ def explain_out_of_memory(
         values = ", ".join(f"{name} (now {getattr(cfg, name)})" for name in settings)
         raise TrainingError(f"out of memory: lower {values}, or set auto_batch_size=True") from error
 
-# %% ../../nbs/core/04_training.ipynb #cell-054
+# %% ../../nbs/core/04_training.ipynb #cell-055
 def train(
     model: nn.Module,                        # forward(**batch) -> dict with loss, and optionally logits and logs
     cfg: TrainingConfig,                     # how to train
@@ -663,7 +663,7 @@ def _conclude(run: Run, trainer: Engine, callback: RunCallback) -> TrainResult:
         raise KeyboardInterrupt(f"stopped at step {result.step} of {total}, checkpoint saved: run again to resume")
     return result
 
-# %% ../../nbs/core/04_training.ipynb #cell-076
+# %% ../../nbs/core/04_training.ipynb #cell-077
 def health_summary(
     run: Run,              # any run that has trained
 ) -> dict[str, Any]:       # plain values, for a report
