@@ -159,6 +159,7 @@ class Run:
         self.name, self.job = self.folder.name, self.folder.parent.name
         self.watched = False  # set by a dashboard, so that the engine does not draw a progress bar as well
         self.leads = os.environ.get("RANK", "0") == "0"  # of several processes that train together, one writes
+        self.on_ready = lambda: None  # called by the engine once all is prepared and training can begin
 
     def __repr__(self) -> str:
         return f"Run({self.job}/{self.name}, {self.status.get('state', 'new')})"
