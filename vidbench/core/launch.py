@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['job_folders', 'list_jobs', 'LaunchError', 'find_job', 'read_parameters', 'summary', 'config_class',
-           'parse_assignments', 'Plan', 'plan', 'SignalRelay', 'Tee', 'Failure', 'execute', 'run_job', 'check_job',
-           'copy_job', 'describe_jobs', 'main']
+           'parse_assignments', 'Plan', 'plan', 'SignalRelay', 'Tee', 'Failure', 'execute', 'run_job', 'verb',
+           'check_job', 'copy_job', 'describe_jobs', 'main']
 
 # %% ../../nbs/core/07_launch.ipynb #cell-002
 import argparse
@@ -22,7 +22,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple, TextIO
 
@@ -414,14 +414,21 @@ def run_job(
     return failure.code if failure else 0
 
 # %% ../../nbs/core/07_launch.ipynb #cell-072
+def verb(
+    notebook: Path,  # an experiment notebook
+    name: str,       # such as check or fit
+) -> Callable:
+    "A function of a job, by the name that its notebook imports it under."
+    verbs = {original: (module, original) for module, original in _verbs(notebook).values()}
+    if name not in verbs:
+        raise LaunchError(f"{notebook.name} has no {name}: import a function of that name into it")
+    return _load(*verbs[name])
+
 def check_job(
     plan: Plan,  # what would be run
 ) -> str:        # what the check found
     "A job's own preflight: the verb `check` that its notebook imports."
-    verbs = {original: (module, original) for module, original in _verbs(plan.notebook).values()}
-    if "check" not in verbs:
-        raise LaunchError(f"{plan.notebook.name} has no check: import a function of that name, check(cfg), into it")
-    return str(_load(*verbs["check"])(plan.cfg))
+    return str(verb(plan.notebook, "check")(plan.cfg))
 
 # %% ../../nbs/core/07_launch.ipynb #cell-074
 def copy_job(
@@ -460,6 +467,11 @@ def _parser() -> argparse.ArgumentParser:
                      help="change one setting")
     run.add_argument("--name", help="the run's name; with a name that exists, the run goes on")
     run.add_argument("--check", action="store_true", help="look whether everything is there, and train nothing")
+    train = commands.add_parser("train", help="train a run's folder: in this process, or as one of several")
+    train.add_argument("run", help="a run's name, or its folder")
+    train.add_argument("--num-processes", type=int, default=1, help="start so many, one a device")
+    train.add_argument("--fit", default="", help="module:function, when it is not what the job's notebook imports")
+    train.add_argument("--settings", default="", help="module:class, likewise")
     copy = commands.add_parser("copy", help="put an editable copy of a job's notebook into a folder")
     copy.add_argument("job")
     copy.add_argument("folder", nargs="?", default=".")
@@ -479,6 +491,17 @@ def _run(args: argparse.Namespace) -> int:
     print(check_job(planned))
     return 0
 
+def _train(args: argparse.Namespace) -> int:
+    "vidbench train"
+    from vidbench.core import runs, workers
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    run = runs.find_run(args.run)
+    fit, cfg = workers.job_of(run, args.fit, args.settings)
+    if args.num_processes == 1:
+        return workers.train_here(run, fit, cfg)
+    workers.fit_on(args.num_processes, fit, cfg, run)
+    return 0
+
 def _tables(args: argparse.Namespace) -> str:
     "vidbench runs, vidbench compare"
     from vidbench.core import runs
@@ -494,8 +517,8 @@ def main(
     "The `vidbench` command."
     args = _parser().parse_args(argv)
     try:
-        if args.command == "run":
-            return _run(args)
+        if args.command in ("run", "train"):
+            return {"run": _run, "train": _train}[args.command](args)
         text = {"copy": lambda: str(copy_job(args.job, args.folder)), "list": describe_jobs}
         print(text.get(args.command, lambda: _tables(args))())
         return 0

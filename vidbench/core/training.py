@@ -342,9 +342,9 @@ class SharedBatchNorm(nn.modules.batchnorm._BatchNorm):
         if not self.training:
             return super().forward(x)
         dims, shape = [0, *range(2, x.ndim)], [1, -1, *[1] * (x.ndim - 2)]
-        mean = _average(x.mean(dims))
+        mean = _Average.apply(x.mean(dims))
         centred = x - mean.view(shape)
-        var = _average(centred.square().mean(dims))
+        var = _Average.apply(centred.square().mean(dims))
         self._note(mean.detach(), var.detach(), processes() * x.numel() // x.shape[1])
         return centred * (self.weight * (var + self.eps).rsqrt()).view(shape) + self.bias.view(shape)
 
@@ -359,12 +359,19 @@ def processes() -> int:  # 1 or more
     "How many processes train together."
     return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
 
-def _average(x: Float[Tensor, " channel"]) -> Float[Tensor, " channel"]:
-    "The mean over all processes, with gradients."
-    if processes() == 1:
-        return x
-    from torch.distributed.nn.functional import all_reduce
-    return all_reduce(x) / processes()
+class _Average(torch.autograd.Function):
+    "The mean over all processes; its gradient is the mean of theirs."
+
+    @staticmethod
+    def forward(context: Any, x: Tensor) -> Tensor:
+        total = x.clone()
+        if processes() > 1:
+            dist.all_reduce(total)
+        return total / processes()
+
+    @staticmethod
+    def backward(context: Any, grad: Tensor) -> Tensor:
+        return _Average.forward(context, grad)
 
 # %% ../../nbs/core/04_training.ipynb #cell-041
 def share_batch_norm(
@@ -458,6 +465,24 @@ class Engine(Trainer):
             finite = torch.isfinite(loss.detach())
             self.means.add({k: v for k, v in logs.items() if k != "loss"} | ({"loss": loss} if finite else {}))
         return (loss, outputs) if return_outputs else loss
+
+    def prediction_step(
+        self,
+        model: nn.Module,            # perhaps wrapped for several devices
+        inputs: dict[str, Any],      # one batch; the last one of several processes was filled up with repeats
+        *args: Any,                  # as Trainer's
+        **kwargs: Any,               # as Trainer's
+    ) -> tuple:                      # loss, logits, labels
+        "As Trainer's; repeats do not count in the loss, as they do not count in the metrics."
+        size = len(next(iter(inputs.values())))
+        remainder = self.accelerator.gradient_state.remainder if self.accelerator.gradient_state.end_of_dataloader else 0
+        real = remainder - size * self.args.process_index if self.args.world_size > 1 else 0
+        loss, logits, labels = super().prediction_step(model, dict(inputs), *args, **kwargs)
+        if loss is not None and 0 < real < size:
+            part = self._prepare_inputs({k: v[:real] if len(v) == size else v for k, v in inputs.items()})
+            with torch.no_grad(), self.compute_loss_context_manager():
+                loss = self.compute_loss(self.accelerator.unwrap_model(model), part).mean()
+        return loss, logits, labels
 
     def training_step(self, *args: Any, **kwargs: Any) -> Float[Tensor, ""]:
         "Forward and backward; a loss that is not finite is not added to Trainer's running mean."
