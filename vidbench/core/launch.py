@@ -490,6 +490,13 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--parallel", type=int, default=1, metavar="K", help="so many of them at a time")
     run.add_argument("--check", action="store_true", help="look whether everything is there, and train nothing")
     _add_executor(run)
+    sweep = commands.add_parser("sweep", help="many runs with varied settings, chosen by Optuna; goes on where it was cut off")
+    sweep.add_argument("job", help="as for run")
+    sweep.add_argument("space", help="a YAML file: what is varied, and what is wanted")
+    sweep.add_argument("--trials", type=int, default=20, metavar="N", help="in all, those of earlier sessions included")
+    sweep.add_argument("--parallel", type=int, default=1, metavar="K", help="trials at a time")
+    sweep.add_argument("--name", help="of the sweep; job and file when not given")
+    _add_executor(sweep)
     status = commands.add_parser("status", help="how runs stand, and their jobs: those named, else all that are not over")
     status.add_argument("runs", nargs="*", metavar="RUN")
     stop = commands.add_parser("stop", help="let a run save and stop; then cancel its job")
@@ -538,6 +545,21 @@ def _run_several(args: argparse.Namespace, settings: dict[str, Any]) -> int:
     print("\n".join(f"{task.run.job}/{task.run.name}: job {job}" for task, job in zip(tasks, ids, strict=True)))
     return 0
 
+def _sweep(args: argparse.Namespace) -> int:
+    "vidbench sweep"
+    from vidbench.core import sweep
+    job, name = find_job(args.job), args.name or f"{Path(args.job).stem}-{Path(args.space).stem}"
+    found = sweep.Sweep(str(job), sweep.SweepConfig.load(args.space), name, args.trials)
+    if args.executor:
+        from vidbench.core.submit import submit
+        ids = submit(sweep.worker_tasks(found, args.space, args.parallel), args.executor, _resources(args), args.parallel)
+        print(f"sweep {name}: jobs {', '.join(ids)}, each works on one trial after the other")
+        return 0
+    over = sweep.run_sweep(found, args.parallel)
+    print(f"\n{sweep.trials_table(found).head(10).to_string(index=False)}\n{_shown(found.folder)}: " +
+          ("all trials have ended" if over else "interrupted: the same command goes on"))
+    return 0 if over else 130
+
 def _follow(args: argparse.Namespace) -> int:
     "vidbench logs, vidbench stop, vidbench status"
     from vidbench.core import runs, submit
@@ -580,7 +602,7 @@ def main(
     "The `vidbench` command."
     args = _parser().parse_args(argv)
     try:
-        does = {"run": _run, "train": _train, "status": _follow, "stop": _follow, "logs": _follow}
+        does = {"run": _run, "sweep": _sweep, "train": _train, "status": _follow, "stop": _follow, "logs": _follow}
         if args.command in does:
             return does[args.command](args)
         text = {"copy": lambda: str(copy_job(args.job, args.folder)), "list": describe_jobs}

@@ -151,6 +151,7 @@ class Pool:
         command: list[str],           # to execute
         folder: Path,                 # its output goes into console.log there
         pass_fds: tuple[int, ...] = (),  # open files that it inherits
+        ended: threading.Event | None = None,  # when it is set, the command is interrupted
     ) -> int:                         # its exit code; 130 when it was not even started
         "Run a command when there is a place for it."
         place = self.places.get()
@@ -162,6 +163,10 @@ class Pool:
                 process = subprocess.Popen(command, env=env, stdin=subprocess.DEVNULL, stdout=log, pass_fds=pass_fds,
                                            stderr=subprocess.STDOUT, start_new_session=True)
             self.running.add(process)
+            while ended and process.poll() is None and not ended.wait(0.2):
+                pass
+            if ended and ended.is_set():
+                process.send_signal(signal.SIGINT)
             code = process.wait()
             self.running.discard(process)
             return code
