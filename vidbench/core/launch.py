@@ -407,8 +407,8 @@ def run_job(
         if failure:
             _settle(run, failure)
             log.write(f"{failure.traceback}\n")
-        elif run.status["state"] == "new":
-            run.set_stage("notebook", "finished")
+        elif run.status["state"] == "new" or "notebook" in run.status["stages"]:
+            run.set_stage("notebook", "finished", error=None)
         state, reason = (failure.state, f": {failure.reason}") if failure else ("finished", "")
         tee.write(f"{_results(run)}\n{plan.job}/{run.name} {state} after {time.monotonic() - start:.0f} s{reason}\n")
     return failure.code if failure else 0
@@ -570,9 +570,8 @@ def _follow(args: argparse.Namespace) -> int:
     if args.command == "stop":
         found = [runs.find_run(name) for name in args.runs]
         return print("\n".join(submit.stop_run(run) for run in found)) or 0
-    table = runs.list_runs()
-    going = table["folder"][table["state"].isin(["new", "running"])] if len(table) else []
-    found = [runs.find_run(name) for name in args.runs] or [runs.Run.open(folder) for folder in going]
+    found = ([runs.find_run(name) for name in args.runs] or
+             [run for run in runs.all_runs() if run.status["state"] in ("new", "running")])
     print("\n".join(submit.standing(found)) or "nothing runs, nothing waits")
     return 0
 
@@ -592,8 +591,14 @@ def _tables(args: argparse.Namespace) -> str:
     from vidbench.core import runs
     if args.command == "compare":
         return runs.compare_runs([runs.find_run(name) for name in args.runs]).to_string()
-    table = runs.list_runs().drop(columns="folder")
-    return table.to_string(index=False) if len(table) else f"no runs in {runs.workspace() / 'outputs'}"
+    rows = [list(row.values())[:-1] for row in runs.run_rows(runs.all_runs())]
+    return _columns([["job", "run", "state", "stage", "preset", "started"], *rows]) if rows else (
+        f"no runs in {runs.workspace() / 'outputs'}")
+
+def _columns(rows: list[list[str]]) -> str:
+    "Rows of text, aligned."
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "\n".join("  ".join(text.ljust(n) for text, n in zip(row, widths, strict=True)).rstrip() for row in rows)
 
 # %% ../../nbs/core/07_launch.ipynb #cell-084
 def main(

@@ -220,11 +220,14 @@ def fit_on(
     fit: Callable,       # the study's: (cfg, run) -> TrainResult
     cfg: Config,         # what to run
     run: Run,            # where it goes
+    **more: Any,         # further arguments of `fit`, for one process only
 ) -> Any:                # TrainResult, as `fit` returns
     "Train in this process, or in several beside it; what is done already, in none."
     from vidbench.core.training import finished_training
     if num_processes == 1 or finished_training(run):
-        return fit(cfg, run)
+        return fit(cfg, run, **more)
+    if any(more.values()):
+        raise LaunchError(f"{', '.join(more)} cannot be handed to other processes: leave it out, or num_processes at 1")
     task = ["train", str(run.folder), "--fit", _named(fit), "--settings", _named(type(cfg))]
     command = worker_command(task, num_processes, getattr(cfg, "distributed", "ddp"), needs_cpu(cfg))
     run.path(ERRORS).unlink(missing_ok=True)
