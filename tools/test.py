@@ -30,7 +30,12 @@ from nbdev.test import test_nb
 ok, _ = test_nb(Path(sys.argv[1]), skip_flags=["notest"], do_print=False, showerr=True, basepath=sys.argv[2])
 sys.exit(not ok)
 """
-RUN_JOB = "import sys; from vidbench.core.launch import main; sys.exit(main(['run', sys.argv[1], '--preset', 'smoke']))"
+RUN_JOB = """
+import pathlib, sys
+from vidbench.core.launch import main, read_parameters
+preset = ["--preset", "smoke"] if "preset" in read_parameters(pathlib.Path(sys.argv[1])) else []
+sys.exit(main(["run", sys.argv[1], *preset]))
+"""
 TAIL_LINES = 25  # of a failed test's output
 
 

@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['Range', 'SweepConfig', 'make_sampler', 'make_pruner', 'suggest', 'locked', 'JournalLock', 'Claim', 'Sweep',
-           'value_of', 'hopeless', 'finish_trial', 'run_sweep', 'trials_table', 'worker_tasks', 'parallel_coordinates',
-           'importances', 'importance_figure']
+           'read_sweep', 'value_of', 'hopeless', 'finish_trial', 'run_sweep', 'trials_table', 'worker_tasks',
+           'parallel_coordinates', 'importances', 'importance_figure']
 
 # %% ../../nbs/core/13_sweep.ipynb #cell-002
 import contextlib
@@ -171,13 +171,13 @@ class Sweep:
 
     def __init__(
         self,
-        job: str,            # a job's name, or a notebook
+        job: str,            # a job's name, or a notebook; empty to look at what is there
         cfg: SweepConfig,    # what is varied
         name: str,           # folder under outputs/sweeps
         trials: int,         # in all
     ):
-        self.job, self.cfg, self.name = job, cfg, name
-        self.notebook, self.folder = find_job(job), workspace() / "outputs" / "sweeps" / name
+        self.cfg, self.name, self.folder = cfg, name, workspace() / "outputs" / "sweeps" / name
+        self.notebook = find_job(job) if job else None
         grid = math.prod(len(values) for values in cfg.grid().values()) if cfg.sampler == "grid" else trials
         self.trials = min(trials, grid)
         self._check_space()
@@ -190,6 +190,8 @@ class Sweep:
 
     def _check_space(self) -> None:
         "Refuse a space that the job does not know, before anything has started."
+        if not self.notebook:
+            return
         corners = {n: what[0] if isinstance(what, list) else what.low for n, what in self.cfg.space.items()}
         plan(self.notebook, self.cfg.settings | corners)
 
@@ -241,6 +243,14 @@ class Sweep:
         "Whether every trial has ended."
         states = self.states()
         return len(states) >= self.trials and "running" not in states
+
+
+def read_sweep(
+    name: str,  # folder under outputs/sweeps
+) -> Sweep:
+    "A sweep to look at."
+    path = workspace() / "outputs" / "sweeps" / name / "sweep.yaml"
+    return Sweep("", SweepConfig.load(path), name, 0)
 
 # %% ../../nbs/core/13_sweep.ipynb #cell-018
 def value_of(
