@@ -513,6 +513,7 @@ def _parser() -> argparse.ArgumentParser:
     copy.add_argument("job")
     copy.add_argument("folder", nargs="?", default=".")
     commands.add_parser("list", help="the jobs, with their presets")
+    commands.add_parser("doctor", help="is everything here that a run needs, and what would the rest give?")
     commands.add_parser("runs", help="the runs so far")
     compare = commands.add_parser("compare", help="runs side by side: settings that differ, and results")
     compare.add_argument("runs", nargs="+", metavar="RUN")
@@ -586,6 +587,13 @@ def _train(args: argparse.Namespace) -> int:
     workers.fit_on(args.num_processes, fit, cfg, run)
     return 0
 
+def _doctor(args: argparse.Namespace) -> int:
+    "vidbench doctor"
+    from vidbench.core.doctor import examine
+    found = examine()
+    print("\n".join(map(str, found)))
+    return int(any(finding.verdict == "bad" for finding in found))
+
 def _tables(args: argparse.Namespace) -> str:
     "vidbench runs, vidbench compare"
     from vidbench.core import runs
@@ -607,7 +615,8 @@ def main(
     "The `vidbench` command."
     args = _parser().parse_args(argv)
     try:
-        does = {"run": _run, "sweep": _sweep, "train": _train, "status": _follow, "stop": _follow, "logs": _follow}
+        does = {"doctor": _doctor, "run": _run, "sweep": _sweep, "train": _train, **dict.fromkeys(
+            ("status", "stop", "logs"), _follow)}
         if args.command in does:
             return does[args.command](args)
         text = {"copy": lambda: str(copy_job(args.job, args.folder)), "list": describe_jobs}
