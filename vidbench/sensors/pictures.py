@@ -74,5 +74,6 @@ def reconstruction_figure(
             dress(ax, title if row == 0 else "", "time (s)" if row == len(channels) - 1 else "")
             if column == 0:
                 ax.set_ylabel(name, fontsize=11, rotation=0, ha="right", va="center")
+    fig.align_ylabels(axes[:, 0])
     fig.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper right", ncols=2, frameon=False)
     return fig

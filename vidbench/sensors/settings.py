@@ -38,8 +38,8 @@ class SensorsConfig(TrainingConfig):
     "Settings of a job that recognises activities with a TCN-VAE."
     job: ClassVar[str] = "sensors"
     presets: ClassVar[dict[str, dict[str, Any]]] = {
-        "smoke": {"hidden_dims": (16, 32), "latent_dim": 8, "epochs": 20, "batch_size": 32, "learning_rate": 3e-3,
-                  "toy_shift": 1.0, "toy_windows": 960, "lambda_rec": 0.1, "lambda_dom": 0.3, "select_by": "last",
+        "smoke": {"hidden_dims": (16, 32), "latent_dim": 8, "epochs": 12, "batch_size": 32, "learning_rate": 3e-3,
+                  "toy_shift": 1.0, "toy_windows": 960, "lambda_rec": 0.01, "lambda_dom": 0.3, "select_by": "last",
                   "split": "by_data_set", "unseen": ("delta",), "unseen_people_share": 0.2},
         "default": {"beta": 1.0, "lambda_act": 1.0, "lambda_dom": 0.1, "learning_rate": 1e-3, "epochs": 50},
         "overnight": {"beta": 0.4, "lambda_act": 2.5, "lambda_dom": 0.05, "learning_rate": 3e-4, "epochs": 500,

@@ -254,8 +254,9 @@ def _train(cfg: SensorsConfig, run: Run, material: Material) -> TrainResult:
     generative = bool(cfg.lambda_rec or cfg.beta)
     return train(
         objective, cfg, run, data, material.sides["in_domain"], sampler=sampler, collate=collate,
-        compute_metrics=lambda _: watcher() | {"progress": objective.progress}, label_names=("activity",), select=SELECT[cfg.select_by],
-        higher_is_better=True, watch=lambda log: warnings_of(log, len(material.vocabulary), generative),
+        compute_metrics=lambda _: watcher() | {"progress": objective.progress}, label_names=("activity",),
+        select=SELECT[cfg.select_by], higher_is_better=True,
+        watch=lambda log: warnings_of(log, len(material.vocabulary), generative),
         callbacks=(ScheduleCallback(objective, cfg.freeze_epochs),),
         engine=functools.partial(SensorsEngine, cfg=cfg), memory_settings=("batch_size", "hidden_dims"))
 
@@ -361,7 +362,8 @@ def evaluate(
         table.to_csv(run.path("predictions.csv"), index=False)
         sides = {name: report_side(found, material.sides[name], cfg.bootstrap) for name, found in said.items()}
         report = _headline(material, sides) | _probes(cfg, material, said["in_domain"]) | sides | {
-            "latent": {"kl": mean_kl(said["in_domain"]) if cfg.lambda_rec or cfg.beta else None, "active_units": active_units(said["in_domain"].latent)},
+            "latent": {"kl": mean_kl(said["in_domain"]) if cfg.lambda_rec or cfg.beta else None,
+                       "active_units": active_units(said["in_domain"].latent)},
             "rules": compare_rules(run.metrics()).to_dict("records"), "selected_by": cfg.select_by,
             "audit": _audit(material), "health": health_summary(run), "baseline_run": name,
             "against_baseline": against(table, other, primary, cfg.bootstrap) if other is not None else None}

@@ -13,7 +13,7 @@ from .windows import CHANNELS, SensorWindows, concatenate
 # %% ../../nbs/sensors/05_toys.ipynb #cell-004
 TOY_RATES_HZ = {"sitting": 2.0, "walking": 3.5, "running": 6.125, "cycling": 10.72}  # the rhythm of each activity
 TOY_DIRECTION = np.array([1.0, -1, 1, 0.5, -0.5, 0.5, 1, 1, -1])  # of posture, in the nine channels
-TOY_TILTS = (0.0, 1.0, -1.0, 4.0, -4.0, 2.0, -2.0, 3.0)          # of the data sets' devices, times the shift
+TOY_TILTS = (0.0, 1.0, -1.0, 3.0, -3.0, 2.0, -2.0, 4.0)          # of the data sets' devices, times the shift
 TOY_PACE = 0.05                                                   # deviation of the log of a window's rhythm
 TOY_SWING = 1.5                                                   # of the rhythm, in steps of posture
 
