@@ -398,10 +398,7 @@ def save_figures(
     log, primary = run.metrics(), material.sides[material.primary]
     run.save_figure(schedule_figure(cfg), "schedules")
     run.save_figure(loss_parts_figure(log), "loss_parts")
-    names = ("eval_macro_f1", "eval_unseen_macro_f1", "eval_domain_accuracy", "eval_domain_probe")
-    curves = metric_curves(log, [n for n in names if n in log])
-    dress(curves.axes[0], "Scores after each epoch", "step", legend="outside")
-    run.save_figure(curves, "scores")
+    run.save_figure(_score_curves(log), "scores")
     labels = [name.replace("_", "\n") for name in material.vocabulary]       # long names would run into each other
     run.save_figure(confusion_matrix_figure(report[material.primary]["confusion"], labels), "confusion")
     run.save_figure(interval_figure({name: report[name]["intervals"] for name in said}), "intervals")
@@ -412,6 +409,13 @@ def save_figures(
                                   np.concatenate([domains_of(w, cfg.domains) for w in windows])), "latent")
     if cfg.lambda_rec:
         run.save_figure(_reconstructions(model, primary), "reconstructions")
+
+def _score_curves(log: pd.DataFrame) -> Any:
+    "What is watched after each epoch, as far as the run has it."
+    names = ("eval_macro_f1", "eval_unseen_macro_f1", "eval_domain_accuracy", "eval_domain_probe")
+    curves = metric_curves(log, [n for n in names if n in log])
+    dress(curves.axes[0], "Scores after each epoch", "step", legend="outside")
+    return curves
 
 def _reconstructions(model: TCNVAE, data: WindowData, most: int = 4) -> Any:
     "One window of each of the first activities, and what the decoder makes of it."
