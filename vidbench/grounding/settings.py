@@ -112,7 +112,7 @@ GroundingConfig.presets = {
     "smoke": _TOY | {"toy_videos": 24, "warmup_steps": 100, "max_steps": 3, "batch_size": 1, "learning_rate": 1e-4,
                      "group_size": 4, "eval_items": 4, "show_every": 2},
     "toy": _TOY | {"batch_size": 4, "learning_rate": 2e-4, "max_steps": 40, "eval_every": 20, "beta": 0.02,
-                   "warmup_steps": 600, "eval_items": 40},
+                   "warmup_steps": 500, "eval_items": 40},
     "lora": _REAL | {"tuning": "lora", "learning_rate": 1e-5},
     "full": _REAL | {"tuning": "full", "learning_rate": 5e-7},
     "full_zero3": _REAL | {"tuning": "full", "learning_rate": 5e-7, "deepspeed": "zero3_offload"}}
