@@ -561,15 +561,17 @@ def evaluate(
     cfg: BehaviorConfig,  # the run's settings
     run: Run,             # after `fit`
 ) -> dict[str, Any]:      # what report.json holds
-    "Predict the validation side with the best checkpoint; write predictions.csv, report.json and the figures."
+    "Predict the validation side with the best checkpoint; write predictions.csv, report.json and the figures, once."
+    if run.has_finished("evaluate") and run.report:
+        return run.report
     with run.stage("evaluate"):
         material = read_material(cfg, run)
         tables = predict_distorted(cfg, run, material)
         tables["as it is"].to_csv(run.path("predictions.csv"), index=False)
-        report = write_report(cfg, run, material, tables)
+        write_report(cfg, run, material, tables)
         for name, figure in make_figures(cfg, run).items():
             run.save_figure(figure, name)
-    return report
+    return run.report
 
 # %% ../../nbs/behavior/04_study.ipynb #cell-065
 def check(

@@ -64,7 +64,7 @@ class Asker:
         "Completions as text, without special tokens."
         return self.processor.batch_decode(completions, skip_special_tokens=True)
 
-# %% ../../nbs/grounding/05_policy.ipynb #cell-007
+# %% ../../nbs/grounding/05_policy.ipynb #cell-008
 TOY_PX = 28  # side of a frame as the tiny model sees it: one token for two frames
 TOY_SIZES = {"hidden": 64, "layers": 3, "vision_layers": 2, "intermediate": 256}
 
@@ -93,7 +93,7 @@ def _shrink(film: UInt8[np.ndarray, "time height width 3"]) -> UInt8[np.ndarray,
     time, height, width, _ = film.shape
     return film.reshape(time, height // 2, 2, width // 2, 2, 3).mean((2, 4)).round().astype(np.uint8)
 
-# %% ../../nbs/grounding/05_policy.ipynb #cell-009
+# %% ../../nbs/grounding/05_policy.ipynb #cell-010
 def warm_up(
     model: PreTrainedModel,      # trained in place
     processor: ProcessorMixin,   # its processor
@@ -131,7 +131,7 @@ def toy_model(
         save_vlm(warm, model, processor)
     return warm
 
-# %% ../../nbs/grounding/05_policy.ipynb #cell-012
+# %% ../../nbs/grounding/05_policy.ipynb #cell-013
 def prepare(
     model: PreTrainedModel,  # as loaded
     cfg: GroundingConfig,    # what to tune
@@ -157,7 +157,7 @@ def tower_learns(
     visual = backbone(model).visual
     return any(p.requires_grad for name, p in visual.named_parameters() if not name.startswith("merger."))
 
-# %% ../../nbs/grounding/05_policy.ipynb #cell-015
+# %% ../../nbs/grounding/05_policy.ipynb #cell-016
 class Reference:
     "The policy before it learned."
 
@@ -180,7 +180,7 @@ class Reference:
                 with self.model.disable_adapter():
                     yield self.model
 
-# %% ../../nbs/grounding/05_policy.ipynb #cell-018
+# %% ../../nbs/grounding/05_policy.ipynb #cell-019
 def base_model(
     cfg: GroundingConfig,  # which model
 ) -> Path | str:           # what `load_vlm` loads

@@ -146,6 +146,7 @@ def reward_rows(
         "reference_queries": rows.reference_queries.tolist()})
     return rows.assign(reward=total)
 
+# %% ../../nbs/grounding/09_study.ipynb #cell-013
 def _scored(cfg: GroundingConfig, policy: nn.Module, ask: Asker, rewards: Rewards, data: GroundingData,
             file: Path) -> pd.DataFrame:
     "Fresh answers of a policy with their scores."
@@ -166,7 +167,7 @@ def _evaluator(cfg: GroundingConfig, run: Run, ask: Asker, rewards: Rewards, dat
         return {"reward": float(rows.reward.mean())} | {k: found[k] for k in keep} | {"video_gain": gain} | sure
     return evaluate
 
-# %% ../../nbs/grounding/09_study.ipynb #cell-012
+# %% ../../nbs/grounding/09_study.ipynb #cell-014
 def _arguments(cfg: GroundingConfig) -> dict[str, Any]:
     "Trainer's arguments for several devices."
     sharded = {"deepspeed": ZERO3_OFFLOAD} if cfg.deepspeed else {}
@@ -207,7 +208,7 @@ def _world_size() -> int:
     "Devices that train together."
     return int(os.environ.get("WORLD_SIZE", "1"))
 
-# %% ../../nbs/grounding/09_study.ipynb #cell-015
+# %% ../../nbs/grounding/09_study.ipynb #cell-017
 def _answers(cfg: GroundingConfig, run: Run, rewards: Rewards) -> dict[str, pd.DataFrame]:
     "Scored answers of the policy before training, after it, and after it with black frames."
     data, _ = _dataset(cfg, load_items(cfg).report)
