@@ -268,6 +268,21 @@ class Run:
         figure.savefig(path, dpi=144, bbox_inches="tight")
         return path
 
+    def save_panel(
+        self,
+        name: str,     # a plain name
+        content: Any,  # a matplotlib Figure, or text
+    ) -> None:
+        "Show something while the job trains: the dashboard has the newest of each name below the curves."
+        if not self.leads:
+            return
+        if isinstance(content, str):
+            write_text(self.path(f"panels/{name}.txt"), content)
+            return
+        self.path("panels").mkdir(exist_ok=True)
+        content.savefig(self.path(f"panels/.{name}.part"), dpi=90, format="png")
+        os.replace(self.path(f"panels/.{name}.part"), self.path(f"panels/{name}.png"))
+
     def write_report(
         self,
         report: dict[str, Any],  # plain values
