@@ -41,7 +41,7 @@ def _toy_texts(question: str) -> list[str]:
     "What the tiny model's tokenizer learns from."
     words = [text for scene in SCENES.values() for text in scene.words]
     names = [form for word in KEYWORDS for form in (word, word.capitalize())]
-    return [question, *words, *DANGER, *NORMAL, " ".join(names), " ".join(names)]
+    return [question, *words, *DANGER, *NORMAL, " ".join(names)] * 3  # often enough to become tokens whole
 
 def warm_up(
     model: PreTrainedModel,      # trained in place
@@ -74,7 +74,8 @@ def toy_model(
     seed: int = 0,       # of weights and scenes
 ) -> Path:               # a plain Hugging Face folder
     "The tiny video LLM after its warm-up; made at the first call, found again at the next."
-    fresh = tiny_vlm(folder, _toy_texts(question), seed=seed, max_pixels=28 * 28, **TOY_SIZES)
+    fresh = tiny_vlm(folder, _toy_texts(question), seed=seed, vocab_size=640, max_pixels=28 * 28,
+                     **TOY_SIZES)
     warm = fresh.with_name(f"{fresh.name}-neutral{steps}")
     if not (warm / "config.json").is_file():
         model, processor = load_vlm(fresh)
