@@ -211,6 +211,7 @@ class TrainingConfig(Config):
     patience: int | None = Field(None, ge=1, description="evaluations without a better one before stopping early")
     max_bad_steps: int = Field(10, ge=1, description="non-finite steps in a row before the run is stopped")
     device: Literal["auto", "cpu"] = Field("auto", description="auto takes an accelerator where there is one")
+    distributed: str = Field("ddp", description="several devices: ddp, fsdp, zero3, or an accelerate configuration file")
     trackers: tuple[str, ...] = Field((), description="also log to these, such as tensorboard or wandb")
 
     @model_validator(mode="after")

@@ -158,6 +158,8 @@ class Run:
         self.folder = Path(folder).resolve()
         self.name, self.job = self.folder.name, self.folder.parent.name
         self.watched = False  # set by a dashboard, so that the engine does not draw a progress bar as well
+        self.leads = os.environ.get("RANK", "0") == "0"  # of several processes that train together, one writes
+        self.on_ready = lambda: None  # called by the engine once all is prepared and training can begin
 
     def __repr__(self) -> str:
         return f"Run({self.job}/{self.name}, {self.status.get('state', 'new')})"
@@ -184,6 +186,8 @@ class Run:
 
     def note_environment(self) -> None:
         "Write what the run is on into `environment.json`; the engine does it again where the training runs."
+        if not self.leads:
+            return
         seed = {"seed": self.config.get("seed")}
         write_text(self.path("environment.json"), json.dumps(seed | describe_environment(), indent=2))
 
@@ -238,7 +242,8 @@ class Run:
         record: dict[str, Any],  # step, epoch and numbers
     ) -> None:
         "Append one line to `metrics.jsonl`."
-        append_line(self.path("metrics.jsonl"), {"time": round(time.time(), 3)} | record)
+        if self.leads:
+            append_line(self.path("metrics.jsonl"), {"time": round(time.time(), 3)} | record)
 
     def metrics(self) -> pd.DataFrame:  # one row a log; NaN where a log did not have the number
         "Everything that was logged, in order."
@@ -295,7 +300,7 @@ class Run:
             stopped = isinstance(error, KeyboardInterrupt)
             self.set_stage(name, "interrupted" if stopped else "failed", error=f"{type(error).__name__}: {error}")
             raise
-        if self.status["stages"][name]["state"] == "running":
+        if self.leads and self.status["stages"][name]["state"] == "running":
             self.set_stage(name, "finished")
 
     def set_stage(
@@ -305,12 +310,14 @@ class Run:
         **details: Any,  # anything else worth knowing
     ) -> None:
         "Write the state of one stage; `stage` does it for a whole block."
+        if not self.leads:
+            return
         stages = read_status(self.folder, living=False).get("stages", {})
         stages[name] = stages.get(name, {}) | {"state": state, "updated": _now()} | details
         who = {"pid": os.getpid(), "host": socket.gethostname()}
         write_text(self.path("status.json"), json.dumps({"stage": name} | who | {"stages": stages}, indent=2))
 
-# %% ../../nbs/core/03_runs.ipynb #cell-032
+# %% ../../nbs/core/03_runs.ipynb #cell-034
 def duration(
     seconds: float,  # may be NaN
 ) -> str:            # such as 1:02:03
@@ -320,7 +327,7 @@ def duration(
     hours, rest = divmod(int(seconds + 0.5), 3600)
     return (f"{hours}:{rest // 60:02d}:" if hours else f"{rest // 60}:") + f"{rest % 60:02d}"
 
-# %% ../../nbs/core/03_runs.ipynb #cell-034
+# %% ../../nbs/core/03_runs.ipynb #cell-036
 _COLUMNS = ("time", "step", "epoch", "loss", "learning_rate", "grad_norm", "step_ms", "eta_sec")
 
 def _numbers(record: dict[str, Any], prefix: str = "", most: int = 8) -> str:
@@ -329,7 +336,7 @@ def _numbers(record: dict[str, Any], prefix: str = "", most: int = 8) -> str:
              if k.startswith(prefix) and k not in _COLUMNS and isinstance(v, int | float)}
     return "  ".join(f"{k} {v:.4g}" for k, v in list(found.items())[:most])
 
-# %% ../../nbs/core/03_runs.ipynb #cell-035
+# %% ../../nbs/core/03_runs.ipynb #cell-037
 def log_line(
     record: dict[str, Any],  # one line of metrics.jsonl
     total_steps: int = 0,    # of the whole training; 0 when unknown
@@ -342,12 +349,12 @@ def log_line(
     line = f"{step} | loss {loss:8.4f} | lr {rate:.2e} | grad {grad:8.3f} | {ms:7.0f} ms | eta {duration(eta):>7}"
     return f"{line} | {more}" if (more := _numbers(record)) else line
 
-# %% ../../nbs/core/03_runs.ipynb #cell-038
+# %% ../../nbs/core/03_runs.ipynb #cell-040
 def _headline(report: dict[str, Any]) -> dict[str, float]:
     "The plain numbers of a report."
     return {k: v for k, v in report.items() if isinstance(v, int | float) and not isinstance(v, bool)}
 
-# %% ../../nbs/core/03_runs.ipynb #cell-039
+# %% ../../nbs/core/03_runs.ipynb #cell-041
 def list_runs(
     root: str | Path | None = None,  # `workspace()/outputs` when not given
     job: str | None = None,          # only this job's
@@ -365,7 +372,7 @@ def list_runs(
     table["started"] = [f"{dt.datetime.fromtimestamp(t):%Y-%m-%d %H:%M}" for t in table["started"]]
     return table
 
-# %% ../../nbs/core/03_runs.ipynb #cell-041
+# %% ../../nbs/core/03_runs.ipynb #cell-043
 def find_run(
     name: str,                       # run name, job/name, or a folder
     root: str | Path | None = None,  # `workspace()/outputs` when not given
@@ -381,7 +388,7 @@ def find_run(
         raise RunError(f"run '{name}' is of several jobs ({', '.join(hits['job'])}): write job/name")
     raise RunError(f"no run '{name}': {nearest(name, list(runs['run'])) or 'there are none yet'}")
 
-# %% ../../nbs/core/03_runs.ipynb #cell-043
+# %% ../../nbs/core/03_runs.ipynb #cell-045
 def compare_runs(
     runs: list[Run],      # two or more
     all_settings: bool = False,  # also the settings in which they agree
