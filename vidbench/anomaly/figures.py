@@ -98,11 +98,11 @@ def answer_sheet(
 ) -> Figure:
     "Clips with what the model said of them before and after."
     labels = rows.danger.map({True: "dangerous", False: "normal"}).fillna("no label")
-    titles = [label for label in labels]
-    figure = contact_sheet(clips, titles, times_sec)
+    figure = contact_sheet(clips, list(labels), times_sec)
     for ax, row in zip(figure.axes, rows.itertuples(), strict=True):
-        said = f"before  {row.score_before:.2f}  {_short(row.answer_before)}\nafter    {row.score_after:.2f}  {_short(row.answer_after)}"
-        ax.text(0, -0.08, said, transform=ax.transAxes, va="top", fontsize=13)
+        said = [f"{when:<7} {getattr(row, f'score_{when}'):.2f}  {_short(getattr(row, f'answer_{when}'))}"
+                for when in ("before", "after")]
+        ax.text(0, -0.08, "\n".join(said), transform=ax.transAxes, va="top", fontsize=13)
     width, height = figure.get_size_inches()
     figure.set_size_inches(width, height + 0.6 * len(rows))
     return figure

@@ -185,7 +185,8 @@ def load_base(
     path = toy_model(workspace() / "data", cfg.warmup_steps, cfg.question) if cfg.is_toy else cfg.model_id
     model, processor = _load(cfg, path)
     check_model(model, processor, cfg.model_id)
-    processor.video_processor.size = {"shortest_edge": 28 * 28, "longest_edge": cfg.size_px[0] * cfg.size_px[1]}
+    pixels = cfg.size_px[0] * cfg.size_px[1] * (cfg.num_frames if "qwen3" in model.config.model_type else 1)
+    processor.video_processor.size = {"shortest_edge": 28 * 28, "longest_edge": pixels}  # of a frame; Qwen3-VL: of the clip
     return model, processor
 
 # %% ../../nbs/anomaly/04_models.ipynb #cell-021

@@ -82,6 +82,7 @@ class AnomalyConfig(TrainingConfig):
     weight_clamp: float = Field(5.0, gt=0, description="adapter weights are kept within plus and minus this")
     max_loss_rise: float = Field(2.0, gt=0, description="nats above the start at which the run is stopped")
     drill_nan_share: float = Field(0.0, ge=0, lt=1, description="share of batches poisoned with NaN: a fire drill")
+    batch_size: int = Field(4, ge=1, le=65_536, description="clips a device and forward pass")
     log_every: int = Field(1, ge=1, description="steps between two lines of metrics")
 
     positions: int = Field(4, ge=1, le=64, description="first positions of the answer that are compared")
