@@ -470,7 +470,7 @@ class Engine(Trainer):
         "The model's loss, watched by the guard while training; `sample_id` stays out of the model."
         sample_ids = inputs.pop("sample_id", None)
         loss, outputs = super().compute_loss(model, inputs, True, num_items_in_batch)
-        logs = outputs.pop("logs", {})
+        logs = outputs.pop("logs", {}) if type(outputs) is dict else {}  # transformers' own have none
         if model.training:
             loss = self.guard.watch(loss, sample_ids)
             finite = torch.isfinite(loss.detach())
