@@ -56,7 +56,7 @@ class PretrainConfig(WorldConfig):
     "Settings of the job `pretrain`: V-JEPA with a causality loss."
     job: ClassVar[str] = "pretrain"
     presets: ClassVar[dict[str, dict[str, Any]]] = {
-        "smoke": {**_TINY, "toy_clips": 192, "epochs": 12, "pairs": 48, "probe_epochs": 30, "bootstrap": 200},
+        "smoke": {**_TINY, "toy_clips": 96, "epochs": 4, "pairs": 12, "probe_epochs": 10, "bootstrap": 200, "log_every": 2},
         "toy": {**_TINY, "toy_clips": 2048, "epochs": 20, "pairs": 200},
         "small": {**_TINY, "size_px": 64, "hidden_size": 96, "depth": 4, "pred_hidden_size": 64, "crop_scale_min": 0.6,
                   "future_share": 0.25, "epochs": 60, "learning_rate": 1e-3},
@@ -89,7 +89,7 @@ class PretrainConfig(WorldConfig):
 
     # what is measured on the way
     select_by: Literal["probe", "surprise", "loss"] = Field("probe", description="what the best checkpoint is best in")
-    pairs: int = Field(100, ge=4, description="toy scenes with a possible and an impossible clip, of each kind of violation")
+    pairs: int = Field(100, ge=3, description="toy scenes, each with a possible film and two to four impossible ones")
     probe_clips: int = Field(2000, ge=8, description="labelled clips that a probe learns from, at most")
     probe_epochs: int = Field(60, ge=1, description="passes of the attentive probe")
 
