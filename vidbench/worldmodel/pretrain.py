@@ -210,7 +210,7 @@ def prepare(
     "Read or draw all that a job needs."
     pairs = {side: toy_pairs(cfg.pairs, 10 + i, cfg.size_px, cfg.num_frames) for i, side in enumerate(("val", "test"))}
     if cfg.data == "toy":
-        held = max(24, round(cfg.val_share * cfg.toy_clips))
+        held = max(60, round(cfg.val_share * cfg.toy_clips))  # fewer say nothing about a probe
         films = {side: toy_films(count, 1 + i, cfg.size_px, cfg.num_frames)
                  for i, (side, count) in enumerate({"train": cfg.toy_clips, "val": held, "test": held}.items())}
         return Material({side: ClipSet(cfg, f.frames, f.labels, range(len(f.labels))) for side, f in films.items()}, pairs)
@@ -423,13 +423,23 @@ def make_figures(
         "masks": contact_sheet([shade(clip, ids, cfg.grid) for ids in seen], ["seen by the student"] + [""] * 2),
         "losses": metric_curves(metrics, ["reconstruction_loss", "causality_loss"], "Parts of the loss"),
         "health": metric_curves(metrics, ["target_std", "neighbour_cosine", "motion_ratio"], "Alive?"),
-        "by_epoch": metric_curves(metrics, ["eval_surprise", *violations], "Share of the impossible found"),
+        "by_epoch": _by_epoch(metrics, ["eval_surprise", *violations]),
         "surprise": surprise_figure(step_surprise(model, pairs.possible), step_surprise(model, pairs.impossible),
                                     pairs.violations, cfg.tubelet_frames),
         "surprise_scores": interval_figure(run.report["intervals"]["surprise"], "Share of the impossible found (0.5 = luck)")}
     if run.report["intervals"]["probes"]:
         pictures["probes"] = interval_figure(run.report["intervals"]["probes"], "Probes on frozen features")
     return pictures
+
+
+def _by_epoch(metrics: pd.DataFrame, names: list[str]) -> Figure:
+    "Violations found against the step, with the line of luck."
+    figure = metric_curves(metrics, names, "Share of the impossible found (dashed: luck)")
+    ax = figure.axes[0]
+    ax.axhline(0.5, color="0.5", linestyle="--", linewidth=1.5)
+    ax.set_ylim(-0.03, 1.03)
+    ax.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False, fontsize=13)
+    return figure
 
 # %% ../../nbs/worldmodel/05_pretrain.ipynb #cell-039
 def check(
