@@ -4,7 +4,8 @@
 Usage: browser_test.py [NOTEBOOK ...] [--screenshots FOLDER] [--limit SECONDS]
 
 Without a notebook it writes one that trains a single number, and checks that the picture moves, that Stop stops and
-saves, that the saved notebook keeps a picture, and that a run of another process can be watched. With notebooks (for
+saves, that the saved notebook keeps a picture, that a run of another process can be watched, that the view opens again
+after the page was reloaded, and that the compare notebook reacts to clicks. With notebooks (for
 instance nbs/experiments/behavior.ipynb) it runs a copy of each one the same way and presses Stop on its dashboard.
 Everything happens in a temporary folder, on a free port of this machine, behind a token.
 Ends with `N passed, N failed`.
@@ -67,6 +68,13 @@ from vidbench.core.runs import Run
 fit(Run.open({str(elsewhere.folder)!r}), steps=200)"""])
 Dashboard(Run.open(elsewhere.folder)).show()
 ''')
+
+
+AGAIN = ("""
+from vidbench.core.dashboard import Dashboard
+from vidbench.core.runs import find_run
+Dashboard(find_run("toy/here")).show(can_stop=True)
+""",)
 
 
 class Tally:
@@ -263,6 +271,61 @@ def notebook_test(tally: Tally, page, address, workspace: Path, screenshots: Pat
     saved(tally, lab, workspace / path.name, path.stem)
 
 
+def pretend_runs(workspace: Path) -> None:
+    "Three runs to compare, whose curves differ."
+    from vidbench.core.config import Config
+    from vidbench.core.runs import Run
+
+    for name, height in (("first", 1.0), ("second", 0.6), ("third", 0.3)):
+        run = Run.create("walk", Config(), name, root=workspace / "outputs")
+        for step in range(1, 9):
+            run.log({"step": step, "loss": height / step, "eval_loss": 1.2 * height / step})
+        labels = [f"e{i},v{i % 5},{'ab'[i % 2]},{'ab'[i % 2 if i > 20 * height else 0]}" for i in range(40)]
+        run.path("predictions.csv").write_text("\n".join(["event_id,source,true_label,pred_label", *labels]))
+        run.write_report({"accuracy": 1 - height / 4, "intervals": {"accuracy": [0.9 - height / 4, 1.0]}})
+        run.set_stage("evaluate", "finished")
+
+
+def compare_test(tally: Tally, page, address, workspace: Path, screenshots: Path, limit_sec: float) -> None:
+    "The compare notebook reacts to clicks."
+    pretend_runs(workspace)
+    shutil.copy(PROJECT / "nbs/experiments/compare.ipynb", workspace)
+    lab = Lab(page, address("compare.ipynb"), screenshots)
+    lab.command("notebook:run-all-cells")
+    tally.check("compare: all cells run", lab.idle(limit_sec))
+    page.locator("select[multiple]").first.scroll_into_view_if_needed()
+    before = until(lambda: lab.picture(LIVE_PICTURE), 15)
+    page.locator("select[multiple] option").nth(2).click()
+    changed = until(lambda: lab.picture(LIVE_PICTURE) not in (b"", before), 10)
+    tally.check("compare: a click on a run draws its curve", bool(before) and changed)
+    page.get_by_role("button", name="Export").click()
+    exported = workspace / "outputs/compare/export"
+    tally.check("compare: Export writes PNG, CSV and LaTeX",
+                until(lambda: {p.suffix for p in exported.glob("*")} == {".png", ".csv", ".tex"}, 15))
+    time.sleep(0.5)
+    lab.shot("compare")
+    saved(tally, lab, workspace / "compare.ipynb", "compare")
+
+
+def reload_test(tally: Tally, page, address, workspace: Path, screenshots: Path, limit_sec: float) -> None:
+    "The page is reloaded while a cell trains; another notebook opens the view of the running job again, and stops it."
+    import nbformat
+
+    for name, cells in (("train", TOY[:3]), ("again", AGAIN)):
+        notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source.strip()) for source in cells])
+        notebook.metadata["kernelspec"] = {"display_name": "Python 3", "language": "python", "name": "python3"}
+        nbformat.write(notebook, workspace / f"{name}.ipynb")
+    lab = Lab(page, address("train.ipynb"), screenshots)
+    lab.command("notebook:run-all-cells")
+    until(lambda: "running" in states(workspace).values(), limit_sec)
+    second = Lab(page, address("again.ipynb"), screenshots)      # the page is loaded anew
+    second.command("notebook:run-all-cells")
+    tally.check("reload: the view is open again, and moves", second.moves(LIVE_PICTURE, limit_sec))
+    second.shot("reload")
+    page.get_by_role("button", name="Stop").first.click()
+    tally.check("reload: its Stop stops the job", until(lambda: "running" not in states(workspace).values(), 20))
+
+
 def one_test(tally: Tally, test, name: str, screenshots: Path, limit_sec: float, *args) -> None:
     "Run one test with a server, a browser and a workspace of its own; what it raises is a failure."
     with tempfile.TemporaryDirectory(prefix="vidbench-browser-", ignore_cleanup_errors=True) as folder:
@@ -304,7 +367,8 @@ def main() -> int:
         screenshots = args.screenshots or Path(scratch)
         screenshots.mkdir(parents=True, exist_ok=True)
         if not args.notebooks:
-            one_test(tally, toy_test, "toy", screenshots, args.limit)
+            for test, name in ((toy_test, "toy"), (compare_test, "compare"), (reload_test, "reload")):
+                one_test(tally, test, name, screenshots, args.limit)
         for path in args.notebooks:
             one_test(tally, notebook_test, path.stem, screenshots, args.limit, path)
     print(f"{tally.passed} passed, {tally.failed} failed")

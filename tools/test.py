@@ -30,7 +30,12 @@ from nbdev.test import test_nb
 ok, _ = test_nb(Path(sys.argv[1]), skip_flags=["notest"], do_print=False, showerr=True, basepath=sys.argv[2])
 sys.exit(not ok)
 """
-RUN_JOB = "import sys; from vidbench.core.launch import main; sys.exit(main(['run', sys.argv[1], '--preset', 'smoke']))"
+RUN_JOB = """
+import pathlib, sys
+from vidbench.core.launch import main, read_parameters
+preset = ["--preset", "smoke"] if "preset" in read_parameters(pathlib.Path(sys.argv[1])) else []
+sys.exit(main(["run", sys.argv[1], *preset]))
+"""
 TAIL_LINES = 25  # of a failed test's output
 
 
@@ -61,6 +66,7 @@ def all_tests() -> list[Test]:
                for p in notebooks(NBS) if not any(folder in p.parents for folder in apart)]
     checks = [Test(f"check {name}", [python, str(ROOT / "tools/checks.py"), name], 120)
               for name in ("sync", "parameters", "readme", "import", "this")]
+    checks.append(Test("check slurm", [python, str(ROOT / "tools/slurm_test.py")], 150))
     return [*jobs, *library, Test("check lint", [python, "-m", "ruff", "check", "."], 60), *checks]
 
 

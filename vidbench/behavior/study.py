@@ -7,7 +7,7 @@ __all__ = ['logger', 'DISTORTIONS', 'toy_table', 'load_events', 'close_ends', 'M
            'fuse_views', 'EventMetrics', 'training_warnings', 'make_sampler', 'selection', 'fit', 'read_material',
            'load_trained', 'Distorted', 'view_logits', 'prediction_table', 'predict', 'motion_gain',
            'predict_distorted', 'was_video_used', 'still_backgrounds', 'confounding', 'assess', 'write_report',
-           'make_figures', 'video_used_figure', 'answers_figure', 'evaluate', 'check']
+           'video_used_figure', 'answers_figure', 'make_figures', 'evaluate', 'check']
 
 # %% ../../nbs/behavior/04_study.ipynb #cell-002
 import logging
@@ -89,7 +89,7 @@ def toy_table(
                            events_per_video=cfg.toy_events_per_video, confounding=cfg.toy_confounding,
                            rare_share=cfg.toy_rare_share, size_px=48, fps=12.0, seed=cfg.seed)
 
-# %% ../../nbs/behavior/04_study.ipynb #cell-006
+# %% ../../nbs/behavior/04_study.ipynb #cell-007
 def load_events(
     cfg: BehaviorConfig,       # which table, and how to read it
     table: str | None = None,  # another one; `cfg.events` when not given
@@ -103,7 +103,7 @@ def load_events(
         events["source"] = events[cfg.split_by].astype(str)
     return events
 
-# %% ../../nbs/behavior/04_study.ipynb #cell-008
+# %% ../../nbs/behavior/04_study.ipynb #cell-009
 def close_ends(
     events: pd.DataFrame,                  # end_sec may be empty
 ) -> tuple[pd.DataFrame, pd.DataFrame]:    # events with ends; videos that cannot be read: video_path, reason
@@ -118,7 +118,7 @@ def close_ends(
     kept = events.assign(end_sec=ends)[~events["video_path"].isin(bad)]
     return kept.reset_index(drop=True), pd.DataFrame(sorted(bad.items()), columns=["video_path", "reason"])
 
-# %% ../../nbs/behavior/04_study.ipynb #cell-011
+# %% ../../nbs/behavior/04_study.ipynb #cell-012
 @dataclass(frozen=True)
 class Material:
     "What a training works on."
@@ -130,13 +130,14 @@ class Material:
     audit: SplitAudit         # what the two sides share
     quarantine: pd.DataFrame  # video_path, reason
 
-# %% ../../nbs/behavior/04_study.ipynb #cell-012
+# %% ../../nbs/behavior/04_study.ipynb #cell-013
 def make_cache(
     cfg: BehaviorConfig,  # size and rate
 ) -> ClipCache:
     "The cache of decoded clips that all runs of the workspace share."
     return ClipCache(workspace() / "data" / "clips", size_px=(cfg.size_px, cfg.size_px), fps=cfg.fps)
 
+# %% ../../nbs/behavior/04_study.ipynb #cell-015
 def _decode(
     cfg: BehaviorConfig, events: pd.DataFrame, cache: ClipCache, progress: bool
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -148,7 +149,7 @@ def _decode(
     check_quarantine(bad, events["video_path"].nunique(), cfg.max_bad_share)
     return readable, bad
 
-# %% ../../nbs/behavior/04_study.ipynb #cell-014
+# %% ../../nbs/behavior/04_study.ipynb #cell-017
 def split_events(
     cfg: BehaviorConfig,   # how to split
     events: pd.DataFrame,  # all of them
@@ -157,7 +158,7 @@ def split_events(
     how = split_by_video if cfg.split == "by_video" else split_within_video
     return how(events, cfg.val_share, cfg.seed)
 
-# %% ../../nbs/behavior/04_study.ipynb #cell-016
+# %% ../../nbs/behavior/04_study.ipynb #cell-019
 def prepare(
     cfg: BehaviorConfig,     # what to prepare
     run: Run | None = None,  # where to leave it; nothing is written when not given
@@ -197,7 +198,7 @@ def _leave(material: Material, run: Run) -> None:
     material.quarantine.to_csv(run.path("quarantine.csv"), index=False)
     material.audit.save(run.path("audit.json"))
 
-# %% ../../nbs/behavior/04_study.ipynb #cell-019
+# %% ../../nbs/behavior/04_study.ipynb #cell-022
 def fuse_views(
     logits: Float[np.ndarray, "events views classes"],  # of every view
     how: str = "mean_logits",                           # mean_logits, mean_prob or max
@@ -207,7 +208,7 @@ def fuse_views(
         return np.log(softmax(logits.reshape(-1, logits.shape[-1])).reshape(logits.shape).mean(1))
     return logits.max(1) if how == "max" else logits.mean(1)
 
-# %% ../../nbs/behavior/04_study.ipynb #cell-021
+# %% ../../nbs/behavior/04_study.ipynb #cell-024
 @dataclass(frozen=True)
 class EventMetrics:
     "Metrics of events from the logits of their views, for the engine."
@@ -231,7 +232,7 @@ class EventMetrics:
             "collapsed": has_collapsed(answer, labels),
         }
 
-# %% ../../nbs/behavior/04_study.ipynb #cell-023
+# %% ../../nbs/behavior/04_study.ipynb #cell-026
 def training_warnings(
     metrics: pd.DataFrame,  # run.metrics() so far
     positive: str,          # the rare class
@@ -252,7 +253,7 @@ def training_warnings(
         warnings.append("validation loss is not finite")
     return warnings
 
-# %% ../../nbs/behavior/04_study.ipynb #cell-026
+# %% ../../nbs/behavior/04_study.ipynb #cell-029
 def make_sampler(
     cfg: BehaviorConfig,   # balanced or uniform
     data: ClipDataset,     # the training side
@@ -261,7 +262,7 @@ def make_sampler(
     weights = balanced_weights(data.labels) if cfg.sampler == "balanced" else None
     return SeededSampler(len(data), cfg.seed, weights)
 
-# %% ../../nbs/behavior/04_study.ipynb #cell-028
+# %% ../../nbs/behavior/04_study.ipynb #cell-031
 def selection(
     cfg: BehaviorConfig,  # what the best checkpoint should be best in
     positive: str,        # the rare class
@@ -293,7 +294,7 @@ def fit(
             watch=lambda metrics: training_warnings(metrics, material.positive),
             memory_settings=("batch_size", "num_frames", "size_px"))
 
-# %% ../../nbs/behavior/04_study.ipynb #cell-031
+# %% ../../nbs/behavior/04_study.ipynb #cell-034
 def read_material(
     cfg: BehaviorConfig,  # the run's settings
     run: Run,             # after `fit`
@@ -316,7 +317,7 @@ def load_trained(
     model = load_weights(model, checkpoint or best_checkpoint(run)).eval()
     return model.to("cpu" if on_cpu else torch.accelerator.current_accelerator())
 
-# %% ../../nbs/behavior/04_study.ipynb #cell-033
+# %% ../../nbs/behavior/04_study.ipynb #cell-036
 DISTORTIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "as it is": lambda clip: clip,
     "one frame, repeated": lambda clip: clip[len(clip) // 2].expand_as(clip),
@@ -337,7 +338,7 @@ class Distorted(Dataset):
         item = self.data[index]
         return item | {"clips": self.change(item["clips"])}
 
-# %% ../../nbs/behavior/04_study.ipynb #cell-035
+# %% ../../nbs/behavior/04_study.ipynb #cell-038
 @torch.no_grad()
 def view_logits(
     model: nn.Module,          # in evaluation mode
@@ -354,7 +355,7 @@ def view_logits(
     logits = torch.cat(out).numpy()
     return logits.reshape(-1, views, logits.shape[-1])
 
-# %% ../../nbs/behavior/04_study.ipynb #cell-037
+# %% ../../nbs/behavior/04_study.ipynb #cell-040
 def prediction_table(
     events: pd.DataFrame,                           # one row an event
     logits: Float[np.ndarray, "events classes"],    # fused
@@ -392,7 +393,7 @@ def predict(
         table.to_csv(path, index=False)
     return table
 
-# %% ../../nbs/behavior/04_study.ipynb #cell-040
+# %% ../../nbs/behavior/04_study.ipynb #cell-043
 def motion_gain(
     with_motion: pd.DataFrame,  # predictions of the clips as they are
     without: pd.DataFrame,      # predictions of the same events with one frame repeated
@@ -409,7 +410,7 @@ def motion_gain(
     low, high = np.nanquantile(gain[1:], [0.025, 0.975]) if np.isfinite(gain[1:]).any() else (np.nan, np.nan)
     return {"gain": float(gain[0]), "interval": [float(low), float(high)]}
 
-# %% ../../nbs/behavior/04_study.ipynb #cell-042
+# %% ../../nbs/behavior/04_study.ipynb #cell-045
 def predict_distorted(
     cfg: BehaviorConfig,  # the run's settings
     run: Run,             # after `fit`
@@ -424,7 +425,7 @@ def predict_distorted(
         tables[name] = prediction_table(material.val, fuse_views(logits, cfg.view_fusion), material.classes, cfg.views)
     return tables
 
-# %% ../../nbs/behavior/04_study.ipynb #cell-044
+# %% ../../nbs/behavior/04_study.ipynb #cell-047
 def was_video_used(
     tables: dict[str, pd.DataFrame],  # from `predict_distorted`
     positive: str,                    # the rare class
@@ -439,7 +440,7 @@ def was_video_used(
             f"(difference {gain['gain']:.2f} [{low:.2f}, {high:.2f}]).")
     return {"roc_auc": auc, "motion_gain": gain, "verdict": said}
 
-# %% ../../nbs/behavior/04_study.ipynb #cell-046
+# %% ../../nbs/behavior/04_study.ipynb #cell-049
 def still_backgrounds(
     cfg: BehaviorConfig,   # clip length and jitter
     material: Material,    # the cache
@@ -459,7 +460,7 @@ def confounding(
     scores = background_scores(train_side, (material.train["label"] == material.positive).to_numpy(), val)
     return check_confounding(table, material.positive, train=material.train, background=scores, seed=cfg.seed)
 
-# %% ../../nbs/behavior/04_study.ipynb #cell-048
+# %% ../../nbs/behavior/04_study.ipynb #cell-051
 def _epochs(cfg: BehaviorConfig, run: Run, health: dict[str, Any]) -> tuple[float, int]:
     "Epochs done and asked for; a training that stopped early for want of progress counts as complete."
     done = float(run.metrics()["epoch"].max())
@@ -476,7 +477,7 @@ def assess(
     return judge(scores, confounding=doubt, epochs=_epochs(cfg, run, health), bad_steps=health["bad_steps"],
                  recall=cfg.min_rare_recall, roc_auc=cfg.min_roc_auc, ece=cfg.max_ece)
 
-# %% ../../nbs/behavior/04_study.ipynb #cell-050
+# %% ../../nbs/behavior/04_study.ipynb #cell-053
 def write_report(
     cfg: BehaviorConfig,              # the run's settings
     run: Run,                         # where the report goes
@@ -505,7 +506,38 @@ def write_report(
     run.write_report(report)
     return report
 
-# %% ../../nbs/behavior/04_study.ipynb #cell-052
+# %% ../../nbs/behavior/04_study.ipynb #cell-056
+def video_used_figure(
+    used: dict[str, Any],  # from `was_video_used`
+) -> Figure:
+    "ROC AUC of the clips as they are and distorted."
+    figure, ax = figures.new_figure(8, 3.2)
+    names, values = list(used["roc_auc"]), list(used["roc_auc"].values())
+    bars = ax.barh(names, values, color=[figures.palette()[0]] + ["0.65"] * (len(names) - 1))
+    ax.bar_label(bars, fmt="%.2f", padding=4, fontsize=14)
+    ax.axvline(0.5, color="0.3", linestyle="--", linewidth=1.5)
+    ax.set(xlim=(0, 1.08)); ax.invert_yaxis()
+    figures.dress(ax, "What the score needs of the video", "ROC AUC (dashed: chance)")
+    return figure
+
+# %% ../../nbs/behavior/04_study.ipynb #cell-058
+def answers_figure(
+    cfg: BehaviorConfig,  # clip length and jitter
+    run: Run,             # its clips
+    table: pd.DataFrame,  # its predictions
+) -> Figure:
+    "The surest right and the surest wrong answers, as rows of frames."
+    material = read_material(cfg, run)
+    sure = table[[f"prob_{name}" for name in material.classes]].max(axis=1)
+    right = table["true_label"] == table["pred_label"]
+    picked = [i for side in (right, ~right) for i in sure[side].nlargest(2).index]
+    data = evaluation_data(cfg, material.val, material.cache, material.classes)
+    clips = [data.frames(i, float(table["start_sec"][i])).permute(0, 2, 3, 1).numpy() for i in picked]
+    titles = [f"{'right' if right[i] else 'WRONG'}: {table['pred_label'][i]} {sure[i]:.2f}" for i in picked]
+    times = [table["start_sec"][i] + np.arange(cfg.num_frames) / cfg.fps for i in picked]
+    return figures.contact_sheet(clips, titles, times)
+
+# %% ../../nbs/behavior/04_study.ipynb #cell-060
 def make_figures(
     cfg: BehaviorConfig,  # the run's settings
     run: Run,             # after `evaluate`
@@ -524,51 +556,24 @@ def make_figures(
     pictures["video_used"] = video_used_figure(report["video_used"])
     return pictures | {"answers": answers_figure(cfg, run, table)}
 
-def video_used_figure(
-    used: dict[str, Any],  # from `was_video_used`
-) -> Figure:
-    "ROC AUC of the clips as they are and distorted."
-    figure, ax = figures.new_figure(8, 3.2)
-    names, values = list(used["roc_auc"]), list(used["roc_auc"].values())
-    bars = ax.barh(names, values, color=[figures.palette()[0]] + ["0.65"] * (len(names) - 1))
-    ax.bar_label(bars, fmt="%.2f", padding=4, fontsize=14)
-    ax.axvline(0.5, color="0.3", linestyle="--", linewidth=1.5)
-    ax.set(xlim=(0, 1.08)); ax.invert_yaxis()
-    figures.dress(ax, "What the score needs of the video", "ROC AUC (dashed: chance)")
-    return figure
-
-def answers_figure(
-    cfg: BehaviorConfig,  # clip length and jitter
-    run: Run,             # its clips
-    table: pd.DataFrame,  # its predictions
-) -> Figure:
-    "The surest right and the surest wrong answers, as rows of frames."
-    material = read_material(cfg, run)
-    sure = table[[f"prob_{name}" for name in material.classes]].max(axis=1)
-    right = table["true_label"] == table["pred_label"]
-    picked = [i for side in (right, ~right) for i in sure[side].nlargest(2).index]
-    data = evaluation_data(cfg, material.val, material.cache, material.classes)
-    clips = [data.frames(i, float(table["start_sec"][i])).permute(0, 2, 3, 1).numpy() for i in picked]
-    titles = [f"{'right' if right[i] else 'WRONG'}: {table['pred_label'][i]} {sure[i]:.2f}" for i in picked]
-    times = [table["start_sec"][i] + np.arange(cfg.num_frames) / cfg.fps for i in picked]
-    return figures.contact_sheet(clips, titles, times)
-
-# %% ../../nbs/behavior/04_study.ipynb #cell-053
+# %% ../../nbs/behavior/04_study.ipynb #cell-062
 def evaluate(
     cfg: BehaviorConfig,  # the run's settings
     run: Run,             # after `fit`
 ) -> dict[str, Any]:      # what report.json holds
-    "Predict the validation side with the best checkpoint; write predictions.csv, report.json and the figures."
+    "Predict the validation side with the best checkpoint; write predictions.csv, report.json and the figures, once."
+    if run.has_finished("evaluate") and run.report:
+        return run.report
     with run.stage("evaluate"):
         material = read_material(cfg, run)
         tables = predict_distorted(cfg, run, material)
         tables["as it is"].to_csv(run.path("predictions.csv"), index=False)
-        report = write_report(cfg, run, material, tables)
+        write_report(cfg, run, material, tables)
         for name, figure in make_figures(cfg, run).items():
             run.save_figure(figure, name)
-    return report
+    return run.report
 
-# %% ../../nbs/behavior/04_study.ipynb #cell-058
+# %% ../../nbs/behavior/04_study.ipynb #cell-065
 def check(
     cfg: BehaviorConfig,  # what would be run
 ) -> str:                 # lines of text

@@ -468,11 +468,14 @@ class Dashboard:
             return False
         return True
 
-    def show(self) -> None:
-        "Show a run that something else trains, without a Stop button and without waiting for it."
+    def show(
+        self,
+        can_stop: bool = False,  # with a Stop button
+    ) -> None:
+        "Show a run that something else trains, without waiting for it; also after the page was reloaded."
         if earlier := self.shown.pop(str(self.run.folder), None):
             earlier.follower.stop()
-        self._open(can_stop=False)
+        self._open(can_stop)
         if isinstance(self.view, TextView):
             return self.view.close(snapshot(self.run))
         self.follower = Follower(self._look_until_over)

@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['job_folders', 'list_jobs', 'LaunchError', 'find_job', 'read_parameters', 'summary', 'config_class',
-           'parse_assignments', 'Plan', 'plan', 'SignalRelay', 'Tee', 'Failure', 'execute', 'run_job', 'check_job',
-           'copy_job', 'describe_jobs', 'main']
+           'parse_assignments', 'Plan', 'plan', 'SignalRelay', 'Tee', 'Failure', 'execute', 'run_job', 'verb',
+           'check_job', 'copy_job', 'describe_jobs', 'main']
 
 # %% ../../nbs/core/07_launch.ipynb #cell-002
 import argparse
@@ -22,7 +22,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple, TextIO
 
@@ -407,21 +407,28 @@ def run_job(
         if failure:
             _settle(run, failure)
             log.write(f"{failure.traceback}\n")
-        elif run.status["state"] == "new":
-            run.set_stage("notebook", "finished")
+        elif run.status["state"] == "new" or "notebook" in run.status["stages"]:
+            run.set_stage("notebook", "finished", error=None)
         state, reason = (failure.state, f": {failure.reason}") if failure else ("finished", "")
         tee.write(f"{_results(run)}\n{plan.job}/{run.name} {state} after {time.monotonic() - start:.0f} s{reason}\n")
     return failure.code if failure else 0
 
 # %% ../../nbs/core/07_launch.ipynb #cell-072
+def verb(
+    notebook: Path,  # an experiment notebook
+    name: str,       # such as check or fit
+) -> Callable:
+    "A function of a job, by the name that its notebook imports it under."
+    verbs = {original: (module, original) for module, original in _verbs(notebook).values()}
+    if name not in verbs:
+        raise LaunchError(f"{notebook.name} has no {name}: import a function of that name into it")
+    return _load(*verbs[name])
+
 def check_job(
     plan: Plan,  # what would be run
 ) -> str:        # what the check found
     "A job's own preflight: the verb `check` that its notebook imports."
-    verbs = {original: (module, original) for module, original in _verbs(plan.notebook).values()}
-    if "check" not in verbs:
-        raise LaunchError(f"{plan.notebook.name} has no check: import a function of that name, check(cfg), into it")
-    return str(_load(*verbs["check"])(plan.cfg))
+    return str(verb(plan.notebook, "check")(plan.cfg))
 
 # %% ../../nbs/core/07_launch.ipynb #cell-074
 def copy_job(
@@ -448,6 +455,26 @@ def describe_jobs() -> str:  # two lines a job
     return "\n".join(lines) or "no jobs: there is no nbs/experiments folder around here"
 
 # %% ../../nbs/core/07_launch.ipynb #cell-079
+def _add_executor(parser: argparse.ArgumentParser) -> None:
+    "The options of a command whose work another machine may do."
+    group = parser.add_argument_group("where it runs")
+    group.add_argument("--executor", choices=["slurm", "local"], help="hand it over: to SLURM, or to the background here")
+    group.add_argument("--partition", default="", help="of SLURM")
+    group.add_argument("--time", default="60", help="limit: minutes, h:mm:ss or d-hh:mm:ss")
+    group.add_argument("--gpus", type=int, default=0, help="on each node")
+    group.add_argument("--cpus", type=int, default=1, help="on each node")
+    group.add_argument("--memory-gb", type=float, default=0.0, help="on each node")
+    group.add_argument("--nodes", type=int, default=1, help="machines that train together; num_processes counts all of them")
+    group.add_argument("--setup", action="append", default=[], metavar="LINE", help="a shell line before the job")
+    group.add_argument("--slurm", action="append", default=[], metavar="NAME=VALUE", help="any other option of sbatch")
+
+def _resources(args: argparse.Namespace) -> Any:
+    "What those options say."
+    from vidbench.core.submit import Resources, minutes
+    return Resources(args.partition, minutes(args.time), args.gpus, args.cpus, args.memory_gb, args.nodes,
+                     tuple(args.setup), more=parse_assignments(args.slurm))
+
+# %% ../../nbs/core/07_launch.ipynb #cell-081
 def _parser() -> argparse.ArgumentParser:
     "The grammar of the command line."
     parser = argparse.ArgumentParser("vidbench", description="A research workbench for training on video.")
@@ -459,43 +486,139 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("-p", metavar="NAME=VALUE", action="append", default=[], dest="settings",
                      help="change one setting")
     run.add_argument("--name", help="the run's name; with a name that exists, the run goes on")
+    run.add_argument("--presets", help="several, separated by commas: a run for each")
+    run.add_argument("--parallel", type=int, default=1, metavar="K", help="so many of them at a time")
     run.add_argument("--check", action="store_true", help="look whether everything is there, and train nothing")
+    _add_executor(run)
+    sweep = commands.add_parser("sweep", help="many runs with varied settings, chosen by Optuna; goes on where it was cut off")
+    sweep.add_argument("job", help="as for run")
+    sweep.add_argument("space", help="a YAML file: what is varied, and what is wanted")
+    sweep.add_argument("--trials", type=int, default=20, metavar="N", help="in all, those of earlier sessions included")
+    sweep.add_argument("--parallel", type=int, default=1, metavar="K", help="trials at a time")
+    sweep.add_argument("--name", help="of the sweep; job and file when not given")
+    _add_executor(sweep)
+    status = commands.add_parser("status", help="how runs stand, and their jobs: those named, else all that are not over")
+    status.add_argument("runs", nargs="*", metavar="RUN")
+    stop = commands.add_parser("stop", help="let a run save and stop; then cancel its job")
+    stop.add_argument("runs", nargs="+", metavar="RUN")
+    logs = commands.add_parser("logs", help="what a run has printed")
+    logs.add_argument("run", metavar="RUN")
+    logs.add_argument("-f", "--follow", action="store_true", help="and what it prints, until it is over")
+    train = commands.add_parser("train", help="train a run's folder: in this process, or as one of several")
+    train.add_argument("run", help="a run's name, or its folder")
+    train.add_argument("--num-processes", type=int, default=1, help="start so many, one a device")
+    train.add_argument("--fit", default="", help="module:function, when it is not what the job's notebook imports")
+    train.add_argument("--settings", default="", help="module:class, likewise")
     copy = commands.add_parser("copy", help="put an editable copy of a job's notebook into a folder")
     copy.add_argument("job")
     copy.add_argument("folder", nargs="?", default=".")
     commands.add_parser("list", help="the jobs, with their presets")
+    commands.add_parser("doctor", help="is everything here that a run needs, and what would the rest give?")
     commands.add_parser("runs", help="the runs so far")
     compare = commands.add_parser("compare", help="runs side by side: settings that differ, and results")
     compare.add_argument("runs", nargs="+", metavar="RUN")
     return parser
 
-# %% ../../nbs/core/07_launch.ipynb #cell-081
+# %% ../../nbs/core/07_launch.ipynb #cell-083
 def _run(args: argparse.Namespace) -> int:
     "vidbench run"
     settings = parse_assignments(args.settings) | ({"preset": args.preset} if args.preset else {})
+    if args.presets or args.executor:
+        return _run_several(args, settings)
     planned = plan(find_job(args.job), settings)
     if not args.check:
         return run_job(planned, args.name)
     print(check_job(planned))
     return 0
 
+def _run_several(args: argparse.Namespace, settings: dict[str, Any]) -> int:
+    "vidbench run --presets, or --executor, or both"
+    from vidbench.core.parallel import make_task, preset_tasks, run_tasks
+    notebook = find_job(args.job)
+    if args.presets and "preset" in settings:
+        raise LaunchError(f"--presets {args.presets} and preset {settings['preset']}: give one of them")
+    tasks = (preset_tasks(notebook, args.presets.split(","), settings, args.name) if args.presets
+             else [make_task(notebook, settings, args.name)])
+    if not args.executor:
+        return max(run_tasks(tasks, args.parallel), key=abs)
+    from vidbench.core.submit import submit
+    ids = submit(tasks, args.executor, _resources(args), args.parallel)
+    print("\n".join(f"{task.run.job}/{task.run.name}: job {job}" for task, job in zip(tasks, ids, strict=True)))
+    return 0
+
+def _sweep(args: argparse.Namespace) -> int:
+    "vidbench sweep"
+    from vidbench.core import sweep
+    job, name = find_job(args.job), args.name or f"{Path(args.job).stem}-{Path(args.space).stem}"
+    found = sweep.Sweep(str(job), sweep.SweepConfig.load(args.space), name, args.trials)
+    if args.executor:
+        from vidbench.core.submit import submit
+        ids = submit(sweep.worker_tasks(found, args.space, args.parallel), args.executor, _resources(args), args.parallel)
+        print(f"sweep {name}: jobs {', '.join(ids)}, each works on one trial after the other")
+        return 0
+    over = sweep.run_sweep(found, args.parallel)
+    print(f"\n{sweep.trials_table(found).head(10).to_string(index=False)}\n{_shown(found.folder)}: " +
+          ("all trials have ended" if over else "interrupted: the same command goes on"))
+    return 0 if over else 130
+
+def _follow(args: argparse.Namespace) -> int:
+    "vidbench logs, vidbench stop, vidbench status"
+    from vidbench.core import runs, submit
+    if args.command == "logs":
+        for text in submit.follow(runs.find_run(args.run), args.follow):
+            print(text, end="", flush=True)
+        return 0
+    if args.command == "stop":
+        found = [runs.find_run(name) for name in args.runs]
+        return print("\n".join(submit.stop_run(run) for run in found)) or 0
+    found = ([runs.find_run(name) for name in args.runs] or
+             [run for run in runs.all_runs() if run.status["state"] in ("new", "running")])
+    print("\n".join(submit.standing(found)) or "nothing runs, nothing waits")
+    return 0
+
+def _train(args: argparse.Namespace) -> int:
+    "vidbench train"
+    from vidbench.core import runs, workers
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    run = runs.find_run(args.run)
+    fit, cfg = workers.job_of(run, args.fit, args.settings)
+    if args.num_processes == 1:
+        return workers.train_here(run, fit, cfg)
+    workers.fit_on(args.num_processes, fit, cfg, run)
+    return 0
+
+def _doctor(args: argparse.Namespace) -> int:
+    "vidbench doctor"
+    from vidbench.core.doctor import examine
+    found = examine()
+    print("\n".join(map(str, found)))
+    return int(any(finding.verdict == "bad" for finding in found))
+
 def _tables(args: argparse.Namespace) -> str:
     "vidbench runs, vidbench compare"
     from vidbench.core import runs
     if args.command == "compare":
         return runs.compare_runs([runs.find_run(name) for name in args.runs]).to_string()
-    table = runs.list_runs().drop(columns="folder")
-    return table.to_string(index=False) if len(table) else f"no runs in {runs.workspace() / 'outputs'}"
+    rows = [list(row.values())[:-1] for row in runs.run_rows(runs.all_runs())]
+    return _columns([["job", "run", "state", "stage", "preset", "started"], *rows]) if rows else (
+        f"no runs in {runs.workspace() / 'outputs'}")
 
-# %% ../../nbs/core/07_launch.ipynb #cell-082
+def _columns(rows: list[list[str]]) -> str:
+    "Rows of text, aligned."
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "\n".join("  ".join(text.ljust(n) for text, n in zip(row, widths, strict=True)).rstrip() for row in rows)
+
+# %% ../../nbs/core/07_launch.ipynb #cell-084
 def main(
     argv: list[str] | None = None,  # arguments; those of the process when not given
 ) -> int:                           # exit code: 0 success, 1 failure, 2 refused, 130 and 143 interrupted
     "The `vidbench` command."
     args = _parser().parse_args(argv)
     try:
-        if args.command == "run":
-            return _run(args)
+        does = {"doctor": _doctor, "run": _run, "sweep": _sweep, "train": _train, **dict.fromkeys(
+            ("status", "stop", "logs"), _follow)}
+        if args.command in does:
+            return does[args.command](args)
         text = {"copy": lambda: str(copy_job(args.job, args.folder)), "list": describe_jobs}
         print(text.get(args.command, lambda: _tables(args))())
         return 0

@@ -4,7 +4,8 @@
 
 # %% auto #0
 __all__ = ['PACKAGES', 'STATES', 'workspace', 'RunError', 'write_text', 'append_line', 'read_lines', 'describe_environment',
-           'read_status', 'Run', 'duration', 'log_line', 'list_runs', 'find_run', 'compare_runs']
+           'read_status', 'Run', 'duration', 'log_line', 'all_runs', 'run_rows', 'list_runs', 'find_run',
+           'compare_runs']
 
 # %% ../../nbs/core/03_runs.ipynb #cell-002
 import contextlib
@@ -19,11 +20,12 @@ import time
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from .config import Config, ConfigError, nearest, read_settings
+
+if TYPE_CHECKING:  # imported where a table is made: the command line mostly needs none, and it takes half a second
+    import pandas as pd
 
 # %% ../../nbs/core/03_runs.ipynb #cell-005
 def workspace() -> Path:  # absolute
@@ -158,6 +160,8 @@ class Run:
         self.folder = Path(folder).resolve()
         self.name, self.job = self.folder.name, self.folder.parent.name
         self.watched = False  # set by a dashboard, so that the engine does not draw a progress bar as well
+        self.leads = os.environ.get("RANK", "0") == "0"  # of several processes that train together, one writes
+        self.on_ready = lambda: None  # called by the engine once all is prepared and training can begin
 
     def __repr__(self) -> str:
         return f"Run({self.job}/{self.name}, {self.status.get('state', 'new')})"
@@ -184,6 +188,8 @@ class Run:
 
     def note_environment(self) -> None:
         "Write what the run is on into `environment.json`; the engine does it again where the training runs."
+        if not self.leads:
+            return
         seed = {"seed": self.config.get("seed")}
         write_text(self.path("environment.json"), json.dumps(seed | describe_environment(), indent=2))
 
@@ -238,14 +244,17 @@ class Run:
         record: dict[str, Any],  # step, epoch and numbers
     ) -> None:
         "Append one line to `metrics.jsonl`."
-        append_line(self.path("metrics.jsonl"), {"time": round(time.time(), 3)} | record)
+        if self.leads:
+            append_line(self.path("metrics.jsonl"), {"time": round(time.time(), 3)} | record)
 
-    def metrics(self) -> pd.DataFrame:  # one row a log; NaN where a log did not have the number
+    def metrics(self) -> "pd.DataFrame":  # one row a log; NaN where a log did not have the number
         "Everything that was logged, in order."
+        import pandas as pd
         return pd.DataFrame(read_lines(self.path("metrics.jsonl")))
 
-    def incidents(self) -> pd.DataFrame:  # one row a step that was undone
+    def incidents(self) -> "pd.DataFrame":  # one row a step that was undone
         "What the stability guard saw."
+        import pandas as pd
         return pd.DataFrame(read_lines(self.path("incidents.jsonl")))
 
     def save_figure(
@@ -281,6 +290,13 @@ class Run:
         "Whether somebody asked the job to stop."
         return self.path("STOP").exists()
 
+    def has_finished(
+        self,
+        name: str,  # of a stage, such as evaluate
+    ) -> bool:
+        "Whether a stage is done and still up to date: no stage before it was begun again since."
+        return self.status["stages"].get(name, {}).get("state") == "finished"
+
     @contextlib.contextmanager
     def stage(
         self,
@@ -295,7 +311,7 @@ class Run:
             stopped = isinstance(error, KeyboardInterrupt)
             self.set_stage(name, "interrupted" if stopped else "failed", error=f"{type(error).__name__}: {error}")
             raise
-        if self.status["stages"][name]["state"] == "running":
+        if self.leads and self.status["stages"][name]["state"] == "running":
             self.set_stage(name, "finished")
 
     def set_stage(
@@ -305,12 +321,16 @@ class Run:
         **details: Any,  # anything else worth knowing
     ) -> None:
         "Write the state of one stage; `stage` does it for a whole block."
+        if not self.leads:
+            return
         stages = read_status(self.folder, living=False).get("stages", {})
+        if "started" in details and name in stages:  # what was made from this stage is out of date
+            stages = dict(list(stages.items())[:list(stages).index(name) + 1])
         stages[name] = stages.get(name, {}) | {"state": state, "updated": _now()} | details
         who = {"pid": os.getpid(), "host": socket.gethostname()}
         write_text(self.path("status.json"), json.dumps({"stage": name} | who | {"stages": stages}, indent=2))
 
-# %% ../../nbs/core/03_runs.ipynb #cell-032
+# %% ../../nbs/core/03_runs.ipynb #cell-036
 def duration(
     seconds: float,  # may be NaN
 ) -> str:            # such as 1:02:03
@@ -320,7 +340,7 @@ def duration(
     hours, rest = divmod(int(seconds + 0.5), 3600)
     return (f"{hours}:{rest // 60:02d}:" if hours else f"{rest // 60}:") + f"{rest % 60:02d}"
 
-# %% ../../nbs/core/03_runs.ipynb #cell-034
+# %% ../../nbs/core/03_runs.ipynb #cell-038
 _COLUMNS = ("time", "step", "epoch", "loss", "learning_rate", "grad_norm", "step_ms", "eta_sec")
 
 def _numbers(record: dict[str, Any], prefix: str = "", most: int = 8) -> str:
@@ -329,7 +349,7 @@ def _numbers(record: dict[str, Any], prefix: str = "", most: int = 8) -> str:
              if k.startswith(prefix) and k not in _COLUMNS and isinstance(v, int | float)}
     return "  ".join(f"{k} {v:.4g}" for k, v in list(found.items())[:most])
 
-# %% ../../nbs/core/03_runs.ipynb #cell-035
+# %% ../../nbs/core/03_runs.ipynb #cell-039
 def log_line(
     record: dict[str, Any],  # one line of metrics.jsonl
     total_steps: int = 0,    # of the whole training; 0 when unknown
@@ -342,30 +362,41 @@ def log_line(
     line = f"{step} | loss {loss:8.4f} | lr {rate:.2e} | grad {grad:8.3f} | {ms:7.0f} ms | eta {duration(eta):>7}"
     return f"{line} | {more}" if (more := _numbers(record)) else line
 
-# %% ../../nbs/core/03_runs.ipynb #cell-038
+# %% ../../nbs/core/03_runs.ipynb #cell-042
 def _headline(report: dict[str, Any]) -> dict[str, float]:
     "The plain numbers of a report."
     return {k: v for k, v in report.items() if isinstance(v, int | float) and not isinstance(v, bool)}
 
-# %% ../../nbs/core/03_runs.ipynb #cell-039
+# %% ../../nbs/core/03_runs.ipynb #cell-043
+def all_runs(
+    root: str | Path | None = None,  # `workspace()/outputs` when not given
+    job: str | None = None,          # only this job's
+) -> list[Run]:
+    "All runs, newest first."
+    root = Path(root) if root else workspace() / "outputs"
+    found = [(path.stat().st_mtime, path.parent) for path in root.glob(f"{job or '*'}/*/config.yaml")]
+    return [Run(folder) for _, folder in sorted(found, reverse=True)]
+
+def run_rows(
+    runs: list[Run],         # such as `all_runs()`
+) -> list[dict[str, str]]:   # job, run, state, stage, preset, started, folder
+    "How runs stand, as rows of a table."
+    status = [run.status for run in runs]
+    times = [dt.datetime.fromtimestamp(run.path("config.yaml").stat().st_mtime) for run in runs]
+    return [{"job": run.job, "run": run.name, "state": s["state"], "stage": s.get("stage", ""),
+             "preset": run.config.get("preset", ""), "started": f"{when:%Y-%m-%d %H:%M}", "folder": str(run.folder)}
+            for run, s, when in zip(runs, status, times, strict=True)]
+
 def list_runs(
     root: str | Path | None = None,  # `workspace()/outputs` when not given
     job: str | None = None,          # only this job's
-) -> pd.DataFrame:                   # job, run, state, preset, started, folder
-    "All runs, newest first."
-    root = Path(root) if root else workspace() / "outputs"
-    rows = []
-    for path in root.glob(f"{job or '*'}/*/config.yaml"):
-        run = Run(path.parent)
-        status = run.status
-        rows.append({"job": run.job, "run": run.name, "state": status["state"], "stage": status.get("stage", ""),
-                     "preset": run.config.get("preset", ""), "started": path.stat().st_mtime, "folder": str(run.folder)})
-    table = pd.DataFrame(rows, columns=["job", "run", "state", "stage", "preset", "started", "folder"])
-    table = table.sort_values("started", ascending=False, ignore_index=True)
-    table["started"] = [f"{dt.datetime.fromtimestamp(t):%Y-%m-%d %H:%M}" for t in table["started"]]
-    return table
+) -> "pd.DataFrame":                 # columns as in `run_rows`
+    "All runs, newest first, as a table."
+    import pandas as pd
+    columns = ["job", "run", "state", "stage", "preset", "started", "folder"]
+    return pd.DataFrame(run_rows(all_runs(root, job)), columns=columns)
 
-# %% ../../nbs/core/03_runs.ipynb #cell-041
+# %% ../../nbs/core/03_runs.ipynb #cell-045
 def find_run(
     name: str,                       # run name, job/name, or a folder
     root: str | Path | None = None,  # `workspace()/outputs` when not given
@@ -373,20 +404,21 @@ def find_run(
     "The run that a name means."
     if Path(name).joinpath("config.yaml").exists():
         return Run.open(name)
-    runs = list_runs(root)
-    hits = runs[(runs["run"] == name) | (runs["job"] + "/" + runs["run"] == name)]
+    runs = all_runs(root)
+    hits = [run for run in runs if name in (run.name, f"{run.job}/{run.name}")]
     if len(hits) == 1:
-        return Run.open(hits["folder"].iloc[0])
-    if len(hits):
-        raise RunError(f"run '{name}' is of several jobs ({', '.join(hits['job'])}): write job/name")
-    raise RunError(f"no run '{name}': {nearest(name, list(runs['run'])) or 'there are none yet'}")
+        return hits[0]
+    if hits:
+        raise RunError(f"run '{name}' is of several jobs ({', '.join(run.job for run in hits)}): write job/name")
+    raise RunError(f"no run '{name}': {nearest(name, [run.name for run in runs]) or 'there are none yet'}")
 
-# %% ../../nbs/core/03_runs.ipynb #cell-043
+# %% ../../nbs/core/03_runs.ipynb #cell-047
 def compare_runs(
     runs: list[Run],      # two or more
     all_settings: bool = False,  # also the settings in which they agree
-) -> pd.DataFrame:        # one column a run; rows: settings that differ, then the numbers of the reports
+) -> "pd.DataFrame":      # one column a run; rows: settings that differ, then the numbers of the reports
     "Several runs side by side."
+    import pandas as pd
     columns = {}
     for run in runs:
         label = run.name if len({r.job for r in runs}) == 1 else f"{run.job}/{run.name}"

@@ -5,8 +5,9 @@
 # %% auto #0
 __all__ = ['logger', 'SEAL', 'Draw', 'SeededSampler', 'first_bad_gradient', 'TrainingError', 'StabilityGuard', 'seal',
            'why_unusable', 'newest_checkpoint', 'trainer_state', 'best_checkpoint', 'load_weights', 'has_collapsed',
-           'warn', 'trainer_arguments', 'Means', 'Engine', 'catch_signals', 'RunCallback', 'TrainResult',
-           'forget_after', 'finished_training', 'out_of_memory', 'explain_out_of_memory', 'train', 'health_summary']
+           'warn', 'trainer_arguments', 'WholeBatches', 'SharedBatchNorm', 'processes', 'share_batch_norm', 'Means',
+           'Engine', 'catch_signals', 'RunCallback', 'TrainResult', 'forget_after', 'finished_training',
+           'out_of_memory', 'explain_out_of_memory', 'train', 'health_summary']
 
 # %% ../../nbs/core/04_training.ipynb #cell-002
 import contextlib
@@ -25,6 +26,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+import torch.distributed as dist
+from accelerate.utils import gather_object
 from jaxtyping import Float, Int
 from safetensors.torch import load_file
 from torch import Tensor, nn
@@ -213,19 +216,43 @@ def best_checkpoint(
     return best if best.is_dir() and not why_unusable(best) else newest
 
 # %% ../../nbs/core/04_training.ipynb #cell-021
+def _load_adapter(model: nn.Module, checkpoint: Path) -> list[str]:
+    "Load a peft adapter; says what does not fit."
+    from peft import get_peft_model_state_dict, set_peft_model_state_dict
+    weights = load_file(checkpoint / "adapter_model.safetensors")
+    wanted = get_peft_model_state_dict(model, save_embedding_layers=False)
+    result = set_peft_model_state_dict(model, weights)
+    return [f"missing {k}" for k in sorted(wanted.keys() - weights)] + [f"unexpected {k}" for k in result.unexpected_keys]
+
+def _load_pretrained(model: PreTrainedModel, checkpoint: Path) -> list[str]:
+    "Load a transformers model through its own class, which knows the names it was written under; says what does not fit."
+    exact = any(p.dtype == torch.float32 for p in model.parameters())
+    source, info = type(model).from_pretrained(checkpoint, dtype=torch.float32 if exact else model.dtype,
+                                               output_loading_info=True)
+    model.load_state_dict(source.state_dict())
+    return [f"{kind} {k}" for kind in ("missing", "unexpected") for k in sorted(info[f"{kind}_keys"])]
+
+# %% ../../nbs/core/04_training.ipynb #cell-022
 def load_weights(
-    model: nn.Module,   # of the shape that was trained
+    model: nn.Module,   # of the shape that was trained; of a peft model, the adapter is loaded
     checkpoint: Path,   # from `best_checkpoint` or `newest_checkpoint`
 ) -> nn.Module:         # the same model, on its device
     "Load the weights of a checkpoint; refuses any that are missing, unexpected or of another shape."
     try:
-        model.load_state_dict(load_file(checkpoint / "model.safetensors"))
+        if hasattr(model, "peft_config"):
+            problems = _load_adapter(model, checkpoint)
+        elif isinstance(model, PreTrainedModel):
+            problems = _load_pretrained(model, checkpoint)
+        else:
+            model.load_state_dict(load_file(checkpoint / "model.safetensors"))
+            problems = []
     except RuntimeError as error:
-        problems = [" ".join(line.split()) for line in str(error).splitlines()[1:3]]
-        raise TrainingError(f"{checkpoint.name} does not fit {type(model).__name__}: {'; '.join(problems)}") from None
+        problems = [" ".join(line.split()) for line in str(error).splitlines()[1:]]
+    if problems:
+        raise TrainingError(f"{checkpoint.name} does not fit {type(model).__name__}: {'; '.join(problems[:2])}")
     return model
 
-# %% ../../nbs/core/04_training.ipynb #cell-024
+# %% ../../nbs/core/04_training.ipynb #cell-027
 def has_collapsed(
     predicted: Int[np.ndarray, " samples"],  # class indices
     true: Int[np.ndarray, " samples"],       # class indices
@@ -236,19 +263,21 @@ def has_collapsed(
     top, answered = classes[counts.argmax()], counts.max() / len(predicted)
     return bool(answered >= max(share, (1 + np.mean(true == top)) / 2))
 
-# %% ../../nbs/core/04_training.ipynb #cell-027
+# %% ../../nbs/core/04_training.ipynb #cell-030
 def warn(
     run: Run,      # where it happened
     message: str,  # one line
     step: int,     # when
 ) -> None:
     "Record a warning in the run's `warnings.jsonl`, once, and log it."
+    if not run.leads:
+        return
     path = run.path("warnings.jsonl")
     if all(line["message"] != message for line in read_lines(path)):
         append_line(path, {"step": step, "message": message})
         logger.warning("step %d: %s", step, message)
 
-# %% ../../nbs/core/04_training.ipynb #cell-030
+# %% ../../nbs/core/04_training.ipynb #cell-033
 _SCHEDULES = {"cosine": "cosine_with_min_lr", "linear": "linear", "constant": "constant_with_warmup"}
 
 def trainer_arguments(
@@ -280,7 +309,83 @@ def trainer_arguments(
         options |= {"gradient_checkpointing": True, "gradient_checkpointing_kwargs": {"use_reentrant": False}}
     return TrainingArguments(output_dir=str(folder), **(options | more))
 
-# %% ../../nbs/core/04_training.ipynb #cell-033
+# %% ../../nbs/core/04_training.ipynb #cell-036
+class WholeBatches(Sampler[Draw]):
+    "An order whose last batch is filled up from its beginning."
+
+    def __init__(
+        self,
+        order: Sampler,  # yields draws
+        batch: int,      # samples a step, of all processes
+    ):
+        self.order, self.batch = order, batch
+
+    def __len__(self) -> int:
+        return -(-len(self.order) // self.batch) * self.batch
+
+    def __iter__(self) -> Iterator[Draw]:
+        draws = list(self.order)
+        return iter(draws + [draws[i % len(draws)] for i in range(len(self) - len(draws))])
+
+# %% ../../nbs/core/04_training.ipynb #cell-039
+class SharedBatchNorm(nn.modules.batchnorm._BatchNorm):
+    "Batch normalisation over the equal batches of all processes, for CPUs."
+
+    def _check_input_dim(self, x: Tensor) -> None:
+        "Any number of dimensions."
+
+    def forward(
+        self,
+        x: Float[Tensor, "batch channel *rest"],  # this process's part
+    ) -> Float[Tensor, "batch channel *rest"]:
+        "Normalise by the mean and variance over all parts."
+        if not self.training:
+            return super().forward(x)
+        dims, shape = [0, *range(2, x.ndim)], [1, -1, *[1] * (x.ndim - 2)]
+        mean = _Average.apply(x.mean(dims))
+        centred = x - mean.view(shape)
+        var = _Average.apply(centred.square().mean(dims))
+        self._note(mean.detach(), var.detach(), processes() * x.numel() // x.shape[1])
+        return centred * (self.weight * (var + self.eps).rsqrt()).view(shape) + self.bias.view(shape)
+
+    @torch.no_grad()
+    def _note(self, mean: Float[Tensor, " channel"], var: Float[Tensor, " channel"], count: int) -> None:
+        "Update the running statistics; their variance is the unbiased one."
+        self.num_batches_tracked += 1
+        self.running_mean.lerp_(mean, self.momentum)
+        self.running_var.lerp_(var * count / max(1, count - 1), self.momentum)
+
+def processes() -> int:  # 1 or more
+    "How many processes train together."
+    return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
+
+class _Average(torch.autograd.Function):
+    "The mean over all processes; its gradient is the mean of theirs."
+
+    @staticmethod
+    def forward(context: Any, x: Tensor) -> Tensor:
+        total = x.clone()
+        if processes() > 1:
+            dist.all_reduce(total)
+        return total / processes()
+
+    @staticmethod
+    def backward(context: Any, grad: Tensor) -> Tensor:
+        return _Average.forward(context, grad)
+
+# %% ../../nbs/core/04_training.ipynb #cell-041
+def share_batch_norm(
+    model: nn.Module,  # changed in place
+) -> nn.Module:        # the same
+    "Let every batch normalisation of a model see the batches of all processes."
+    layers = [m for m in model.modules() if isinstance(m, nn.BatchNorm1d | nn.BatchNorm2d | nn.BatchNorm3d)
+              and m.affine and m.track_running_stats and m.momentum]
+    for layer in layers:
+        layer.__class__ = nn.SyncBatchNorm if torch.accelerator.is_available() else SharedBatchNorm
+        layer.process_group = None
+    return model
+
+# %% ../../nbs/core/04_training.ipynb #cell-044
 @dataclass
 class Means:
     "Running means of named scalars between two lines of the log."
@@ -294,12 +399,15 @@ class Means:
             total[1] += 1
 
     def take(self) -> dict[str, float]:  # name -> mean
-        "The means so far; starts anew."
-        means = {name: float(total) / count for name, (total, count) in self.totals.items()}
+        "The means so far, over all processes; starts anew."
+        mine = {name: (float(total), count) for name, (total, count) in self.totals.items()}
+        parts = gather_object([mine]) if processes() > 1 else [mine]
+        pairs = {name: [part[name] for part in parts if name in part] for part in parts for name in part}
+        means = {name: sum(t for t, _ in found) / sum(n for _, n in found) for name, found in pairs.items()}
         self.totals = {}
         return means
 
-# %% ../../nbs/core/04_training.ipynb #cell-035
+# %% ../../nbs/core/04_training.ipynb #cell-046
 class Engine(Trainer):
     "transformers.Trainer with the stability guard, seeded sampling and sealed checkpoints."
 
@@ -312,6 +420,8 @@ class Engine(Trainer):
         **kwargs: Any,                  # as Trainer's
     ):
         super().__init__(*args, **kwargs)
+        if self.args.world_size > 1:
+            share_batch_norm(self.model)
         self.run, self.keep_checkpoints = run, keep_checkpoints
         self.sampler = sampler or SeededSampler(len(self.train_dataset), self.args.seed)
         self.guard, self.means = StabilityGuard(self.model), Means()
@@ -319,7 +429,25 @@ class Engine(Trainer):
             self.model_accepts_loss_kwargs = False  # a plain forward(**batch) gets the batch and nothing else
 
     def _get_train_sampler(self, train_dataset: Dataset | None = None) -> Sampler:
-        return self.sampler
+        each = self._train_batch_size * self.args.gradient_accumulation_steps
+        return WholeBatches(self.sampler, each * self.args.world_size)
+
+    def highest(
+        self,
+        number: int,  # of this process
+    ) -> int:
+        "The highest number that any process has."
+        if self.args.world_size == 1:
+            return number
+        everywhere = torch.tensor(number, device=self.args.device)
+        dist.all_reduce(everywhere, dist.ReduceOp.MAX)
+        return int(everywhere)
+
+    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: nn.Module | None = None) -> None:
+        "Strictly, where Trainer would pass over weights that it does not find."
+        if self.is_fsdp_enabled:
+            return super()._load_from_checkpoint(resume_from_checkpoint, model)
+        load_weights(self.accelerator.unwrap_model(model or self.model), Path(resume_from_checkpoint))
 
     def compute_loss(
         self,
@@ -337,6 +465,24 @@ class Engine(Trainer):
             finite = torch.isfinite(loss.detach())
             self.means.add({k: v for k, v in logs.items() if k != "loss"} | ({"loss": loss} if finite else {}))
         return (loss, outputs) if return_outputs else loss
+
+    def prediction_step(
+        self,
+        model: nn.Module,            # perhaps wrapped for several devices
+        inputs: dict[str, Any],      # one batch; the last one of several processes was filled up with repeats
+        *args: Any,                  # as Trainer's
+        **kwargs: Any,               # as Trainer's
+    ) -> tuple:                      # loss, logits, labels
+        "As Trainer's; repeats do not count in the loss, as they do not count in the metrics."
+        size = len(next(iter(inputs.values())))
+        remainder = self.accelerator.gradient_state.remainder if self.accelerator.gradient_state.end_of_dataloader else 0
+        real = remainder - size * self.args.process_index if self.args.world_size > 1 else 0
+        loss, logits, labels = super().prediction_step(model, dict(inputs), *args, **kwargs)
+        if loss is not None and 0 < real < size:
+            part = self._prepare_inputs({k: v[:real] if len(v) == size else v for k, v in inputs.items()})
+            with torch.no_grad(), self.compute_loss_context_manager():
+                loss = self.compute_loss(self.accelerator.unwrap_model(model), part).mean()
+        return loss, logits, labels
 
     def training_step(self, *args: Any, **kwargs: Any) -> Float[Tensor, ""]:
         "Forward and backward; a loss that is not finite is not added to Trainer's running mean."
@@ -398,7 +544,7 @@ class Engine(Trainer):
                 if old not in newest and old.name != f"checkpoint-{self.state.best_global_step}":
                     shutil.rmtree(old, ignore_errors=True)
 
-# %% ../../nbs/core/04_training.ipynb #cell-039
+# %% ../../nbs/core/04_training.ipynb #cell-050
 @contextlib.contextmanager
 def catch_signals() -> Iterator[list[int]]:  # grows by one number a signal
     "Collect SIGTERM, SIGINT and SIGUSR2 (pre-emption) so that the loop can save; a second SIGINT interrupts at once."
@@ -420,7 +566,7 @@ def catch_signals() -> Iterator[list[int]]:  # grows by one number a signal
         for number, handler in before.items():
             signal.signal(number, handler)
 
-# %% ../../nbs/core/04_training.ipynb #cell-041
+# %% ../../nbs/core/04_training.ipynb #cell-052
 class RunCallback(TrainerCallback):
     "Ties Trainer's loop to the run folder: when to log, evaluate, save and stop, and what to write."
 
@@ -467,11 +613,9 @@ class RunCallback(TrainerCallback):
         return abs(state.epoch - round(state.epoch)) < 1e-9
 
     def _must_stop(self, state: Any) -> bool:
-        "Whether somebody asked for it, or patience has run out."
-        if self.signals:
-            self.stopped_by = "signal"
-        elif self.run.stop_requested:
-            self.stopped_by = "STOP"
+        "Whether somebody asked any of the processes to stop."
+        asked = self.engine.highest(2 if self.signals else int(self.run.stop_requested))
+        self.stopped_by = ("", "STOP", "signal")[asked] or self.stopped_by
         return bool(self.stopped_by)
 
     def on_evaluate(self, args: Any, state: Any, control: Any, metrics: dict, **kwargs: Any) -> None:
@@ -505,7 +649,7 @@ def _is_speed(name: str) -> bool:
     "Whether a number of Trainer's log is about its own speed, or about no training at all."
     return name.endswith(("_runtime", "_per_second", "_steps_per_sec")) or name in ("total_flos", "epoch")
 
-# %% ../../nbs/core/04_training.ipynb #cell-044
+# %% ../../nbs/core/04_training.ipynb #cell-055
 @dataclass
 class TrainResult:
     "How a training ended."
@@ -522,7 +666,7 @@ class TrainResult:
         "Share of the steps that were not undone."
         return 1 - self.bad_steps / max(1, self.step)
 
-# %% ../../nbs/core/04_training.ipynb #cell-046
+# %% ../../nbs/core/04_training.ipynb #cell-057
 def forget_after(
     run: Run,   # its logs are cut
     step: int,  # the last step to keep
@@ -534,7 +678,7 @@ def forget_after(
             kept = [json.dumps(r) + "\n" for r in read_lines(path) if r.get("step", 0) <= step]
             write_text(path, "".join(kept))
 
-# %% ../../nbs/core/04_training.ipynb #cell-048
+# %% ../../nbs/core/04_training.ipynb #cell-059
 def finished_training(
     run: Run,             # any run
 ) -> TrainResult | None:  # none when there is still something to do
@@ -542,7 +686,7 @@ def finished_training(
     stage = run.status["stages"].get("fit", {})
     return TrainResult(**stage["result"]) if stage.get("result", {}).get("finished") else None
 
-# %% ../../nbs/core/04_training.ipynb #cell-049
+# %% ../../nbs/core/04_training.ipynb #cell-061
 def out_of_memory(
     error: BaseException,  # any
 ) -> bool:
@@ -563,7 +707,7 @@ def explain_out_of_memory(
         values = ", ".join(f"{name} (now {getattr(cfg, name)})" for name in settings)
         raise TrainingError(f"out of memory: lower {values}, or set auto_batch_size=True") from error
 
-# %% ../../nbs/core/04_training.ipynb #cell-051
+# %% ../../nbs/core/04_training.ipynb #cell-063
 def train(
     model: nn.Module,                        # forward(**batch) -> dict with loss, and optionally logits and logs
     cfg: TrainingConfig,                     # how to train
@@ -587,6 +731,7 @@ def train(
     if done := finished_training(run):
         return done
     resume = _start_or_resume(run)
+    run.on_ready()
     with catch_signals() as signals, explain_out_of_memory(cfg, memory_settings):
         callback = RunCallback(cfg, run, signals, watch, evaluates=eval_data is not None)
         trainer = engine(
@@ -608,10 +753,11 @@ def _printer() -> type[TrainerCallback]:
 
 def _start_or_resume(run: Run) -> Path | None:
     "The checkpoint to go on from; logs are cut back to it."
-    run.path("STOP").unlink(missing_ok=True)
     run.note_environment()
     resume = newest_checkpoint(run.checkpoints)
-    forget_after(run, trainer_state(resume)["global_step"] if resume else 0)
+    if run.leads:
+        run.path("STOP").unlink(missing_ok=True)
+        forget_after(run, trainer_state(resume)["global_step"] if resume else 0)
     if resume:
         logger.info("resuming %s/%s from %s", run.job, run.name, resume.name)
     return resume
@@ -633,7 +779,7 @@ def _conclude(run: Run, trainer: Engine, callback: RunCallback) -> TrainResult:
         raise KeyboardInterrupt(f"stopped at step {result.step} of {total}, checkpoint saved: run again to resume")
     return result
 
-# %% ../../nbs/core/04_training.ipynb #cell-073
+# %% ../../nbs/core/04_training.ipynb #cell-085
 def health_summary(
     run: Run,              # any run that has trained
 ) -> dict[str, Any]:       # plain values, for a report

@@ -39,6 +39,12 @@ class Predictions:
         "The most probable activity."
         return self.probability.argmax(1)
 
+    @property
+    def drawn(self) -> Float[np.ndarray, "window latent"]:
+        "One draw of each window's latent: what the heads saw in training."
+        noise = np.random.default_rng(0).normal(size=self.latent.shape)
+        return self.latent + np.exp(0.5 * np.minimum(self.logvar, 20)) * noise
+
 @torch.no_grad()
 def predict(
     model: TCNVAE,           # trained

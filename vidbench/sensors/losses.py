@@ -89,7 +89,7 @@ def schedule_figure(
     cfg: SensorsConfig,  # a job's settings
 ) -> Figure:
     "Learning rate, beta and gradient reversal over the training, as these settings plan them."
-    p = np.linspace(0, 1, 500)
+    p = np.linspace(0, 1, 500, endpoint=False)      # a restart just at the end would never be run
     fig, axes = new_figure(13, 3.4, columns=3)
     axes[0].plot(p * cfg.epochs, [cfg.learning_rate * learning_rate_factor(cfg, x) for x in p])
     axes[1].plot(p * cfg.epochs, [cfg.beta * kl_factor(x, cfg.kl_schedule, cfg.kl_share, cfg.kl_cycles) for x in p])

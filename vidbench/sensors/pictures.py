@@ -49,6 +49,7 @@ def latent_figure(
             ax.plot(*spot[names == name].T, "o", ms=4, color=colour, label=name)
         dress(ax, title, legend="outside")
         ax.set(xticks=[], yticks=[])
+        ax.spines[:].set_visible(False)
     return fig
 
 # %% ../../nbs/sensors/07_pictures.ipynb #cell-011
@@ -58,18 +59,21 @@ def reconstruction_figure(
     titles: Sequence[str],                               # one a window
     channels: Sequence[str],                             # names
     sample_rate_hz: float,                               # of the windows
+    names: tuple[str, str] = ("window", "decoder"),      # of the two, for the legend
 ) -> Figure:                                             # a column a window, a row a channel
     "Windows and what the decoder makes of their latent, over time."
-    fig, axes = new_figure(3.2 * len(windows), 1.2 * len(channels) + 0.8, len(channels), len(windows), sharex=True,
-                           squeeze=False)
+    fig, axes = new_figure(3.2 * len(windows), 1.2 * len(channels) + 1.2, len(channels), len(windows), sharex=True,
+                           sharey="row", squeeze=False)
     seconds = np.arange(windows.shape[1]) / sample_rate_hz
     for column, (true, ours, title) in enumerate(zip(windows, drawn, titles, strict=True)):
         for row, name in enumerate(channels):
             ax = axes[row, column]
-            ax.plot(seconds, true[:, row], color="0.65", linewidth=1.5)
-            ax.plot(seconds, ours[:, row], color=palette()[1], linewidth=1.5)
+            ax.plot(seconds, true[:, row], color="0.6", linewidth=1.5, label=names[0])
+            ax.plot(seconds, ours[:, row], color=palette()[1], linewidth=2, label=names[1])
             ax.tick_params(labelsize=9)
             dress(ax, title if row == 0 else "", "time (s)" if row == len(channels) - 1 else "")
             if column == 0:
-                ax.set_ylabel(name, fontsize=10, rotation=0, ha="right", va="center")
+                ax.set_ylabel(name, fontsize=11, rotation=0, ha="right", va="center")
+    fig.align_ylabels(axes[:, 0])
+    fig.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper right", ncols=2, frameon=False)
     return fig

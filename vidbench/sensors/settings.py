@@ -38,9 +38,9 @@ class SensorsConfig(TrainingConfig):
     "Settings of a job that recognises activities with a TCN-VAE."
     job: ClassVar[str] = "sensors"
     presets: ClassVar[dict[str, dict[str, Any]]] = {
-        "smoke": {"hidden_dims": (16, 32), "latent_dim": 8, "epochs": 12, "batch_size": 16, "learning_rate": 3e-3,
-                  "toy_shift": 0.5, "toy_windows": 360, "lambda_dom": 1.0,
-                  "split": "by_data_set", "unseen_people_share": 0.2},
+        "smoke": {"hidden_dims": (16, 32), "latent_dim": 8, "epochs": 12, "batch_size": 32, "learning_rate": 3e-3,
+                  "toy_shift": 1.0, "toy_windows": 960, "lambda_rec": 0.01, "lambda_dom": 0.3, "select_by": "last",
+                  "split": "by_data_set", "unseen": ("delta",), "unseen_people_share": 0.2},
         "default": {"beta": 1.0, "lambda_act": 1.0, "lambda_dom": 0.1, "learning_rate": 1e-3, "epochs": 50},
         "overnight": {"beta": 0.4, "lambda_act": 2.5, "lambda_dom": 0.05, "learning_rate": 3e-4, "epochs": 500,
                       "max_grad_norm": 0.8, "label_smoothing": 0.1, "patience": 50, "restart_epochs": 20},
@@ -63,6 +63,7 @@ class SensorsConfig(TrainingConfig):
     only_shared_activities: bool = Field(False, description="drop activities that not every side knows")
     toy_shift: float = Field(0.0, ge=0, description="domain shift of the toy data; 0 = none")
     toy_windows: int = Field(480, ge=60, description="windows of the toy data")
+    toy_seed: int = Field(0, ge=0, description="of the toy data: another seed, other people and windows")
 
     # who stays unseen
     split: Literal["by_person", "by_data_set", "stratified"] = Field("by_person", description="what the test side is")
@@ -70,8 +71,10 @@ class SensorsConfig(TrainingConfig):
     unseen_share: float = Field(0.2, gt=0, lt=1, description="share left out where none is named")
     unseen_people_share: float = Field(0.0, ge=0, lt=1, description="people to leave out beside data sets")
     val_share: float = Field(0.2, gt=0, lt=1, description="of the training people's time, for validation")
-    select_by: Literal["source_validation", "soft_neighbourhood_density"] = Field(
-        "source_validation", description="rule that chooses the checkpoint; neither sees a label of the unseen side")
+    select_by: Literal["source_validation", "soft_neighbourhood_density", "last"] = Field(
+        "source_validation", description="rule that chooses the checkpoint; none sees a label of the unseen side")
+    leak: float = Field(0.0, ge=0, lt=1, description="share of the unseen side that training gets in place of as much "
+                        "of its own: to measure how much a leak flatters")
     baseline_run: str = Field("", description="a run (such as erm) to compare with, window by window")
 
     # batches

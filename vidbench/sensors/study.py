@@ -20,7 +20,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from ..core.figures import confusion_matrix_figure, interval_figure, metric_curves
+from ..core.figures import confusion_matrix_figure, dress, interval_figure, metric_curves
 from ..core.runs import Run, write_text
 from vidbench.core.training import (
     TrainResult,
@@ -40,6 +40,7 @@ from vidbench.sensors.batches import (
     audit_split,
     collate,
     domains_of,
+    leak_into,
     split_by_data_set,
     split_by_person,
     split_in_time,
@@ -86,7 +87,7 @@ def _read(source: str, cfg: SensorsConfig) -> SensorWindows:
     reader, place = split_source(source)
     cutting = {"window_samples": cfg.window_samples, "overlap": cfg.overlap, "sample_rate_hz": cfg.sample_rate_hz}
     if reader == "toy":
-        return make_toy_windows(cfg.toy_shift, cfg.toy_windows, seed=0)
+        return make_toy_windows(cfg.toy_shift, cfg.toy_windows, seed=cfg.toy_seed)
     if reader == "uci_har":
         parts = [part for part in ("train", "test") if list(Path(place).glob(f"**/{part}/Inertial Signals"))]
         return concatenate([read_uci_har(place, part) for part in parts or ["train"]])
@@ -106,7 +107,8 @@ def load_windows(
     cfg: SensorsConfig,   # a job's settings
 ) -> SensorWindows:
     "The windows of a job: one data set as it is, several on common channels, rate, length and vocabulary."
-    names = ("data", "window_samples", "overlap", "sample_rate_hz", "toy_shift", "toy_windows", "hidden_dims")
+    names = ("data", "window_samples", "overlap", "sample_rate_hz", "toy_shift", "toy_windows", "toy_seed",
+             "hidden_dims")
     return _read_all(json.dumps({name: value for name, value in cfg.model_dump(mode="json").items() if name in names}))
 
 # %% ../../nbs/sensors/08_study.ipynb #cell-008
@@ -130,6 +132,9 @@ def split_windows(
     else:
         rest, others["unseen_people"] = split_by_person(windows, cfg.unseen, **chosen)
     train_side, inside = split_in_time(rest, cfg.val_share)
+    if cfg.leak:
+        name = PRIMARY[cfg.split]
+        train_side, others[name] = leak_into(train_side, others[name], cfg.leak, cfg.seed)
     return {"train": train_side, "in_domain": inside} | others
 
 def share_activities(
@@ -202,8 +207,9 @@ class Watcher:
         if self.cfg.lambda_rec or self.cfg.beta:
             found |= {"kl": mean_kl(inside), "reconstruction": float(np.nanmean(inside.error))}
         if self.material.adversary:
-            found |= {"domain_accuracy": float((inside.domain == data.domain).mean()),
-                      "domain_probe": linear_probe(inside.latent, data.domain, self.cfg.probe_windows)}
+            found["domain_probe"] = linear_probe(inside.latent, data.domain, self.cfg.probe_windows)
+        if self.material.adversary and self.cfg.lambda_dom:
+            found["domain_accuracy"] = float((inside.domain == data.domain).mean())
         return found | self._unseen()
 
     def _unseen(self) -> dict[str, float]:
@@ -215,7 +221,7 @@ class Watcher:
                 "density": soft_neighbourhood_density(outside.probability, self.cfg.probe_windows)}
 
 # %% ../../nbs/sensors/08_study.ipynb #cell-017
-SELECT = {"source_validation": "eval_macro_f1", "soft_neighbourhood_density": "eval_density"}
+SELECT = {"source_validation": "eval_macro_f1", "soft_neighbourhood_density": "eval_density", "last": "eval_progress"}
 
 def fit(
     cfg: SensorsConfig,  # what to run
@@ -243,13 +249,14 @@ def _train(cfg: SensorsConfig, run: Run, material: Material) -> TrainResult:
     if cfg.lambda_dom and not material.adversary:
         warn(run, f"a single domain ({material.domain_names[0]}): the adversary is switched off; set domains=person, "
                   "or add a data set", 0)
-    objective = Objective(model, cfg, adversary=material.adversary)
+    objective, watcher = Objective(model, cfg, adversary=material.adversary), Watcher(model, material, cfg)
     sampler = BalancedSampler(data.activity, data.domain, cfg.seed, cfg.curriculum_epochs) if cfg.balance else None
     generative = bool(cfg.lambda_rec or cfg.beta)
     return train(
         objective, cfg, run, data, material.sides["in_domain"], sampler=sampler, collate=collate,
-        compute_metrics=Watcher(model, material, cfg), label_names=("activity",), select=SELECT[cfg.select_by],
-        higher_is_better=True, watch=lambda log: warnings_of(log, len(material.vocabulary), generative),
+        compute_metrics=lambda _: watcher() | {"progress": objective.progress}, label_names=("activity",),
+        select=SELECT[cfg.select_by], higher_is_better=True,
+        watch=lambda log: warnings_of(log, len(material.vocabulary), generative),
         callbacks=(ScheduleCallback(objective, cfg.freeze_epochs),),
         engine=functools.partial(SensorsEngine, cfg=cfg), memory_settings=("batch_size", "hidden_dims"))
 
@@ -318,8 +325,10 @@ def verdict(
         word = "better than" if low > 0 else "worse than" if high < 0 else "not to be told from"
         said.append(f"{word} {report['baseline_run']} ({change:+.2f} [{low:+.2f}, {high:+.2f}])")
     if report.get("domain_probe") is not None:
-        said.append(f"a linear probe reads the domain from the latent at {report['domain_probe']:.2f} (untrained "
-                    f"{report['domain_probe_untrained']:.2f}, chance {report['domain_chance']:.2f})")
+        noisy = report.get("domain_probe_drawn")
+        said.append(f"a linear probe reads the domain from the latent at {report['domain_probe']:.2f} "
+                    + (f"(from a draw of it {noisy:.2f}, " if noisy is not None else "(")
+                    + f"untrained {report['domain_probe_untrained']:.2f}, chance {report['domain_chance']:.2f})")
     if not report["audit"]["clean"]:
         said.append(report["audit"]["verdict"])
     return "; ".join(said)
@@ -333,8 +342,9 @@ def _probes(cfg: SensorsConfig, material: Material, trained: Predictions) -> dic
     before = predict(build_model(cfg.replace(pretrained=""), material), data, cfg.eval_batch_size)
     return {"domain_probe": linear_probe(trained.latent, data.domain, cfg.probe_windows),
             "domain_probe_untrained": linear_probe(before.latent, data.domain, cfg.probe_windows),
+            "domain_probe_drawn": linear_probe(trained.drawn, data.domain, cfg.probe_windows) if cfg.beta else None,
             "domain_chance": 1 / len(material.domain_names),
-            "domain_head_accuracy": float((trained.domain == data.domain).mean())}
+            "domain_head_accuracy": float((trained.domain == data.domain).mean()) if cfg.lambda_dom else None}
 
 def evaluate(
     cfg: SensorsConfig,      # of the run
@@ -352,7 +362,8 @@ def evaluate(
         table.to_csv(run.path("predictions.csv"), index=False)
         sides = {name: report_side(found, material.sides[name], cfg.bootstrap) for name, found in said.items()}
         report = _headline(material, sides) | _probes(cfg, material, said["in_domain"]) | sides | {
-            "latent": {"kl": mean_kl(said["in_domain"]), "active_units": active_units(said["in_domain"].latent)},
+            "latent": {"kl": mean_kl(said["in_domain"]) if cfg.lambda_rec or cfg.beta else None,
+                       "active_units": active_units(said["in_domain"].latent)},
             "rules": compare_rules(run.metrics()).to_dict("records"), "selected_by": cfg.select_by,
             "audit": _audit(material), "health": health_summary(run), "baseline_run": name,
             "against_baseline": against(table, other, primary, cfg.bootstrap) if other is not None else None}
@@ -387,9 +398,9 @@ def save_figures(
     log, primary = run.metrics(), material.sides[material.primary]
     run.save_figure(schedule_figure(cfg), "schedules")
     run.save_figure(loss_parts_figure(log), "loss_parts")
-    names = ("eval_macro_f1", "eval_unseen_macro_f1", "eval_domain_accuracy", "eval_domain_probe")
-    run.save_figure(metric_curves(log, [n for n in names if n in log]), "scores")
-    run.save_figure(confusion_matrix_figure(report[material.primary]["confusion"], material.vocabulary), "confusion")
+    run.save_figure(_score_curves(log), "scores")
+    labels = [name.replace("_", "\n") for name in material.vocabulary]       # long names would run into each other
+    run.save_figure(confusion_matrix_figure(report[material.primary]["confusion"], labels), "confusion")
     run.save_figure(interval_figure({name: report[name]["intervals"] for name in said}), "intervals")
     both = ("in_domain", material.primary)
     windows = [material.sides[n].windows for n in both]
@@ -398,6 +409,13 @@ def save_figures(
                                   np.concatenate([domains_of(w, cfg.domains) for w in windows])), "latent")
     if cfg.lambda_rec:
         run.save_figure(_reconstructions(model, primary), "reconstructions")
+
+def _score_curves(log: pd.DataFrame) -> Any:
+    "What is watched after each epoch, as far as the run has it."
+    names = ("eval_macro_f1", "eval_unseen_macro_f1", "eval_domain_accuracy", "eval_domain_probe")
+    curves = metric_curves(log, [n for n in names if n in log])
+    dress(curves.axes[0], "Scores after each epoch", "step", legend="outside")
+    return curves
 
 def _reconstructions(model: TCNVAE, data: WindowData, most: int = 4) -> Any:
     "One window of each of the first activities, and what the decoder makes of it."

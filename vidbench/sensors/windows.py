@@ -27,7 +27,7 @@ from ..core.config import nearest
 class WindowError(ValueError):
     "Sensor data that cannot be used as asked; the message is one line."
 
-# %% ../../nbs/sensors/01_windows.ipynb #cell-006
+# %% ../../nbs/sensors/01_windows.ipynb #cell-007
 ACTIVITIES = ("lying", "sitting", "standing", "walking", "walking_upstairs", "walking_downstairs", "running", "cycling",
               "nordic_walking", "rope_jumping", "vacuum_cleaning", "ironing", "transition")
 SYNONYMS = {"laying": "lying", "jogging": "running", "upstairs": "walking_upstairs", "downstairs": "walking_downstairs",
@@ -35,7 +35,7 @@ SYNONYMS = {"laying": "lying", "jogging": "running", "upstairs": "walking_upstai
             **{f"{a}_to_{b}": "transition" for a, b in (("stand", "sit"), ("sit", "stand"), ("sit", "lie"),
                                                         ("lie", "sit"), ("stand", "lie"), ("lie", "stand"))}}
 
-# %% ../../nbs/sensors/01_windows.ipynb #cell-007
+# %% ../../nbs/sensors/01_windows.ipynb #cell-008
 def canonical_activity(
     name: str,                                # as a data set writes it
     known: Sequence[str] | None = ACTIVITIES, # what it may mean; none = anything
@@ -49,7 +49,7 @@ def canonical_activity(
         raise WindowError(f"unknown activity '{name}'{where}: {nearest(plain, list(known))}")
     return found
 
-# %% ../../nbs/sensors/01_windows.ipynb #cell-010
+# %% ../../nbs/sensors/01_windows.ipynb #cell-011
 @dataclass(frozen=True, eq=False)
 class SensorWindows:
     "Windows of sensor data, with activity, data set, person and recording of each."
@@ -132,7 +132,7 @@ class SensorWindows:
                 f"{len(self.channels)} channels, {len(self.activities)} activities, {len(set(self.who))} people, "
                 f"data sets {', '.join(sorted(set(self.domain)))})")
 
-# %% ../../nbs/sensors/01_windows.ipynb #cell-014
+# %% ../../nbs/sensors/01_windows.ipynb #cell-015
 def refuse_constant_channels(
     windows: SensorWindows,  # training windows
 ) -> None:
@@ -143,7 +143,7 @@ def refuse_constant_channels(
             raise WindowError(f"channel {name} is constant ({values.flat[0] + 0.0:g}) in all {len(values)} windows: "
                               "is the sensor broken? Flag it as missing with without_channels, or leave it out")
 
-# %% ../../nbs/sensors/01_windows.ipynb #cell-015
+# %% ../../nbs/sensors/01_windows.ipynb #cell-017
 def without_channels(
     windows: SensorWindows,  # any
     names: Iterable[str],    # of its channels
@@ -152,7 +152,7 @@ def without_channels(
     gone = np.isin(windows.channels, list(names))
     return replace(windows, x=np.where(gone, 0, windows.x), present=windows.present & ~gone)
 
-# %% ../../nbs/sensors/01_windows.ipynb #cell-018
+# %% ../../nbs/sensors/01_windows.ipynb #cell-020
 def fill_gaps(
     signal: Float[np.ndarray, "sample channel"],  # NaN where nothing was received
     longest: int,                                 # samples to bridge
@@ -170,7 +170,7 @@ def fill_gaps(
                 doubtful[run] |= len(run) > longest
     return filled, doubtful
 
-# %% ../../nbs/sensors/01_windows.ipynb #cell-021
+# %% ../../nbs/sensors/01_windows.ipynb #cell-023
 def resample(
     signal: Float[np.ndarray, "sample channel"],   # without NaN
     rate_hz: float,                                # as recorded
@@ -183,7 +183,7 @@ def resample(
     level = signal.mean(axis=0)  # taken out first: the filter's phases differ by 0.1 % in what they make of a constant
     return resample_poly(signal - level, ratio.numerator, ratio.denominator, axis=0, padtype="line") + level
 
-# %% ../../nbs/sensors/01_windows.ipynb #cell-023
+# %% ../../nbs/sensors/01_windows.ipynb #cell-025
 def window_starts(
     labels: np.ndarray,   # (sample,) activity of each, empty = none
     window_samples: int,  # length
@@ -195,7 +195,7 @@ def window_starts(
     inside = changes[starts] == changes[starts + window_samples - 1] if len(starts) else np.zeros(0, bool)
     return starts[inside & (labels[starts] != "")]
 
-# %% ../../nbs/sensors/01_windows.ipynb #cell-025
+# %% ../../nbs/sensors/01_windows.ipynb #cell-027
 def cut_windows(
     signal: Float[np.ndarray, "sample channel"],  # one recording of one person; NaN where nothing was received
     activity: np.ndarray,                         # (sample,) names, empty = none
@@ -222,7 +222,7 @@ def cut_windows(
     return SensorWindows(x, labels[starts], person, domain, sample_rate_hz, tuple(channels),
                          np.full(len(starts), recording), starts / sample_rate_hz, present)
 
-# %% ../../nbs/sensors/01_windows.ipynb #cell-029
+# %% ../../nbs/sensors/01_windows.ipynb #cell-031
 CHANNELS = tuple(f"{sensor}_{axis}" for sensor in ("acc", "gyro", "mag") for axis in "xyz")  # m/s², rad/s, microtesla
 GRAVITY = 9.80665                                                                          # m/s² in one g
 UCI_CHANNELS = tuple(f"{sensor}_{axis}" for sensor in ("body_acc", "body_gyro", "total_acc") for axis in "xyz")
@@ -236,7 +236,7 @@ def _meaning(name: str) -> tuple[str, float]:
     known = {"total_acc": ("acc", GRAVITY), "body_gyro": ("gyro", 1.0)}.get(sensor, (sensor, 1.0))
     return f"{known[0]}_{axis}", known[1]
 
-# %% ../../nbs/sensors/01_windows.ipynb #cell-031
+# %% ../../nbs/sensors/01_windows.ipynb #cell-033
 def align_channels(
     windows: SensorWindows,               # of any data set
     channels: Sequence[str] = CHANNELS,   # what every window shall have, in this order
@@ -254,7 +254,7 @@ def align_channels(
                           "rename them")
     return replace(windows, x=x, channels=tuple(channels), present=present)
 
-# %% ../../nbs/sensors/01_windows.ipynb #cell-033
+# %% ../../nbs/sensors/01_windows.ipynb #cell-035
 def crop_windows(
     windows: SensorWindows,  # of any length
     window_samples: int,     # no longer than they are
@@ -267,7 +267,7 @@ def crop_windows(
     moved = windows.start_sec + start / windows.sample_rate_hz
     return replace(windows, x=windows.x[:, start:start + window_samples], start_sec=moved)
 
-# %% ../../nbs/sensors/01_windows.ipynb #cell-035
+# %% ../../nbs/sensors/01_windows.ipynb #cell-037
 def concatenate(
     parts: Sequence[SensorWindows],  # of the same channels, length and rate
 ) -> SensorWindows:
@@ -280,7 +280,7 @@ def concatenate(
     per_window = ("x", "activity", "person", "domain", "recording", "start_sec", "present")
     return replace(parts[0], **{name: np.concatenate([getattr(p, name) for p in parts]) for name in per_window})
 
-# %% ../../nbs/sensors/01_windows.ipynb #cell-038
+# %% ../../nbs/sensors/01_windows.ipynb #cell-040
 def _folder(root: str | Path, *names: str) -> Path:
     "The folder that a user means: the one given, or one of these in it."
     root = Path(root)
@@ -292,7 +292,7 @@ def _must_exist(path: Path, what: str) -> Path:
         raise WindowError(f"{path}: not found; {what}")
     return path
 
-# %% ../../nbs/sensors/01_windows.ipynb #cell-039
+# %% ../../nbs/sensors/01_windows.ipynb #cell-041
 def read_uci_har(
     root: str | Path,      # folder `UCI HAR Dataset`, or the one it is in
     split: str = "train",  # train or test
@@ -318,7 +318,7 @@ def _in_blocks(windows: SensorWindows, step_sec: float) -> SensorWindows:
     names = [f"{person}/{number}" for person, number in zip(windows.person, block, strict=True)]
     return replace(windows, recording=np.array(names), start_sec=place * step_sec)
 
-# %% ../../nbs/sensors/01_windows.ipynb #cell-044
+# %% ../../nbs/sensors/01_windows.ipynb #cell-046
 PAMAP2_ACTIVITIES = {1: "lying", 2: "sitting", 3: "standing", 4: "walking", 5: "running", 6: "cycling",
                      7: "Nordic walking", 9: "watching TV", 10: "computer work", 11: "car driving",
                      12: "ascending stairs", 13: "descending stairs", 16: "vacuum cleaning", 17: "ironing",
@@ -331,7 +331,7 @@ def _named(codes: np.ndarray, names: Mapping[int, str], known: Sequence[str] | N
              for code in np.unique(codes)}
     return np.array([table[code] for code in codes], str)
 
-# %% ../../nbs/sensors/01_windows.ipynb #cell-045
+# %% ../../nbs/sensors/01_windows.ipynb #cell-047
 def read_pamap2(
     root: str | Path,                                 # folder `PAMAP2_Dataset`, its `Protocol`, or the one it is in
     place: str = "chest",                             # hand, chest or ankle
@@ -358,7 +358,7 @@ def _all_of(parts: list[SensorWindows], complaint: str) -> SensorWindows:
         raise WindowError(complaint)
     return concatenate(parts)
 
-# %% ../../nbs/sensors/01_windows.ipynb #cell-049
+# %% ../../nbs/sensors/01_windows.ipynb #cell-051
 _NUMBER = r"(-?[\d.]+(?:E-?\d+)?)"
 WISDM_RECORD = re.compile(rf"(\d+),([A-Za-z ]+),(\d+),{_NUMBER},{_NUMBER},{_NUMBER}[,;]")
 
@@ -371,7 +371,7 @@ def _wisdm_records(text: str) -> pd.DataFrame:
     records["recording"] = (jump | (records["person"] != records["person"].shift())).cumsum()
     return records.dropna()
 
-# %% ../../nbs/sensors/01_windows.ipynb #cell-051
+# %% ../../nbs/sensors/01_windows.ipynb #cell-053
 def read_wisdm(
     root: str | Path,                                 # folder of `WISDM_ar_v1.1_raw.txt`, or that file
     vocabulary: Sequence[str] | None = ACTIVITIES,    # activities that may occur; none = any
@@ -387,7 +387,7 @@ def read_wisdm(
              for number, group in records.groupby("recording")]
     return align_channels(_all_of(parts, f"{path}: no whole window in it"))
 
-# %% ../../nbs/sensors/01_windows.ipynb #cell-054
+# %% ../../nbs/sensors/01_windows.ipynb #cell-056
 def read_hapt(
     root: str | Path,                                 # the data set's folder
     vocabulary: Sequence[str] | None = ACTIVITIES,    # activities that may occur; none = any
@@ -412,7 +412,7 @@ def read_hapt(
                                  UCI_CHANNELS[6:] + UCI_CHANNELS[3:6], str(user), "hapt", ending, **cutting))
     return align_channels(_all_of(parts, f"{root}: no whole window in it"))
 
-# %% ../../nbs/sensors/01_windows.ipynb #cell-057
+# %% ../../nbs/sensors/01_windows.ipynb #cell-059
 _OWN = ("activity", "person", "domain", "recording", "window", "time_sec")  # columns that are not channels
 
 def _rate(table: pd.DataFrame, rate_hz: float | None, path: Path) -> float:
@@ -438,7 +438,7 @@ def _own_table(path: Path, columns: Mapping[str, str], vocabulary: Sequence[str]
     table["recording"] = table["recording"].astype(str) if "recording" in table else table["person"]
     return table
 
-# %% ../../nbs/sensors/01_windows.ipynb #cell-058
+# %% ../../nbs/sensors/01_windows.ipynb #cell-060
 def read_windows(
     csv: str | Path,                               # one row a sample
     rate_hz: float | None = None,                  # as recorded; from time_sec when not given

@@ -1,0 +1,178 @@
+#!/usr/bin/env python3
+"""A real SLURM, as far as one is here: submit an array, let one fail, cancel one that waits, pre-empt and resume, kill.
+
+Skipped with a line where `sinfo` does not answer. It needs submitit, and two processors that SLURM may give away.
+"""
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+STUDY = '''
+import time
+from typing import ClassVar
+from pydantic import Field
+from vidbench.core.config import Config
+from vidbench.core.training import catch_signals
+
+class WalkConfig(Config):
+    job: ClassVar[str] = "walk"
+    presets: ClassVar = {"short": {"steps": 3}, "failing": {"steps": 3, "fail": True}, "long": {"steps": 40}}
+    steps: int = Field(3, ge=1)
+    rate: float = 1.0
+    fail: bool = False
+
+def fit(cfg, run):
+    saved = run.path("saved.txt")
+    run.path("STOP").unlink(missing_ok=True)
+    first = int(saved.read_text()) if saved.exists() else 0
+    with run.stage("fit", total_steps=cfg.steps), catch_signals() as signals:
+        for step in range(first + 1, cfg.steps + 1):
+            time.sleep(0.1)
+            run.log({"step": step, "loss": (cfg.rate - 3) ** 2 / step, "eval_score": -(cfg.rate - 3) ** 2})
+            saved.write_text(str(step))
+            if signals or run.stop_requested:
+                raise KeyboardInterrupt(f"saved at step {step}")
+            if cfg.fail:
+                raise ValueError("no clips here")
+
+def evaluate(cfg, run):
+    with run.stage("evaluate"):
+        run.write_report({"score": -(cfg.rate - 3) ** 2})
+'''
+CELLS = [("parameters", 'preset = "short"\noverrides = {}\nrun_name = ""'), ("", '''
+from vidbench.core.runs import Run
+from walk_study import WalkConfig, evaluate, fit
+cfg = WalkConfig.preset(preset, **overrides)
+run = Run.create("walk", cfg, run_name)
+fit(cfg, run)
+evaluate(cfg, run)''')]
+
+
+def make_job(folder: Path) -> Path:
+    "A job that takes seconds: a study as a module, and its notebook."
+    (folder / "walk_study.py").write_text(STUDY)
+    (folder / "data").mkdir()
+    (folder / "outputs").mkdir()
+    cells = [{"cell_type": "code", "execution_count": None, "outputs": [], "metadata": {"tags": [tag]} if tag else {},
+              "source": source} for tag, source in CELLS]
+    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+    path = folder / "walk.ipynb"
+    path.write_text(json.dumps({"cells": cells, "metadata": kernel, "nbformat": 4, "nbformat_minor": 5}))
+    return path
+
+
+class Lab:
+    "A workspace, and the `vidbench` command in it."
+
+    def __init__(self, folder: Path):
+        self.folder, self.job = folder, make_job(folder)
+
+    def vidbench(self, *words: str) -> str:
+        env = os.environ | {"PYTHONPATH": os.pathsep.join([str(ROOT), str(self.folder)]), "OMP_NUM_THREADS": "1"}
+        done = subprocess.run([sys.executable, "-m", "vidbench", *words], cwd=self.folder, env=env,
+                              capture_output=True, text=True)
+        assert done.returncode == 0, f"vidbench {' '.join(words)}: {done.stderr}{done.stdout}"
+        return done.stdout
+
+    def status(self, name: str) -> dict:
+        from vidbench.core.runs import read_status
+        return read_status(self.folder / "outputs/walk" / name)
+
+    def id(self, name: str) -> str:
+        return json.loads((self.folder / "outputs/walk" / name / "job.json").read_text())["id"]
+
+    def process(self, name: str) -> int:
+        return json.loads((self.folder / "outputs/walk" / name / "process.json").read_text())["pid"]
+
+    def wait(self, what: str, ready, limit_sec: float = 60) -> None:
+        end = time.monotonic() + limit_sec
+        while not ready():
+            assert time.monotonic() < end, f"waited {limit_sec:.0f} s: {what}\n{self.vidbench('status')}"
+            time.sleep(0.2)
+
+
+def steps(lab: Lab, name: str) -> list[int]:
+    "The steps that a run logged."
+    path = lab.folder / "outputs/walk" / name / "metrics.jsonl"
+    return [json.loads(line)["step"] for line in path.read_text().splitlines()] if path.exists() else []
+
+
+def array(lab: Lab) -> None:
+    "An array of three, two at a time: one ends well, one fails and says why, one is pre-empted and resumes."
+    lab.vidbench("run", "walk.ipynb", "--presets", "long,short,failing", "--parallel", "2", "--name", "a",
+                 "--executor", "slurm", "--time", "5")
+    lab.wait("the long one trains", lambda: len(steps(lab, "a-long")) > 3)
+    subprocess.run(["scancel", "--signal=USR2", lab.id("a-long")], check=True)      # what pre-emption sends
+    lab.wait("it saves", lambda: lab.status("a-long")["state"] == "interrupted")
+    lab.wait("the others end", lambda: {lab.status(f"a-{n}")["state"] for n in ("short", "failing")} == {"finished", "failed"})
+    assert lab.status("a-failing")["error"] == "ValueError: no clips here", lab.status("a-failing")
+    subprocess.run(["scontrol", "update", f"JobId={lab.id('a-long')}", "StartTime=now"], check=True)
+    lab.wait("it goes on", lambda: lab.status("a-long")["state"] == "finished", 90)
+    assert steps(lab, "a-long") == list(range(1, 41)), steps(lab, "a-long")
+
+
+def cancelled(lab: Lab) -> None:
+    "One that trains is stopped and saves; one that waits is cancelled; one is killed; each is told at once."
+    lab.vidbench("run", "walk.ipynb", "--presets", "long", "-p", "steps=500", "--name", "stopped", "--executor", "slurm")
+    lab.vidbench("run", "walk.ipynb", "--presets", "long", "-p", "steps=501", "--name", "killed", "--executor", "slurm")
+    lab.vidbench("run", "walk.ipynb", "--presets", "long", "-p", "steps=502", "--name", "waits", "--executor", "slurm")
+    lab.wait("two train", lambda: steps(lab, "stopped-long") and steps(lab, "killed-long"))
+    assert "pending" in lab.vidbench("status", "waits-long")
+    subprocess.run(["scancel", lab.id("waits-long")], check=True)
+    said = lab.vidbench("status", "waits-long")
+    assert "cancelled before it began (CANCELLED)" in said, said
+    for pid in (lab.status("killed-long")["pid"], lab.process("killed-long")):      # the kernel, and `vidbench run`
+        os.kill(pid, signal.SIGKILL)
+    said = lab.vidbench("status", "killed-long")
+    assert "failed" in said and "killed" in said, said
+    said = lab.vidbench("stop", "stopped-long")
+    assert "interrupted" in said and steps(lab, "stopped-long")[-1] < 500, said
+    assert "saves and stops" in lab.vidbench("logs", "stopped-long", "-f")
+
+
+SPACE = """
+metric: score
+settings: {preset: short}
+space: {rate: {low: 0.5, high: 5.0}, steps: [2, 3]}
+"""
+
+
+def sweep(lab: Lab) -> None:
+    "A sweep of six trials by two workers: each trial is counted once."
+    (lab.folder / "space.yaml").write_text(SPACE)
+    lab.vidbench("sweep", "walk.ipynb", "space.yaml", "--trials", "6", "--parallel", "2", "--name", "six",
+                 "--executor", "slurm")
+    reports = lab.folder / "outputs/walk"
+    lab.wait("six trials end", lambda: len(list(reports.glob("six-*/report.json"))) == 6, 120)
+    table = lab.folder / "outputs/sweeps/six/trials.csv"
+    lab.wait("the workers end", lambda: table.exists() and "running" not in table.read_text())
+    lines = [line.split(",") for line in table.read_text().splitlines()[1:]]
+    assert sorted((line[0], line[2]) for line in lines) == [(str(i), "complete") for i in range(6)], lines
+
+
+def main() -> int:
+    answers = shutil.which("sinfo") and subprocess.run(["sinfo"], capture_output=True, timeout=20).returncode == 0
+    if not answers:
+        print("skipped: there is no SLURM here (sinfo does not answer)")
+        return 0
+    sys.path.insert(0, str(ROOT))
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        lab = Lab(Path(folder))
+        for check in (array, cancelled, sweep):
+            start = time.monotonic()
+            check(lab)
+            print(f"{time.monotonic() - start:6.1f} s  {check.__doc__.splitlines()[0]}", flush=True)
+        subprocess.run(["scancel", "--me"], capture_output=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
