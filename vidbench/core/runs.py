@@ -196,7 +196,9 @@ class Run:
     def _refuse_other_settings(self, cfg: Config) -> None:
         "One folder holds one experiment."
         there, here = self.config, cfg.to_dict()
-        other = [f"{k}={there.get(k)!r} there, {here.get(k)!r} here" for k in here if there.get(k) != here.get(k)]
+        since = {k for k, field in type(cfg).model_fields.items() if k not in there  # a setting that came later
+                 and getattr(cfg, k) == field.get_default(call_default_factory=True)}
+        other = [f"{k}={there.get(k)!r} there, {here[k]!r} here" for k in here if k not in since and there.get(k) != here[k]]
         if other:
             raise RunError(f"run '{self.name}' exists with other settings ({'; '.join(other)}): "
                            "choose another run name")
