@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model
-from torch import Tensor, nn
+from torch import nn
 from transformers import (
     AutoModelForImageTextToText,
     AutoProcessor,
