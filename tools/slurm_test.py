@@ -151,7 +151,7 @@ def sweep(lab: Lab) -> None:
     lab.vidbench("sweep", "walk.ipynb", "space.yaml", "--trials", "6", "--parallel", "2", "--name", "six",
                  "--executor", "slurm")
     reports = lab.folder / "outputs/walk"
-    lab.wait("six trials end", lambda: len(list(reports.glob("six-*/report.json"))) == 6, 120)
+    lab.wait("six trials end", lambda: len(list(reports.glob("six-*/report.json"))) == 6, 300)
     table = lab.folder / "outputs/sweeps/six/trials.csv"
     lab.wait("the workers end", lambda: table.exists() and "running" not in table.read_text())
     lines = [line.split(",") for line in table.read_text().splitlines()[1:]]

@@ -4,13 +4,14 @@
 
 # %% auto #0
 __all__ = ['logger', 'DISTORTIONS', 'toy_table', 'load_events', 'close_ends', 'Material', 'make_cache', 'split_events', 'prepare',
-           'fuse_views', 'EventMetrics', 'training_warnings', 'make_sampler', 'selection', 'fit', 'read_material',
-           'load_trained', 'Distorted', 'view_logits', 'prediction_table', 'predict', 'motion_gain',
+           'fuse_views', 'EventMetrics', 'training_warnings', 'make_sampler', 'AnswerPanel', 'selection', 'fit',
+           'read_material', 'load_trained', 'Distorted', 'view_logits', 'prediction_table', 'predict', 'motion_gain',
            'predict_distorted', 'was_video_used', 'still_backgrounds', 'confounding', 'assess', 'write_report',
            'video_used_figure', 'answers_figure', 'make_figures', 'evaluate', 'check']
 
 # %% ../../nbs/behavior/04_study.ipynb #cell-002
 import logging
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,7 @@ from sklearn.metrics import f1_score, recall_score, roc_auc_score
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 from tqdm.auto import tqdm
+from transformers import TrainerCallback
 
 from vidbench.behavior.data import (
     ClipDataset,
@@ -262,7 +264,42 @@ def make_sampler(
     weights = balanced_weights(data.labels) if cfg.sampler == "balanced" else None
     return SeededSampler(len(data), cfg.seed, weights)
 
-# %% ../../nbs/behavior/04_study.ipynb #cell-031
+# %% ../../nbs/behavior/04_study.ipynb #cell-032
+class AnswerPanel(TrainerCallback):
+    "After an evaluation, shows two clips of each class with the present answers; now and then, since drawing takes time."
+
+    def __init__(
+        self,
+        cfg: BehaviorConfig,  # length of a clip
+        run: Run,             # whose dashboard
+        data: ClipDataset,    # the validation side
+        material: Material,   # the same, as a table, and the classes
+        every_sec: float = 20.0,  # shortest time between two pictures
+    ):
+        self.cfg, self.run, self.data, self.every_sec, self.drawn = cfg, run, data, every_sec, -np.inf
+        self.classes, self.events = material.classes, material.val.reset_index(drop=True).groupby("label").head(2)
+
+    def on_evaluate(self, args: Any, state: Any, control: Any, model: nn.Module | None = None, **kwargs: Any) -> None:
+        "Draw, if it is time."
+        if self.run.leads and time.monotonic() - self.drawn > self.every_sec:
+            self.run.save_panel("clips", self.draw(model))
+            self.drawn = time.monotonic()
+
+    @torch.no_grad()
+    def draw(
+        self,
+        model: nn.Module,  # in evaluation mode
+    ) -> Figure:
+        "A row of frames for each clip, titled with truth and answer."
+        views, starts = self.cfg.views, self.events["start_sec"]
+        clips = torch.stack([self.data[i * views + views // 2]["clips"] for i in self.events.index])
+        prob = model(clips.to(next(model.parameters()).device))["logits"].float().softmax(-1).cpu().numpy()
+        titles = [f"{label}: {self.classes[p.argmax()]} {p.max():.2f}"
+                  for label, p in zip(self.events["label"], prob, strict=True)]
+        shown = [self.data.frames(i, start).permute(0, 2, 3, 1).numpy() for i, start in starts.items()]
+        return figures.contact_sheet(shown, titles, [start + np.arange(self.cfg.num_frames) / self.cfg.fps for start in starts])
+
+# %% ../../nbs/behavior/04_study.ipynb #cell-034
 def selection(
     cfg: BehaviorConfig,  # what the best checkpoint should be best in
     positive: str,        # the rare class
@@ -284,17 +321,18 @@ def fit(
         if message := stacking_warning(cfg.sampler, cfg.class_weights, cfg.loss):
             warn(run, message, 0)
         data = training_data(cfg, material.train, material.cache, material.classes)
+        held_out = evaluation_data(cfg, material.val, material.cache, material.classes)
         torch.manual_seed(cfg.seed)
         return train(
-            build_model(cfg, len(material.classes), np.bincount(data.labels).tolist()), cfg, run, data,
-            evaluation_data(cfg, material.val, material.cache, material.classes),
+            build_model(cfg, len(material.classes), np.bincount(data.labels).tolist()), cfg, run, data, held_out,
             sampler=make_sampler(cfg, data), collate=Collate(len(material.classes), cfg.mixup_alpha),
             compute_metrics=EventMetrics(cfg.views, material.classes, material.positive, cfg.view_fusion),
             select=selection(cfg, material.positive), higher_is_better=cfg.select != "loss",
             watch=lambda metrics: training_warnings(metrics, material.positive),
+            callbacks=(AnswerPanel(cfg, run, held_out, material),),
             memory_settings=("batch_size", "num_frames", "size_px"))
 
-# %% ../../nbs/behavior/04_study.ipynb #cell-034
+# %% ../../nbs/behavior/04_study.ipynb #cell-037
 def read_material(
     cfg: BehaviorConfig,  # the run's settings
     run: Run,             # after `fit`
@@ -317,7 +355,7 @@ def load_trained(
     model = load_weights(model, checkpoint or best_checkpoint(run)).eval()
     return model.to("cpu" if on_cpu else torch.accelerator.current_accelerator())
 
-# %% ../../nbs/behavior/04_study.ipynb #cell-036
+# %% ../../nbs/behavior/04_study.ipynb #cell-039
 DISTORTIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "as it is": lambda clip: clip,
     "one frame, repeated": lambda clip: clip[len(clip) // 2].expand_as(clip),
@@ -338,7 +376,7 @@ class Distorted(Dataset):
         item = self.data[index]
         return item | {"clips": self.change(item["clips"])}
 
-# %% ../../nbs/behavior/04_study.ipynb #cell-038
+# %% ../../nbs/behavior/04_study.ipynb #cell-041
 @torch.no_grad()
 def view_logits(
     model: nn.Module,          # in evaluation mode
@@ -355,7 +393,7 @@ def view_logits(
     logits = torch.cat(out).numpy()
     return logits.reshape(-1, views, logits.shape[-1])
 
-# %% ../../nbs/behavior/04_study.ipynb #cell-040
+# %% ../../nbs/behavior/04_study.ipynb #cell-043
 def prediction_table(
     events: pd.DataFrame,                           # one row an event
     logits: Float[np.ndarray, "events classes"],    # fused
@@ -393,7 +431,7 @@ def predict(
         table.to_csv(path, index=False)
     return table
 
-# %% ../../nbs/behavior/04_study.ipynb #cell-043
+# %% ../../nbs/behavior/04_study.ipynb #cell-046
 def motion_gain(
     with_motion: pd.DataFrame,  # predictions of the clips as they are
     without: pd.DataFrame,      # predictions of the same events with one frame repeated
@@ -410,7 +448,7 @@ def motion_gain(
     low, high = np.nanquantile(gain[1:], [0.025, 0.975]) if np.isfinite(gain[1:]).any() else (np.nan, np.nan)
     return {"gain": float(gain[0]), "interval": [float(low), float(high)]}
 
-# %% ../../nbs/behavior/04_study.ipynb #cell-045
+# %% ../../nbs/behavior/04_study.ipynb #cell-048
 def predict_distorted(
     cfg: BehaviorConfig,  # the run's settings
     run: Run,             # after `fit`
@@ -425,7 +463,7 @@ def predict_distorted(
         tables[name] = prediction_table(material.val, fuse_views(logits, cfg.view_fusion), material.classes, cfg.views)
     return tables
 
-# %% ../../nbs/behavior/04_study.ipynb #cell-047
+# %% ../../nbs/behavior/04_study.ipynb #cell-050
 def was_video_used(
     tables: dict[str, pd.DataFrame],  # from `predict_distorted`
     positive: str,                    # the rare class
@@ -440,7 +478,7 @@ def was_video_used(
             f"(difference {gain['gain']:.2f} [{low:.2f}, {high:.2f}]).")
     return {"roc_auc": auc, "motion_gain": gain, "verdict": said}
 
-# %% ../../nbs/behavior/04_study.ipynb #cell-049
+# %% ../../nbs/behavior/04_study.ipynb #cell-052
 def still_backgrounds(
     cfg: BehaviorConfig,   # clip length and jitter
     material: Material,    # the cache
@@ -460,7 +498,7 @@ def confounding(
     scores = background_scores(train_side, (material.train["label"] == material.positive).to_numpy(), val)
     return check_confounding(table, material.positive, train=material.train, background=scores, seed=cfg.seed)
 
-# %% ../../nbs/behavior/04_study.ipynb #cell-051
+# %% ../../nbs/behavior/04_study.ipynb #cell-054
 def _epochs(cfg: BehaviorConfig, run: Run, health: dict[str, Any]) -> tuple[float, int]:
     "Epochs done and asked for; a training that stopped early for want of progress counts as complete."
     done = float(run.metrics()["epoch"].max())
@@ -477,7 +515,7 @@ def assess(
     return judge(scores, confounding=doubt, epochs=_epochs(cfg, run, health), bad_steps=health["bad_steps"],
                  recall=cfg.min_rare_recall, roc_auc=cfg.min_roc_auc, ece=cfg.max_ece)
 
-# %% ../../nbs/behavior/04_study.ipynb #cell-053
+# %% ../../nbs/behavior/04_study.ipynb #cell-056
 def write_report(
     cfg: BehaviorConfig,              # the run's settings
     run: Run,                         # where the report goes
@@ -506,7 +544,7 @@ def write_report(
     run.write_report(report)
     return report
 
-# %% ../../nbs/behavior/04_study.ipynb #cell-056
+# %% ../../nbs/behavior/04_study.ipynb #cell-059
 def video_used_figure(
     used: dict[str, Any],  # from `was_video_used`
 ) -> Figure:
@@ -520,7 +558,7 @@ def video_used_figure(
     figures.dress(ax, "What the score needs of the video", "ROC AUC (dashed: chance)")
     return figure
 
-# %% ../../nbs/behavior/04_study.ipynb #cell-058
+# %% ../../nbs/behavior/04_study.ipynb #cell-061
 def answers_figure(
     cfg: BehaviorConfig,  # clip length and jitter
     run: Run,             # its clips
@@ -537,7 +575,7 @@ def answers_figure(
     times = [table["start_sec"][i] + np.arange(cfg.num_frames) / cfg.fps for i in picked]
     return figures.contact_sheet(clips, titles, times)
 
-# %% ../../nbs/behavior/04_study.ipynb #cell-060
+# %% ../../nbs/behavior/04_study.ipynb #cell-063
 def make_figures(
     cfg: BehaviorConfig,  # the run's settings
     run: Run,             # after `evaluate`
@@ -556,7 +594,7 @@ def make_figures(
     pictures["video_used"] = video_used_figure(report["video_used"])
     return pictures | {"answers": answers_figure(cfg, run, table)}
 
-# %% ../../nbs/behavior/04_study.ipynb #cell-062
+# %% ../../nbs/behavior/04_study.ipynb #cell-065
 def evaluate(
     cfg: BehaviorConfig,  # the run's settings
     run: Run,             # after `fit`
@@ -573,7 +611,7 @@ def evaluate(
             run.save_figure(figure, name)
     return run.report
 
-# %% ../../nbs/behavior/04_study.ipynb #cell-065
+# %% ../../nbs/behavior/04_study.ipynb #cell-068
 def check(
     cfg: BehaviorConfig,  # what would be run
 ) -> str:                 # lines of text

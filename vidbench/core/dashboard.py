@@ -318,8 +318,10 @@ class LiveView:
         self.button.on_click(self._stop)
         self.line, self.light = widgets.HTML(layout=text), widgets.HTML(layout=text)
         self.image = widgets.Image(format="png", layout=widgets.Layout(max_width="100%", display="none"))
+        self.panels, self.seen = widgets.VBox(), {}
         top = widgets.HBox([self.bar, self.button] if can_stop else [self.bar], layout={"align_items": "center"})
-        self.box = widgets.VBox([top, self.line, self.light, self.image], layout=widgets.Layout(max_width="1200px"))
+        parts = [top, self.line, self.light, self.image, self.panels]
+        self.box = widgets.VBox(parts, layout=widgets.Layout(max_width="1200px"))
 
     def open(
         self,
@@ -349,6 +351,20 @@ class LiveView:
         if len(snap.records) != self.drawn:
             self.image.value, self.drawn = picture(snap), len(snap.records)
             self.image.layout.display = None if self.image.value else "none"
+        self._update_panels()
+
+    def _update_panels(self) -> None:
+        "Show what the study wants to be seen; only what is new is sent."
+        import ipywidgets as widgets
+        for path in sorted(self.run.path("panels").glob("[!.]*.*")):
+            changed = path.stat().st_mtime_ns
+            if self.seen.get(path.name, (None, 0))[1] == changed:
+                continue
+            picture, layout = path.suffix == ".png", widgets.Layout(max_width="100%")
+            widget = self.seen.get(path.name, (widgets.Image(layout=layout) if picture else widgets.HTML(), 0))[0]
+            widget.value = path.read_bytes() if picture else f"<pre>{html.escape(path.read_text())}</pre>"
+            self.seen[path.name] = (widget, changed)
+            self.panels.children = tuple(self.seen[name][0] for name in sorted(self.seen))
 
     def close(
         self,

@@ -196,7 +196,9 @@ class Run:
     def _refuse_other_settings(self, cfg: Config) -> None:
         "One folder holds one experiment."
         there, here = self.config, cfg.to_dict()
-        other = [f"{k}={there.get(k)!r} there, {here.get(k)!r} here" for k in here if there.get(k) != here.get(k)]
+        since = {k for k, field in type(cfg).model_fields.items() if k not in there  # a setting that came later
+                 and getattr(cfg, k) == field.get_default(call_default_factory=True)}
+        other = [f"{k}={there.get(k)!r} there, {here[k]!r} here" for k in here if k not in since and there.get(k) != here[k]]
         if other:
             raise RunError(f"run '{self.name}' exists with other settings ({'; '.join(other)}): "
                            "choose another run name")
@@ -267,6 +269,21 @@ class Run:
         path.parent.mkdir(parents=True, exist_ok=True)
         figure.savefig(path, dpi=144, bbox_inches="tight")
         return path
+
+    def save_panel(
+        self,
+        name: str,     # a plain name
+        content: Any,  # a matplotlib Figure, or text
+    ) -> None:
+        "Show something while the job trains: the dashboard has the newest of each name below the curves."
+        if not self.leads:
+            return
+        if isinstance(content, str):
+            write_text(self.path(f"panels/{name}.txt"), content)
+            return
+        self.path("panels").mkdir(exist_ok=True)
+        content.savefig(self.path(f"panels/.{name}.part"), dpi=90, format="png")
+        os.replace(self.path(f"panels/.{name}.part"), self.path(f"panels/{name}.png"))
 
     def write_report(
         self,

@@ -5,9 +5,9 @@
 # %% auto #0
 __all__ = ['logger', 'SEAL', 'Draw', 'SeededSampler', 'first_bad_gradient', 'TrainingError', 'StabilityGuard', 'seal',
            'why_unusable', 'newest_checkpoint', 'trainer_state', 'best_checkpoint', 'load_weights', 'has_collapsed',
-           'warn', 'trainer_arguments', 'WholeBatches', 'SharedBatchNorm', 'processes', 'share_batch_norm', 'Means',
-           'Engine', 'catch_signals', 'RunCallback', 'TrainResult', 'forget_after', 'finished_training',
-           'out_of_memory', 'explain_out_of_memory', 'train', 'health_summary']
+           'warn', 'ready_trackers', 'trainer_arguments', 'WholeBatches', 'SharedBatchNorm', 'processes',
+           'share_batch_norm', 'Means', 'Engine', 'catch_signals', 'RunCallback', 'TrainResult', 'forget_after',
+           'finished_training', 'out_of_memory', 'explain_out_of_memory', 'train', 'health_summary']
 
 # %% ../../nbs/core/04_training.ipynb #cell-002
 import contextlib
@@ -280,6 +280,17 @@ def warn(
 # %% ../../nbs/core/04_training.ipynb #cell-033
 _SCHEDULES = {"cosine": "cosine_with_min_lr", "linear": "linear", "constant": "constant_with_warmup"}
 
+def ready_trackers(
+    cfg: TrainingConfig,  # its `trackers`
+    folder: Path,         # for what they write
+) -> None:
+    "Let Weights & Biases write into the run's folder, and offline unless the user has logged in: without network it hangs."
+    netrc = Path.home() / ".netrc"
+    known = "WANDB_API_KEY" in os.environ or (netrc.is_file() and "wandb.ai" in netrc.read_text())
+    if "wandb" in cfg.trackers:
+        os.environ.setdefault("WANDB_MODE", "online" if known else "offline")
+        os.environ.setdefault("WANDB_DIR", str(folder))
+
 def trainer_arguments(
     cfg: TrainingConfig,  # the job's settings
     folder: Path,         # for checkpoints
@@ -459,7 +470,7 @@ class Engine(Trainer):
         "The model's loss, watched by the guard while training; `sample_id` stays out of the model."
         sample_ids = inputs.pop("sample_id", None)
         loss, outputs = super().compute_loss(model, inputs, True, num_items_in_batch)
-        logs = outputs.pop("logs", {})
+        logs = outputs.pop("logs", {}) if type(outputs) is dict else {}  # transformers' own have none
         if model.training:
             loss = self.guard.watch(loss, sample_ids)
             finite = torch.isfinite(loss.detach())
@@ -731,6 +742,7 @@ def train(
     if done := finished_training(run):
         return done
     resume = _start_or_resume(run)
+    ready_trackers(cfg, run.folder)
     run.on_ready()
     with catch_signals() as signals, explain_out_of_memory(cfg, memory_settings):
         callback = RunCallback(cfg, run, signals, watch, evaluates=eval_data is not None)
@@ -779,7 +791,7 @@ def _conclude(run: Run, trainer: Engine, callback: RunCallback) -> TrainResult:
         raise KeyboardInterrupt(f"stopped at step {result.step} of {total}, checkpoint saved: run again to resume")
     return result
 
-# %% ../../nbs/core/04_training.ipynb #cell-085
+# %% ../../nbs/core/04_training.ipynb #cell-087
 def health_summary(
     run: Run,              # any run that has trained
 ) -> dict[str, Any]:       # plain values, for a report

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['THRESHOLDS', 'JUDGE_PROMPT', 'read_answer', 'interval_iou', 'score_rows', 'figures_of', 'intervals', 'by_group',
-           'change', 'answer_queries', 'merge_answers', 'video_effect', 'JudgeError', 'Judge', 'judged']
+           'change', 'answer_queries', 'merge_answers', 'JudgeError', 'Judge', 'judged']
 
 # %% ../../nbs/grounding/06_evaluation.ipynb #cell-002
 import hashlib
@@ -12,7 +12,7 @@ import math
 import os
 import re
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ from torch import nn
 
 from ..core.runs import append_line, read_lines
 from .data import GroundingData, Query
-from .grpo import completion_logps, sample_completions
+from .grpo import sample_completions
 from .policy import Asker
 from .rewards import block, cosines, find_span, is_nil
 
@@ -211,24 +211,6 @@ def merge_answers(
     return table.sort_values(["order", "task_type", "query"], ignore_index=True).drop(columns="order")
 
 # %% ../../nbs/grounding/06_evaluation.ipynb #cell-022
-@torch.no_grad()
-def video_effect(
-    model: nn.Module,              # a policy
-    ask: Asker,                    # its prompts
-    clip: Mapping[str, Any],       # frames and times_sec
-    query: str,                    # what is asked
-    completion: str,               # an answer to it
-) -> float:                        # nats a token
-    "Mean absolute change of an answer's log-probabilities when the frames are black."
-    device = next(model.parameters()).device
-    ids = ask.processor.tokenizer(completion, return_tensors="pt").input_ids.to(device)
-    def logps(frames: np.ndarray) -> torch.Tensor:
-        inputs = ask([{**clip, "frames": frames}], [query])
-        inputs = {k: v.to(device) if isinstance(v, torch.Tensor) else v for k, v in inputs.items()}
-        return completion_logps(model, inputs, ids)
-    return float((logps(clip["frames"]) - logps(np.zeros_like(clip["frames"]))).abs().mean())
-
-# %% ../../nbs/grounding/06_evaluation.ipynb #cell-025
 class JudgeError(RuntimeError):
     "The judge cannot be asked, or does not answer; the message is one line."
 
@@ -296,7 +278,7 @@ class Judge:
             raise JudgeError(f"{self.model} gave no score: {reply[:80]!r}")
         return min(5.0, float(found[1]))
 
-# %% ../../nbs/grounding/06_evaluation.ipynb #cell-028
+# %% ../../nbs/grounding/06_evaluation.ipynb #cell-025
 def judged(
     rows: pd.DataFrame,                       # from `score_rows`
     grade: Callable[[str, str, str], float],  # such as `Judge(...).grade`

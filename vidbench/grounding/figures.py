@@ -166,9 +166,9 @@ class RolloutBrowser:
             if not groups:
                 return
             record = groups[group.value]
+            figure = self.picture(record)  # drawn first, so that clip and table change together
+            image.value = b"" if figure is None else figure._repr_png_()
             text.value = _as_html(record)
-            if (figure := self.picture(record)) is not None:
-                image.value = figure._repr_png_()
         for control in (step, group):
             control.observe(show, "value")
         show()

@@ -34,6 +34,7 @@ class GroundingConfig(TrainingConfig):
     eval_annotations: str = Field("", description="file of held-out items; empty = a share of the videos to train on")
     video_root: str = Field("", description="folder under which videos are found by their names")
     eval_share: float = Field(0.2, gt=0, lt=1, description="share of the videos held out when no file says which")
+    select_share: float = Field(0.15, gt=0, lt=1, description="share of the others that choose the checkpoint")
     curriculum: Literal["none", "difficulty", "similarity"] = Field("none", description="easy refusables first")
     contradictory: Literal["clip", "drop"] = Field("clip", description="segments that end late: cut or leave out")
     fps: float = Field(2.0, gt=0, le=60, description="frames a second that the model sees")
@@ -44,7 +45,7 @@ class GroundingConfig(TrainingConfig):
     toy_videos: int = Field(240, ge=4, le=5_000, description="toy videos to train on and hold out")
 
     model_path: str = Field("", description="Hugging Face folder or name; empty = the tiny model, warmed up")
-    warmup_steps: int = Field(1500, ge=0, description="supervised steps of the tiny model before GRPO")
+    warmup_steps: int = Field(800, ge=0, description="supervised steps of the tiny model before GRPO")
     tuning: Literal["lora", "full"] = Field("lora", description="adapters, or all weights")
     lora_r: int = Field(64, ge=1, le=1_024, description="rank of the adapters")
     lora_alpha: int = Field(16, ge=1, description="their scale times the rank")
@@ -72,9 +73,9 @@ class GroundingConfig(TrainingConfig):
     shared_prefix: bool = Field(True, description="prompt and clip once a group; false = the repeated reference path")
     max_prompt_tokens: int = Field(8_192, ge=64, description="longer prompts are refused")
     max_completion_tokens: int = Field(512, ge=4, description="completions are cut there")
-    blank_video: bool = Field(False, description="black frames: the control that must not learn to ground")
+    blank_video: bool = Field(False, description="black frames, in training and after: the control")
     show_every: int = Field(50, ge=0, description="steps between two groups shown; 0 = never")
-    eval_items: int = Field(200, ge=1, description="held-out items evaluated while training")
+    eval_items: int = Field(200, ge=1, description="items that choose the checkpoint, at most")
 
     learning_rate: float = Field(5e-7, gt=0, le=10, description="peak step size of AdamW; 1e-5 in the LoRA presets")
     batch_size: int = Field(1, ge=1, le=65_536, description="items a device and step; each makes two groups")
@@ -110,7 +111,8 @@ _REAL = {"epochs": 1, "warmup_share": 0.03, "checkpoint_every": 100}
 GroundingConfig.presets = {
     "smoke": _TOY | {"toy_videos": 24, "warmup_steps": 100, "max_steps": 3, "batch_size": 1, "learning_rate": 1e-4,
                      "group_size": 4, "eval_items": 4, "show_every": 2},
-    "toy": _TOY | {"batch_size": 4, "learning_rate": 2e-4, "max_steps": 60, "eval_every": 30, "beta": 0.02},
+    "toy": _TOY | {"batch_size": 4, "learning_rate": 2e-4, "max_steps": 40, "eval_every": 20, "beta": 0.02,
+                   "warmup_steps": 500, "eval_items": 40},
     "lora": _REAL | {"tuning": "lora", "learning_rate": 1e-5},
     "full": _REAL | {"tuning": "full", "learning_rate": 5e-7},
     "full_zero3": _REAL | {"tuning": "full", "learning_rate": 5e-7, "deepspeed": "zero3_offload"}}
