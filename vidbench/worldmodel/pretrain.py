@@ -69,8 +69,8 @@ def open_run(
     "A new run, or the one to go on with."
     settings, auto = cfg.to_dict(), cfg.auto_resume
     folders = sorted(((Path(root) if root else workspace() / "outputs") / job).glob("*/config.yaml"))
-    if name and not auto and any(f.parent.name == name for f in folders):
-        raise RunError(f"run '{name}' exists and auto_resume=False: choose another name, or set auto_resume=True")
+    if name and not auto and any(f.parent.name == name and any(f.parent.glob("checkpoints/checkpoint-*")) for f in folders):
+        raise RunError(f"run '{name}' has trained already and auto_resume=False: choose another name, or set auto_resume=True")
     for path in sorted(folders, key=lambda p: -p.stat().st_mtime) if auto and not name else ():
         run = Run.open(path.parent)
         if run.config == settings and not finished_training(run):
