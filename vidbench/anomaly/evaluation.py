@@ -379,6 +379,8 @@ def verdict(
         return f"Says danger regardless of content: {figures}"
     if auc[1] <= 0.5:
         return f"Speaks of danger, but not clearly when there is danger: {figures}"
+    if alarms > 0.5:
+        return f"Ranks danger above calm, but says danger on most normal clips: {figures}"
     return f"Speaks of danger when there is danger: {figures}"
 
 # %% ../../nbs/anomaly/06_evaluation.ipynb #cell-042
