@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['Range', 'SweepConfig', 'make_sampler', 'make_pruner', 'suggest', 'locked', 'JournalLock', 'Claim', 'Sweep',
-           'read_sweep', 'value_of', 'hopeless', 'finish_trial', 'run_sweep', 'trials_table', 'worker_tasks',
+           'read_sweep', 'value_of', 'hopeless', 'finish_trial', 'trials_table', 'run_sweep', 'worker_tasks',
            'parallel_coordinates', 'importances', 'importance_figure']
 
 # %% ../../nbs/core/13_sweep.ipynb #cell-002
@@ -159,7 +159,7 @@ class JournalLock:
         "Give it back."
         self.held.stack.close()
 
-# %% ../../nbs/core/13_sweep.ipynb #cell-016
+# %% ../../nbs/core/13_sweep.ipynb #cell-018
 class Claim(NamedTuple):
     "A trial that this process, and no other, works on."
     trial: Any                # of Optuna
@@ -244,7 +244,7 @@ class Sweep:
         states = self.states()
         return len(states) >= self.trials and "running" not in states
 
-
+# %% ../../nbs/core/13_sweep.ipynb #cell-020
 def read_sweep(
     name: str,  # folder under outputs/sweeps
 ) -> Sweep:
@@ -252,7 +252,7 @@ def read_sweep(
     path = workspace() / "outputs" / "sweeps" / name / "sweep.yaml"
     return Sweep("", SweepConfig.load(path), name, 0)
 
-# %% ../../nbs/core/13_sweep.ipynb #cell-018
+# %% ../../nbs/core/13_sweep.ipynb #cell-023
 def value_of(
     run: Run,          # of a trial
     cfg: SweepConfig,  # what is wanted
@@ -264,7 +264,7 @@ def value_of(
     best = max if cfg.direction == "maximize" else min
     return float(best(logged, default=math.nan)) if cfg.metric.startswith("eval_") else math.nan
 
-# %% ../../nbs/core/13_sweep.ipynb #cell-020
+# %% ../../nbs/core/13_sweep.ipynb #cell-025
 def hopeless(
     trial: Any,        # of Optuna
     run: Run,          # its run
@@ -277,7 +277,7 @@ def hopeless(
             trial.report(record[cfg.watched], record["step"])
     return cfg.pruner != "none" and trial.should_prune()
 
-# %% ../../nbs/core/13_sweep.ipynb #cell-021
+# %% ../../nbs/core/13_sweep.ipynb #cell-028
 def finish_trial(
     sweep: Sweep,   # whose journal is told
     claim: Claim,   # the trial
@@ -314,36 +314,7 @@ def _watching(sweep: Sweep, claim: Claim, run: Run, pruned: threading.Event, eve
     over.set()
     thread.join()
 
-# %% ../../nbs/core/13_sweep.ipynb #cell-022
-def run_sweep(
-    sweep: Sweep,                  # what to do
-    parallel: int = 1,             # trials at a time
-    stream: TextIO | None = None,  # shows the lines; stdout when not given
-) -> bool:                         # whether all trials have ended
-    "Work on a sweep until it is over; several processes, on several machines, may do so together."
-    pool, board, going = Pool(parallel), Board(stream or sys.stdout), {}
-
-    def work() -> None:
-        while not pool.stopping.is_set() and not sweep.over:
-            claim = sweep.claim()
-            if claim is None:        # others work on what is left
-                time.sleep(1)
-                continue
-            going[claim.trial.number] = sweep.run(claim.trial.number, claim.settings).run
-            finish_trial(sweep, claim, pool)
-
-    with ThreadPoolExecutor(parallel) as threads, pool.stoppable():
-        workers = [threads.submit(work) for _ in range(parallel)]
-        while not all(worker.done() for worker in workers):
-            time.sleep(0.5)
-            board.show([progress(run) for _, run in sorted(going.items())])
-        for worker in workers:
-            worker.result()
-    board.show([progress(run) for _, run in sorted(going.items())])
-    table = trials_table(sweep)
-    table.to_csv(sweep.folder / "trials.csv", index=False)
-    return sweep.over
-
+# %% ../../nbs/core/13_sweep.ipynb #cell-030
 def trials_table(
     sweep: Sweep,    # any
 ) -> pd.DataFrame:   # trial, run, state, value, and a column a setting; best first
@@ -353,7 +324,36 @@ def trials_table(
     table = pd.DataFrame(rows, columns=["trial", "run", "state", "value", *sweep.cfg.space])
     return table.sort_values("value", ascending=sweep.cfg.direction == "minimize", ignore_index=True)
 
-# %% ../../nbs/core/13_sweep.ipynb #cell-024
+# %% ../../nbs/core/13_sweep.ipynb #cell-032
+def run_sweep(
+    sweep: Sweep,                  # what to do
+    parallel: int = 1,             # trials at a time
+    stream: TextIO | None = None,  # shows the lines; stdout when not given
+) -> bool:                         # whether all trials have ended
+    "Work on a sweep until it is over; several processes, on several machines, may do so together."
+    pool, board, going = Pool(parallel), Board(stream or sys.stdout), {}
+    with ThreadPoolExecutor(parallel) as threads, pool.stoppable():
+        workers = [threads.submit(_work, sweep, pool, going) for _ in range(parallel)]
+        while not all(worker.done() for worker in workers):
+            time.sleep(0.5)
+            board.show([progress(run) for _, run in sorted(going.items())])
+        for worker in workers:
+            worker.result()
+    board.show([progress(run) for _, run in sorted(going.items())])
+    trials_table(sweep).to_csv(sweep.folder / "trials.csv", index=False)
+    return sweep.over
+
+def _work(sweep: Sweep, pool: Pool, going: dict[int, Run]) -> None:
+    "Take one trial after the other, until none is left; what is being worked on is in `going`."
+    while not pool.stopping.is_set() and not sweep.over:
+        claim = sweep.claim()
+        if claim is None:        # others work on what is left
+            time.sleep(1)
+            continue
+        going[claim.trial.number] = sweep.run(claim.trial.number, claim.settings).run
+        finish_trial(sweep, claim, pool)
+
+# %% ../../nbs/core/13_sweep.ipynb #cell-034
 def worker_tasks(
     sweep: Sweep,  # whose trials
     space: str,    # its file
@@ -367,7 +367,7 @@ def worker_tasks(
         run.folder.mkdir(exist_ok=True)
     return [Task(run, command) for run in runs]
 
-# %% ../../nbs/core/13_sweep.ipynb #cell-029
+# %% ../../nbs/core/13_sweep.ipynb #cell-040
 def _position(values: pd.Series, what: Range | list) -> tuple[np.ndarray, dict[float, str]]:
     "Where values lie on an axis from 0 to 1, and its labels."
     if isinstance(what, list):
@@ -403,7 +403,7 @@ def parallel_coordinates(
     ax.spines[:].set_visible(False)
     return figure
 
-# %% ../../nbs/core/13_sweep.ipynb #cell-031
+# %% ../../nbs/core/13_sweep.ipynb #cell-042
 def importances(
     sweep: Sweep,      # with some trials that ended
 ) -> dict[str, float]: # setting -> share of the variation that goes with it; they add up to 1
