@@ -145,7 +145,11 @@ def logged_metrics(
     runs: list[Run],  # any
 ) -> list[str]:       # names
     "The numbers that any of some runs logged, those of the validation first."
-    names = dict.fromkeys(n for run in runs for n in run.metrics().select_dtypes("number").dropna(axis=1, how="all").columns)
+    return _names([run.metrics() for run in runs])
+
+def _names(logs: list[pd.DataFrame]) -> list[str]:
+    "The same, of what was read already."
+    names = dict.fromkeys(name for log in logs for name in log.select_dtypes("number").dropna(axis=1, how="all").columns)
     shown = [n for n in names if n not in ("time", "step", "epoch", "step_ms", "eta_sec")]
     return sorted(shown, key=lambda n: (not n.startswith("eval_"), n != "eval_loss", n))
 
@@ -187,6 +191,7 @@ class CompareView:
         self.metric = widgets.Dropdown(options=[""], description="curve of")
         self.button = widgets.Button(description="Export", icon="download", tooltip="PNG, CSV and LaTeX")
         self.said, self.text = widgets.HTML(), widgets.HTML()
+        self.logs, self.drawn = {}, None
         self.image = widgets.Image(format="png", layout=widgets.Layout(max_width="700px"))
         side = widgets.VBox([self.metric, self.button, self.said])
         self.box = widgets.VBox([widgets.HBox([self.list, side]), self.image, self.text])
@@ -200,17 +205,29 @@ class CompareView:
         "The runs that are picked."
         return [self.runs[i] for i in self.list.value]
 
+    def _log(self, run: Run) -> pd.DataFrame:
+        "What a run logged; read again only when there is more of it."
+        path = run.path("metrics.jsonl")
+        size = path.stat().st_size if path.exists() else 0
+        if self.logs.get(run.folder, (-1,))[0] != size:
+            self.logs[run.folder] = (size, run.metrics())
+        return self.logs[run.folder][1]
+
     def _picked(self, change: Any = None) -> None:
-        names, before = logged_metrics(self.picked), self.metric.value
+        names, before = _names([self._log(run) for run in self.picked]), self.metric.value
+        self.metric.unobserve(self._draw, "value")      # one picture in the end, not one for each step
         self.metric.options = names or [""]
         self.metric.value = before if before in names else self.metric.options[0]
+        self.metric.observe(self._draw, "value")
         self.text.value = tables_html(self.picked) if self.picked else "Pick runs: with Ctrl or Shift several."
         self._draw()
 
     def _draw(self, change: Any = None) -> None:
-        named = dict(zip(labels(self.picked), (run.metrics() for run in self.picked), strict=True))
-        if named and self.metric.value:
-            self.image.value = picture(compare_curves(named, self.metric.value))
+        named = dict(zip(labels(self.picked), map(self._log, self.picked), strict=True))
+        wanted = (self.metric.value, *((label, len(log)) for label, log in named.items()))
+        if wanted != self.drawn:
+            self.drawn = wanted
+            self.image.value = picture(compare_curves(named, self.metric.value)) if named and self.metric.value else b""
 
     def _export(self, button: Any = None) -> None:
         files = export_comparison(self.picked, self.metric.value, self.folder)
