@@ -37,6 +37,7 @@ class AnomalyConfig(TrainingConfig):
 
     videos: str = Field("toy", description="folder of videos, event table (CSV), or toy")
     video_root: str | None = Field(None, description="folder in which a table's videos are found by name")
+    stay_in: str | None = Field(None, description="refuse event tables and videos outside this folder")
     columns: dict[str, str] | None = Field(None, description="standard column -> the table's own name for it")
     danger_labels: tuple[str, ...] = Field((), description="labels that mean danger; empty = those that say so")
     max_samples: int | None = Field(None, ge=4, description="clips used at most, over both sides")

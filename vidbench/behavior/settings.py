@@ -83,6 +83,7 @@ class BehaviorConfig(TrainingConfig):
 
     events: str = Field("toy", description="event table (CSV), or 'toy' for videos made in code")
     video_root: str | None = Field(None, description="folder in which the videos are found by name")
+    stay_in: str | None = Field(None, description="refuse event tables and videos outside this folder")
     columns: dict[str, str] | None = Field(None, description="standard column -> the table's own name for it")
     positive: str = Field("", description="the rare class; empty = the class with the fewest events")
     split: Literal["by_video", "within_video"] = Field("by_video", description="validation holds back whole videos, or events")

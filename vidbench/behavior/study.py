@@ -98,7 +98,8 @@ def load_events(
 ) -> pd.DataFrame:             # the standard columns of `vidbench.core.events`
     "The event table of a job."
     table = table or cfg.events
-    events = read_events(toy_table(cfg) if table == "toy" else table, columns=cfg.columns, video_root=cfg.video_root)
+    events = (read_events(toy_table(cfg), columns=cfg.columns) if table == "toy" else
+              read_events(table, columns=cfg.columns, video_root=cfg.video_root, stay_in=cfg.stay_in))
     if cfg.split_by not in events:
         raise ConfigError(f"split_by='{cfg.split_by}' is no column of {table}: it has {', '.join(events.columns)}")
     if cfg.split_by != "video_path":

@@ -178,6 +178,13 @@ def _refuse_other_types(mine: dict[str, Any], defaults: dict[str, Any]) -> None:
         raise LaunchError(explain(model, error)) from None
 
 # %% ../../nbs/core/07_launch.ipynb #cell-034
+def _refuse_devices(notebook: Path, number: int) -> None:
+    "Several processes are for notebooks that hand their training over; the others would find out late."
+    if number > 1 and "fit_on" not in {name for _, name in _verbs(notebook).values()}:
+        raise LaunchError(f"num_processes={number}: {notebook.stem} trains on one device (its notebook does not import "
+                          "fit_on): leave it at 1")
+
+# %% ../../nbs/core/07_launch.ipynb #cell-036
 class Plan(NamedTuple):
     "A job, decided on and validated, before anything has started."
     notebook: Path               # to execute
@@ -189,7 +196,7 @@ class Plan(NamedTuple):
         "The job's name, and its folder under `outputs/`."
         return type(self.cfg).job
 
-# %% ../../nbs/core/07_launch.ipynb #cell-036
+# %% ../../nbs/core/07_launch.ipynb #cell-038
 def plan(
     notebook: Path,                          # an experiment notebook
     settings: dict[str, Any] | None = None,  # parameters of the notebook or settings of its job, by name
@@ -199,12 +206,13 @@ def plan(
     mine, overrides = _sort(settings or {}, defaults, known)
     parameters = defaults | mine
     _refuse_other_types(mine, defaults)
+    _refuse_devices(notebook, parameters.get("num_processes", 1))
     if "overrides" not in defaults:
         return Plan(notebook, parameters, known(**parameters))
     parameters["overrides"] = parameters["overrides"] | overrides
     return Plan(notebook, parameters, known.preset(parameters["preset"], **parameters["overrides"]))
 
-# %% ../../nbs/core/07_launch.ipynb #cell-041
+# %% ../../nbs/core/07_launch.ipynb #cell-043
 def _import_papermill() -> Any:
     "Papermill, without the grammar of web addresses that jsonschema compiles on import: 2.4 of 3.2 s."
     grammar = "rfc3987_syntax"
@@ -217,7 +225,7 @@ def _import_papermill() -> Any:
         if absent:
             del sys.modules[grammar]
 
-# %% ../../nbs/core/07_launch.ipynb #cell-043
+# %% ../../nbs/core/07_launch.ipynb #cell-045
 def _kernel_class(started: list) -> type:
     "A kernel manager that always runs this interpreter, and puts itself into `started`."
     from ipykernel.kernelspec import get_kernel_dict
@@ -234,7 +242,7 @@ def _kernel_class(started: list) -> type:
 
     return ThisPython
 
-# %% ../../nbs/core/07_launch.ipynb #cell-046
+# %% ../../nbs/core/07_launch.ipynb #cell-048
 class SignalRelay:
     "Passes SIGINT and SIGTERM on to a kernel as interrupts, and kills it when that does not help."
 
@@ -287,7 +295,7 @@ class SignalRelay:
             if self.timer:
                 self.timer.cancel()
 
-# %% ../../nbs/core/07_launch.ipynb #cell-050
+# %% ../../nbs/core/07_launch.ipynb #cell-052
 class Tee:
     "A text stream that goes to several places."
 
@@ -310,7 +318,7 @@ class Tee:
     def flush(self) -> None:
         "Nothing waits to be written."
 
-# %% ../../nbs/core/07_launch.ipynb #cell-052
+# %% ../../nbs/core/07_launch.ipynb #cell-054
 class Failure(NamedTuple):
     "How an execution ended before its end."
     code: int            # exit code: 1, or 130 and 143 when interrupted
@@ -322,7 +330,7 @@ class Failure(NamedTuple):
         "The state that goes into the run's `status.json`."
         return "failed" if self.code == 1 else "interrupted"
 
-# %% ../../nbs/core/07_launch.ipynb #cell-054
+# %% ../../nbs/core/07_launch.ipynb #cell-056
 def _plain(text: str) -> str:
     "Text without the terminal's colours."
     return re.sub(r"\x1b\[[0-9;]*m", "", text)
@@ -340,7 +348,7 @@ def _explain(error: BaseException, relay: SignalRelay, managers: list) -> Failur
         return Failure(1, "the kernel died: killed from outside, or crashed in native code; often memory ran out")
     return Failure(1, f"{type(error).__name__}: {' '.join(str(error).split())}")
 
-# %% ../../nbs/core/07_launch.ipynb #cell-055
+# %% ../../nbs/core/07_launch.ipynb #cell-057
 def execute(
     plan: Plan,                # what to run
     output: Path,              # the executed notebook
@@ -363,7 +371,7 @@ def execute(
         relay.signal(signal.SIGKILL)  # workers that the kernel left behind
     return None
 
-# %% ../../nbs/core/07_launch.ipynb #cell-059
+# %% ../../nbs/core/07_launch.ipynb #cell-061
 def _settle(run: Any, failure: Failure) -> None:
     "Make `status.json` say how the run ended, where the notebook could not."
     from vidbench.core.runs import read_status
@@ -374,7 +382,7 @@ def _settle(run: Any, failure: Failure) -> None:
     for name in open_stages:
         run.set_stage(name, failure.state, error=failure.reason)
 
-# %% ../../nbs/core/07_launch.ipynb #cell-060
+# %% ../../nbs/core/07_launch.ipynb #cell-062
 def _shown(path: Path) -> str:
     "A path for the eye: relative where that is shorter."
     with contextlib.suppress(ValueError):
@@ -388,7 +396,7 @@ def _results(run: Any) -> str:
     there = [(what, run.path(name)) for what, files in names.items() for name in files if run.path(name).exists()]
     return "\n".join(f"{what:9} {_shown(path)}" for what, path in there)
 
-# %% ../../nbs/core/07_launch.ipynb #cell-061
+# %% ../../nbs/core/07_launch.ipynb #cell-063
 def run_job(
     plan: Plan,                     # what to run
     name: str | None = None,        # the run's name; made from preset and time when not given
@@ -413,7 +421,7 @@ def run_job(
         tee.write(f"{_results(run)}\n{plan.job}/{run.name} {state} after {time.monotonic() - start:.0f} s{reason}\n")
     return failure.code if failure else 0
 
-# %% ../../nbs/core/07_launch.ipynb #cell-072
+# %% ../../nbs/core/07_launch.ipynb #cell-074
 def verb(
     notebook: Path,  # an experiment notebook
     name: str,       # such as check or fit
@@ -430,7 +438,7 @@ def check_job(
     "A job's own preflight: the verb `check` that its notebook imports."
     return str(verb(plan.notebook, "check")(plan.cfg))
 
-# %% ../../nbs/core/07_launch.ipynb #cell-074
+# %% ../../nbs/core/07_launch.ipynb #cell-076
 def copy_job(
     job: str,                # a job's name, or a notebook
     folder: str | Path = "."  # made when it is not there
@@ -443,7 +451,7 @@ def copy_job(
     folder.mkdir(parents=True, exist_ok=True)
     return Path(shutil.copyfile(source, target))
 
-# %% ../../nbs/core/07_launch.ipynb #cell-076
+# %% ../../nbs/core/07_launch.ipynb #cell-078
 def describe_jobs() -> str:  # two lines a job
     "What can be run from here, with the presets of each job."
     lines = []
@@ -454,7 +462,7 @@ def describe_jobs() -> str:  # two lines a job
             lines += [f"{'':12} presets: {presets}"] if presets else []
     return "\n".join(lines) or "no jobs: there is no nbs/experiments folder around here"
 
-# %% ../../nbs/core/07_launch.ipynb #cell-079
+# %% ../../nbs/core/07_launch.ipynb #cell-081
 def _add_executor(parser: argparse.ArgumentParser) -> None:
     "The options of a command whose work another machine may do."
     group = parser.add_argument_group("where it runs")
@@ -474,17 +482,13 @@ def _resources(args: argparse.Namespace) -> Any:
     return Resources(args.partition, minutes(args.time), args.gpus, args.cpus, args.memory_gb, args.nodes,
                      tuple(args.setup), more=parse_assignments(args.slurm))
 
-# %% ../../nbs/core/07_launch.ipynb #cell-081
-def _parser() -> argparse.ArgumentParser:
-    "The grammar of the command line."
-    parser = argparse.ArgumentParser("vidbench", description="A research workbench for training on video.")
-    parser.add_argument("--version", action="version", version=f"vidbench {__version__}")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+# %% ../../nbs/core/07_launch.ipynb #cell-083
+def _add_making(commands: Any) -> None:
+    "The grammar of the commands that make runs."
     run = commands.add_parser("run", help="execute a job's notebook into a run folder")
     run.add_argument("job", help="a name that `vidbench list` shows, or any notebook")
     run.add_argument("--preset", help="named settings to start from")
-    run.add_argument("-p", metavar="NAME=VALUE", action="append", default=[], dest="settings",
-                     help="change one setting")
+    run.add_argument("-p", metavar="NAME=VALUE", action="append", default=[], dest="settings", help="change one setting")
     run.add_argument("--name", help="the run's name; with a name that exists, the run goes on")
     run.add_argument("--presets", help="several, separated by commas: a run for each")
     run.add_argument("--parallel", type=int, default=1, metavar="K", help="so many of them at a time")
@@ -497,6 +501,14 @@ def _parser() -> argparse.ArgumentParser:
     sweep.add_argument("--parallel", type=int, default=1, metavar="K", help="trials at a time")
     sweep.add_argument("--name", help="of the sweep; job and file when not given")
     _add_executor(sweep)
+    train = commands.add_parser("train", help="train a run's folder: in this process, or as one of several")
+    train.add_argument("run", help="a run's name, or its folder")
+    train.add_argument("--num-processes", type=int, default=1, help="start so many, one a device")
+    train.add_argument("--fit", default="", help="module:function, when it is not what the job's notebook imports")
+    train.add_argument("--settings", default="", help="module:class, likewise")
+
+def _add_watching(commands: Any) -> None:
+    "The grammar of the commands that look at runs, or end them."
     status = commands.add_parser("status", help="how runs stand, and their jobs: those named, else all that are not over")
     status.add_argument("runs", nargs="*", metavar="RUN")
     stop = commands.add_parser("stop", help="let a run save and stop; then cancel its job")
@@ -504,22 +516,25 @@ def _parser() -> argparse.ArgumentParser:
     logs = commands.add_parser("logs", help="what a run has printed")
     logs.add_argument("run", metavar="RUN")
     logs.add_argument("-f", "--follow", action="store_true", help="and what it prints, until it is over")
-    train = commands.add_parser("train", help="train a run's folder: in this process, or as one of several")
-    train.add_argument("run", help="a run's name, or its folder")
-    train.add_argument("--num-processes", type=int, default=1, help="start so many, one a device")
-    train.add_argument("--fit", default="", help="module:function, when it is not what the job's notebook imports")
-    train.add_argument("--settings", default="", help="module:class, likewise")
+    commands.add_parser("runs", help="the runs so far")
+    compare = commands.add_parser("compare", help="runs side by side: settings that differ, and results")
+    compare.add_argument("runs", nargs="+", metavar="RUN")
+
+def _parser() -> argparse.ArgumentParser:
+    "The grammar of the command line."
+    parser = argparse.ArgumentParser("vidbench", description="A research workbench for training on video.")
+    parser.add_argument("--version", action="version", version=f"vidbench {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    _add_making(commands)
+    _add_watching(commands)
     copy = commands.add_parser("copy", help="put an editable copy of a job's notebook into a folder")
     copy.add_argument("job")
     copy.add_argument("folder", nargs="?", default=".")
     commands.add_parser("list", help="the jobs, with their presets")
     commands.add_parser("doctor", help="is everything here that a run needs, and what would the rest give?")
-    commands.add_parser("runs", help="the runs so far")
-    compare = commands.add_parser("compare", help="runs side by side: settings that differ, and results")
-    compare.add_argument("runs", nargs="+", metavar="RUN")
     return parser
 
-# %% ../../nbs/core/07_launch.ipynb #cell-083
+# %% ../../nbs/core/07_launch.ipynb #cell-085
 def _run(args: argparse.Namespace) -> int:
     "vidbench run"
     settings = parse_assignments(args.settings) | ({"preset": args.preset} if args.preset else {})
@@ -561,6 +576,20 @@ def _sweep(args: argparse.Namespace) -> int:
           ("all trials have ended" if over else "interrupted: the same command goes on"))
     return 0 if over else 130
 
+def _train(args: argparse.Namespace) -> int:
+    "vidbench train"
+    from vidbench.core import runs, workers
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    run = runs.find_run(args.run)
+    if not args.fit:
+        _refuse_devices(find_job(run.job), args.num_processes)
+    fit, cfg = workers.job_of(run, args.fit, args.settings)
+    if args.num_processes == 1:
+        return workers.train_here(run, fit, cfg)
+    workers.fit_on(args.num_processes, fit, cfg, run)
+    return 0
+
+# %% ../../nbs/core/07_launch.ipynb #cell-087
 def _follow(args: argparse.Namespace) -> int:
     "vidbench logs, vidbench stop, vidbench status"
     from vidbench.core import runs, submit
@@ -574,17 +603,6 @@ def _follow(args: argparse.Namespace) -> int:
     found = ([runs.find_run(name) for name in args.runs] or
              [run for run in runs.all_runs() if run.status["state"] in ("new", "running")])
     print("\n".join(submit.standing(found)) or "nothing runs, nothing waits")
-    return 0
-
-def _train(args: argparse.Namespace) -> int:
-    "vidbench train"
-    from vidbench.core import runs, workers
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
-    run = runs.find_run(args.run)
-    fit, cfg = workers.job_of(run, args.fit, args.settings)
-    if args.num_processes == 1:
-        return workers.train_here(run, fit, cfg)
-    workers.fit_on(args.num_processes, fit, cfg, run)
     return 0
 
 def _doctor(args: argparse.Namespace) -> int:
@@ -608,7 +626,7 @@ def _columns(rows: list[list[str]]) -> str:
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return "\n".join("  ".join(text.ljust(n) for text, n in zip(row, widths, strict=True)).rstrip() for row in rows)
 
-# %% ../../nbs/core/07_launch.ipynb #cell-084
+# %% ../../nbs/core/07_launch.ipynb #cell-089
 def main(
     argv: list[str] | None = None,  # arguments; those of the process when not given
 ) -> int:                           # exit code: 0 success, 1 failure, 2 refused, 130 and 143 interrupted

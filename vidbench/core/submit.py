@@ -157,6 +157,7 @@ def submit(
         write_text(task.run.path("job.json"), json.dumps(note, indent=2))
     return [job.job_id for job in jobs]
 
+# %% ../../nbs/core/12_submit.ipynb #cell-014
 def job_note(
     run: Run,               # any
 ) -> dict[str, Any]:        # executor, id, submitted, console; empty when it was never submitted
@@ -164,7 +165,7 @@ def job_note(
     path = run.path("job.json")
     return json.loads(path.read_text()) if path.exists() else {}
 
-# %% ../../nbs/core/12_submit.ipynb #cell-015
+# %% ../../nbs/core/12_submit.ipynb #cell-017
 OVER = {"COMPLETED", "CANCELLED", "FAILED", "TIMEOUT", "NODE_FAIL", "OUT_OF_MEMORY", "BOOT_FAIL", "DEADLINE", "GONE"}
 
 def slurm_state(
@@ -178,6 +179,7 @@ def slurm_state(
     found = re.search(r"JobState=(\w+)", answer.stdout)
     return found[1] if found else "GONE" if "Invalid job id" in answer.stderr else ""
 
+# %% ../../nbs/core/12_submit.ipynb #cell-019
 def _local_state(run: Run) -> str:
     "The same, of a process in the background."
     path = run.path("process.json")
@@ -195,7 +197,7 @@ def job_state(
         return ""
     return slurm_state(note["id"]) if note["executor"] == "slurm" else _local_state(run)
 
-# %% ../../nbs/core/12_submit.ipynb #cell-016
+# %% ../../nbs/core/12_submit.ipynb #cell-021
 def settle(
     run: Run,  # any
 ) -> str:      # the job's state
@@ -220,7 +222,7 @@ def standing(
         lines.append(f"{progress(run)}  {where}".rstrip())
     return lines
 
-# %% ../../nbs/core/12_submit.ipynb #cell-020
+# %% ../../nbs/core/12_submit.ipynb #cell-025
 def cancel(
     run: Run,  # any
 ) -> None:
@@ -253,7 +255,7 @@ def stop_run(
     settle(run)
     return f"{run.job}/{run.name} {run.status['state']}: {run.status['error']}"
 
-# %% ../../nbs/core/12_submit.ipynb #cell-021
+# %% ../../nbs/core/12_submit.ipynb #cell-028
 def follow(
     run: Run,                         # any
     forever: bool = False,            # until the run is over
