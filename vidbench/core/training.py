@@ -375,6 +375,7 @@ class _Average(torch.autograd.Function):
 
     @staticmethod
     def forward(context: Any, x: Tensor) -> Tensor:
+        "The mean of all processes' tensors."
         total = x.clone()
         if processes() > 1:
             dist.all_reduce(total)
@@ -382,6 +383,7 @@ class _Average(torch.autograd.Function):
 
     @staticmethod
     def backward(context: Any, grad: Tensor) -> Tensor:
+        "The mean of all processes' gradients."
         return _Average.forward(context, grad)
 
 # %% ../../nbs/core/04_training.ipynb #cell-041
