@@ -24,6 +24,8 @@ import urllib.request
 from contextlib import contextmanager
 from pathlib import Path
 
+from PIL import Image
+
 PROJECT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(PROJECT))
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -193,12 +195,15 @@ class Lab:
         return bool(first) and bool(until(lambda: self.picture(selector) not in (b"", first), limit_sec))
 
     def shot(self, name: str) -> None:
-        "Keep a screenshot of the whole window."
-        self.page.screenshot(path=str(self.screenshots / f"{name}.png"))
+        "Keep a screenshot of the whole window, in few colours: a third of the size."
+        path = self.screenshots / f"{name}.png"
+        self.page.screenshot(path=str(path))
+        Image.open(path).convert("RGB").quantize(96, dither=Image.Dither.NONE).save(path, optimize=True)
 
     def idle(self, limit_sec: float) -> bool:
         "Whether all cells have run, and the kernel rests, within the limit."
         waiting = self.page.locator(".jp-InputPrompt", has_text="[*]")
+        until(lambda: waiting.count(), 5)    # a command takes a moment to begin
         return bool(until(lambda: not waiting.count() and self.page.evaluate(RESTING), limit_sec))
 
 
@@ -210,7 +215,8 @@ def states(workspace: Path) -> dict[str, str]:
 
 
 def outputs(path: Path) -> list[dict]:
-    "All outputs in a saved notebook."
+    "All outputs in a saved notebook, once it is written whole."
+    until(lambda: path.read_text().rstrip().endswith("}"), 15)
     cells = json.loads(path.read_text())["cells"]
     return [output for cell in cells for output in cell.get("outputs", [])]
 
@@ -223,6 +229,9 @@ def stop_training(tally: Tally, lab: Lab, workspace: Path, name: str, limit_sec:
     stop.first.scroll_into_view_if_needed()
     tally.check(f"{name}: the picture changes while the cell trains", lab.moves(LIVE_PICTURE, limit_sec))
     tally.check(f"{name}: the run is running", "running" in states(workspace).values())
+    logs = "outputs/*/*/metrics.jsonl"    # with a validation score, there are two pictures to photograph
+    until(lambda: any("eval_" in path.read_text() for path in workspace.glob(logs)), 15)
+    time.sleep(1.5)
     lab.shot(f"{name}-training")
     clicked = time.monotonic()
     stop.first.click()
@@ -295,15 +304,15 @@ def compare_test(tally: Tally, page, address, workspace: Path, screenshots: Path
     tally.check("compare: all cells run", lab.idle(limit_sec))
     page.locator("select[multiple]").first.scroll_into_view_if_needed()
     before = until(lambda: lab.picture(LIVE_PICTURE), 15)
-    page.locator("select[multiple] option").nth(2).click()
+    page.locator("select[multiple] option").nth(2).click(modifiers=["Control"])
     changed = until(lambda: lab.picture(LIVE_PICTURE) not in (b"", before), 10)
     tally.check("compare: a click on a run draws its curve", bool(before) and changed)
+    time.sleep(0.5)
+    lab.shot("compare")
     page.get_by_role("button", name="Export").click()
     exported = workspace / "outputs/compare/export"
     tally.check("compare: Export writes PNG, CSV and LaTeX",
                 until(lambda: {p.suffix for p in exported.glob("*")} == {".png", ".csv", ".tex"}, 15))
-    time.sleep(0.5)
-    lab.shot("compare")
     saved(tally, lab, workspace / "compare.ipynb", "compare")
 
 

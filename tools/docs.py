@@ -103,7 +103,14 @@ def convert(path: Path, execute: bool) -> str:
         cell.source = re.sub(r"^#\| ?export\n", "", cell.source)
         cell.get("outputs", [])[:] = [o for o in cell.get("outputs", []) if o.output_type != "stream" or o.name != "stderr"]
     exporter = HTMLExporter(template_name="basic", exclude_input_prompt=True, exclude_output_prompt=True)
-    return re.sub(r'href="([\w./-]+)\.ipynb"', r'href="\1.html"', exporter.from_notebook_node(notebook)[0])
+    body = exporter.from_notebook_node(notebook)[0].replace('src="nbs/images/', 'src="images/')  # as seen from the README
+    return re.sub(r'href="(?:nbs/)?([\w./-]+)\.(?:ipynb|md)"', _page_of, body)
+
+
+def _page_of(link: re.Match) -> str:
+    "A link to a notebook, or to the log, leads to its page; other files are there as they are."
+    to_page = link[0].endswith('.ipynb"') or link[1] == "LOG"
+    return f'href="{link[1]}.html"' if to_page else link[0]
 
 
 def commands() -> str:
@@ -165,6 +172,8 @@ def main() -> int:
     page(args.folder, "commands.html", "Commands", commands())
     for name in ("CONTRIBUTING.md", "LICENSE"):
         shutil.copy(ROOT / name, args.folder)
+    for folder in ("images", "guides/screens"):
+        shutil.copytree(NBS / folder, args.folder / folder)
     page(args.folder, "gallery.html", "Gallery", gallery(args.folder, args.outputs))
     dead = dead_links(args.folder)
     pages = len(list(args.folder.rglob("*.html")))

@@ -20,7 +20,7 @@ from transformers import ProcessorMixin
 from .captions import attach_captions, caption_class, choose_captions, pick_caption
 from .settings import AnomalyConfig
 from .toys import make_toys
-from ..core.events import EventError, missing_videos, read_events, split_by_video
+from ..core.events import EventError, missing_videos, read_events, refuse_outside, split_by_video
 from ..core.runs import workspace
 from ..core.tiny_vlm import VideoChatCollator
 from ..core.training import Draw
@@ -121,9 +121,12 @@ def _table(cfg: AnomalyConfig) -> pd.DataFrame:
     "The clips as they are named: toys, a folder, or a table."
     if cfg.videos == "toy":
         return read_events(make_toys(workspace() / "data", cfg.toy_videos))
-    if Path(cfg.videos).is_dir():
-        return clips_of_folder(cfg.videos)
-    return read_events(cfg.videos, columns=cfg.columns, video_root=cfg.video_root)
+    if not Path(cfg.videos).is_dir():
+        return read_events(cfg.videos, columns=cfg.columns, video_root=cfg.video_root, stay_in=cfg.stay_in)
+    clips = clips_of_folder(cfg.videos)
+    if cfg.stay_in:
+        refuse_outside(clips.video_path, cfg.stay_in)
+    return clips
 
 def _own_captions(cfg: AnomalyConfig, clips: pd.DataFrame) -> pd.DataFrame:
     "The clips with captions of their own where the table or a file has them."

@@ -7,7 +7,6 @@ __all__ = ['keep_on_drive', 'lacks_bf16', 'small_gpu', 'cut_off', 'settle_in']
 
 # %% ../../nbs/core/16_colab.ipynb #cell-002
 import os
-import sys
 from pathlib import Path
 from typing import Any
 

@@ -179,7 +179,7 @@ def read_settings(
     if not path.is_file():
         raise ConfigError(f"{path}: no such settings file")
     try:
-        settings = yaml.load(path.read_text(), Loader=_SAFE_LOADER)
+        settings = yaml.load(path.read_text(), Loader=_SAFE_LOADER)  # noqa: S506 - one of the two safe loaders
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: not readable as YAML or JSON: {' '.join(str(error).split())}") from None
     if not isinstance(settings, dict):

@@ -75,7 +75,7 @@ def dress(
         ax.set_title(title, loc="left", fontsize=STYLE["axes.titlesize"], fontweight="bold", pad=10)
         ax.set_xlabel(x, fontsize=STYLE["axes.labelsize"])
         ax.set_ylabel(y, fontsize=STYLE["axes.labelsize"])
-        if legend:
+        if legend and ax.get_legend_handles_labels()[0]:    # none before the first evaluation
             beside = {"loc": "upper left", "bbox_to_anchor": (1.0, 1.0)} if legend == "outside" else {}
             ax.legend(fontsize=STYLE["legend.fontsize"], frameon=False, **beside)
     return ax
@@ -104,7 +104,8 @@ def loss_curves(
     blue, orange = palette(2)
     train = _series(metrics, "loss")
     ax.plot(train.index, train, color=blue, alpha=0.3, linewidth=1.2)
-    ax.plot(train.index, smoothed(train), color=blue, label="training (smoothed)")
+    alone = "o" if len(train) == 1 else ""        # a line through one point cannot be seen
+    ax.plot(train.index, smoothed(train), color=blue, marker=alone, markersize=6, label="training (smoothed)")
     if "eval_loss" in metrics and metrics["eval_loss"].notna().any():
         held_back = _series(metrics, "eval_loss")
         ax.plot(held_back.index, held_back, color=orange, marker="o", markersize=6, label="validation")
@@ -136,7 +137,7 @@ def compare_curves(
         if name in metrics and metrics[name].notna().any():
             values = _series(metrics, name)
             ax.plot(values.index, values, marker="o", markersize=5, color=colour, label=run)
-    dress(ax, name, "step", legend="inside" if ax.lines else "")
+    dress(ax, name, "step", legend="inside")
     return figure
 
 # %% ../../nbs/core/05_figures.ipynb #cell-025

@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['logger', 'PRIMARY', 'SELECT', 'load_windows', 'split_windows', 'share_activities', 'Material', 'prepare',
-           'build_model', 'Watcher', 'fit', 'describe', 'load_model', 'prediction_table', 'against', 'verdict',
-           'evaluate', 'save_figures', 'check', 'over_seeds', 'over_people', 'sweep', 'spread']
+           'build_model', 'recall_table', 'Watcher', 'fit', 'describe', 'load_model', 'prediction_table', 'against',
+           'verdict', 'evaluate', 'save_figures', 'check', 'over_seeds', 'over_people', 'sweep', 'spread']
 
 # %% ../../nbs/sensors/08_study.ipynb #cell-002
 import functools
@@ -191,12 +191,23 @@ def build_model(
     return model
 
 # %% ../../nbs/sensors/08_study.ipynb #cell-014
+def recall_table(
+    sides: dict[str, tuple[np.ndarray, np.ndarray]],  # name -> (true activity, answered activity), as indices
+    vocabulary: list[str],                            # names of the activities
+) -> str:                                             # lines of text, one an activity
+    "How many windows of each activity are recognised, side by side: what the dashboard shows after each epoch."
+    rows = {name: {activity: (answer[true == i] == i).mean() if (true == i).any() else np.nan
+                   for i, activity in enumerate(vocabulary)} for name, (true, answer) in sides.items()}
+    return "windows recognised\n" + pd.DataFrame(rows).map(lambda share: "" if np.isnan(share) else f"{share:.0%}").to_string()
+
+# %% ../../nbs/sensors/08_study.ipynb #cell-016
 @dataclass
 class Watcher:
     "Measures a model after each epoch; what the engine calls `compute_metrics`."
     model: TCNVAE         # in training
     material: Material    # its data
     cfg: SensorsConfig    # its settings
+    run: Run | None = None  # whose dashboard shows the recall of each activity
 
     def __call__(self, _: Any = None) -> dict[str, float]:
         "All numbers of one evaluation."
@@ -210,17 +221,20 @@ class Watcher:
             found["domain_probe"] = linear_probe(inside.latent, data.domain, self.cfg.probe_windows)
         if self.material.adversary and self.cfg.lambda_dom:
             found["domain_accuracy"] = float((inside.domain == data.domain).mean())
-        return found | self._unseen()
+        return found | self._unseen(data.activity, inside.answer)
 
-    def _unseen(self) -> dict[str, float]:
+    def _unseen(self, known: np.ndarray, answered: np.ndarray) -> dict[str, float]:
         "Scores on the unseen side, and the density of its windows."
         data = self.material.sides[self.material.primary]
         outside = predict(self.model, data, self.cfg.eval_batch_size)
+        if self.run:
+            sides = {"known people": (known, answered), "unseen": (data.activity, outside.answer)}
+            self.run.save_panel("recall", recall_table(sides, self.material.vocabulary))
         found = scores(outside.probability, data.activity)
         return {"unseen_accuracy": found["accuracy"], "unseen_macro_f1": found["macro_f1"],
                 "density": soft_neighbourhood_density(outside.probability, self.cfg.probe_windows)}
 
-# %% ../../nbs/sensors/08_study.ipynb #cell-017
+# %% ../../nbs/sensors/08_study.ipynb #cell-019
 SELECT = {"source_validation": "eval_macro_f1", "soft_neighbourhood_density": "eval_density", "last": "eval_progress"}
 
 def fit(
@@ -249,7 +263,7 @@ def _train(cfg: SensorsConfig, run: Run, material: Material) -> TrainResult:
     if cfg.lambda_dom and not material.adversary:
         warn(run, f"a single domain ({material.domain_names[0]}): the adversary is switched off; set domains=person, "
                   "or add a data set", 0)
-    objective, watcher = Objective(model, cfg, adversary=material.adversary), Watcher(model, material, cfg)
+    objective, watcher = Objective(model, cfg, adversary=material.adversary), Watcher(model, material, cfg, run)
     sampler = BalancedSampler(data.activity, data.domain, cfg.seed, cfg.curriculum_epochs) if cfg.balance else None
     generative = bool(cfg.lambda_rec or cfg.beta)
     return train(
@@ -260,7 +274,7 @@ def _train(cfg: SensorsConfig, run: Run, material: Material) -> TrainResult:
         callbacks=(ScheduleCallback(objective, cfg.freeze_epochs),),
         engine=functools.partial(SensorsEngine, cfg=cfg), memory_settings=("batch_size", "hidden_dims"))
 
-# %% ../../nbs/sensors/08_study.ipynb #cell-024
+# %% ../../nbs/sensors/08_study.ipynb #cell-026
 def load_model(
     cfg: SensorsConfig,   # of the run
     run: Run,             # that has trained
@@ -301,7 +315,7 @@ def against(
     code = [np.array([names.index(n) for n in both[c]]) for c in ("activity", "answer", "answer_baseline")]
     return bootstrap_by_person(code[0], code[1], both["who"].to_numpy(str), len(names), resamples, against=code[2])
 
-# %% ../../nbs/sensors/08_study.ipynb #cell-027
+# %% ../../nbs/sensors/08_study.ipynb #cell-029
 def _baseline_table(run: Run, name: str) -> pd.DataFrame | None:
     "Predictions of the run to compare with, where one is named."
     if not name:
@@ -333,7 +347,7 @@ def verdict(
         said.append(report["audit"]["verdict"])
     return "; ".join(said)
 
-# %% ../../nbs/sensors/08_study.ipynb #cell-028
+# %% ../../nbs/sensors/08_study.ipynb #cell-030
 def _probes(cfg: SensorsConfig, material: Material, trained: Predictions) -> dict[str, float]:
     "How well the domain can be read from the latent, before training and after."
     if not material.adversary:
@@ -385,7 +399,7 @@ def _audit(material: Material) -> dict[str, Any]:
     audit = audit_split(material.sides["train"].windows, material.sides[material.primary].windows)
     return asdict(audit) | {"clean": audit.clean, "verdict": audit.verdict}
 
-# %% ../../nbs/sensors/08_study.ipynb #cell-030
+# %% ../../nbs/sensors/08_study.ipynb #cell-032
 def save_figures(
     cfg: SensorsConfig,            # of the run
     run: Run,                      # where the figures go
@@ -426,7 +440,7 @@ def _reconstructions(model: TCNVAE, data: WindowData, most: int = 4) -> Any:
     return reconstruction_figure(x, drawn, data.windows.activity[rows], data.windows.channels,
                                  data.windows.sample_rate_hz)
 
-# %% ../../nbs/sensors/08_study.ipynb #cell-033
+# %% ../../nbs/sensors/08_study.ipynb #cell-035
 def check(
     cfg: SensorsConfig,  # what would be run
 ) -> str:                # lines of text
@@ -452,7 +466,7 @@ def check(
              f"{sum(p.numel() for p in model.parameters()):,} parameters"]
     return "\n".join(lines)
 
-# %% ../../nbs/sensors/08_study.ipynb #cell-036
+# %% ../../nbs/sensors/08_study.ipynb #cell-038
 def over_seeds(
     cfg: SensorsConfig,        # one experiment
     seeds: Iterable[int],      # of its repetitions
