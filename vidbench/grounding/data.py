@@ -11,9 +11,6 @@ __all__ = ['LEVELS', 'COLOURS', 'TOY_DRAWING', 'AnnotationError', 'Refusable', '
 # %% ../../nbs/grounding/02_data.ipynb #cell-002
 import hashlib
 import json
-import os
-import shutil
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -24,6 +21,7 @@ import pandas as pd
 from jaxtyping import UInt8
 from torch.utils.data import Dataset
 
+from ..core.toys import make_once
 from ..core.training import Draw, SeededSampler
 from ..core.video import ClipCache, VideoError, probe, write_video
 from .prompts import write_completion, write_span
@@ -411,23 +409,12 @@ def make_toys(
 ) -> Path:               # annotations.json, beside its videos
     "Toy films and their annotations in the HI-VTG format; made at the first call, found again at the next."
     key = hashlib.blake2b(json.dumps([videos, seed, TOY_DRAWING]).encode(), digest_size=5).hexdigest()
-    final = Path(folder) / f"grounding-toys-{key}"
-    if (final / "annotations.json").is_file():
-        return final / "annotations.json"
-    final.parent.mkdir(parents=True, exist_ok=True)
-    draft = Path(tempfile.mkdtemp(prefix=".making-", dir=final.parent))
-    try:
+    def fill(draft: Path) -> None:
         plans = plan_toys(videos, seed)
         for i, (events, records) in enumerate(plans):
             write_video(draft / records[0]["video"], draw_toy(events, np.random.default_rng((seed, i, 1))), fps=2)
         (draft / "annotations.json").write_text(json.dumps([r for _, records in plans for r in records], indent=1))
-        os.replace(draft, final)
-    except OSError:
-        if not (final / "annotations.json").is_file():  # somebody else may have been faster
-            raise
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
-    return final / "annotations.json"
+    return make_once(Path(folder) / f"grounding-toys-{key}/annotations.json", fill)
 
 # %% ../../nbs/grounding/02_data.ipynb #cell-042
 def recount(
