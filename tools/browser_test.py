@@ -302,7 +302,7 @@ def compare_test(tally: Tally, page, address, workspace: Path, screenshots: Path
     lab = Lab(page, address("compare.ipynb"), screenshots)
     lab.command("notebook:run-all-cells")
     tally.check("compare: all cells run", lab.idle(limit_sec))
-    page.locator("select[multiple]").first.scroll_into_view_if_needed()
+    page.locator("select[multiple]").first.scroll_into_view_if_needed(timeout=1000 * limit_sec)
     before = until(lambda: lab.picture(LIVE_PICTURE), 15)
     page.locator("select[multiple] option").nth(2).click(modifiers=["Control"])
     changed = until(lambda: lab.picture(LIVE_PICTURE) not in (b"", before), 10)

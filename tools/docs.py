@@ -87,8 +87,9 @@ def page(folder: Path, where: str, name: str, body: str) -> None:
 
 def executed(path: Path, outputs: Path) -> Path:
     "An experiment as it was last executed to its end, else as it is."
+    from vidbench.core.runs import read_status
     runs = sorted(outputs.glob(f"{path.stem}/*/notebook.ipynb"), key=lambda p: -p.stat().st_mtime)
-    good = (p for p in runs if '"state": "failed"' not in (p.parent / "status.json").read_text())
+    good = (p for p in runs if read_status(p.parent)["state"] == "finished")
     return next(good, path) if path.parent.name == "experiments" else path
 
 
