@@ -198,7 +198,7 @@ class Lab:
         "Keep a screenshot of the whole window, in few colours: a third of the size."
         path = self.screenshots / f"{name}.png"
         self.page.screenshot(path=str(path))
-        Image.open(path).convert("RGB").quantize(96, dither=Image.Dither.NONE).save(path, optimize=True)
+        Image.open(path).convert("RGB").quantize(192, dither=Image.Dither.NONE).save(path, optimize=True)
 
     def idle(self, limit_sec: float) -> bool:
         "Whether all cells have run, and the kernel rests, within the limit."

@@ -64,13 +64,19 @@ def address(path: Path) -> str:
     return path.relative_to(NBS).with_suffix(".html").as_posix()
 
 
+def short_title(path: Path, group: str) -> str:
+    "A title for a list under its group's name: `Behaviour: settings` is `Settings` there."
+    first, _, rest = title(path).partition(": ")
+    return rest.capitalize() if rest and first == group else first
+
+
 def navigation(here: str) -> str:
     "Links to all pages."
     up = "../" * here.count("/")
     more = {"Start": [("gallery.html", "Gallery"), ("commands.html", "Commands"), ("LOG.html", "Research log")]}
     parts = []
     for group, paths in notebooks().items():
-        links = [(address(path), title(path).split(":")[0]) for path in paths] + more.get(group, [])
+        links = [(address(path), short_title(path, group)) for path in paths] + more.get(group, [])
         parts.append(f"<h2>{group}</h2>" + "".join(
             f'<a href="{up}{link}"{" class=here" if link == here else ""}>{html.escape(name)}</a>' for link, name in links))
     return "".join(parts)
