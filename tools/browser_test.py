@@ -235,7 +235,7 @@ def stop_training(tally: Tally, lab: Lab, workspace: Path, name: str, limit_sec:
     lab.shot(f"{name}-training")
     clicked = time.monotonic()
     stop.first.click()
-    stopped = until(lambda: "running" not in states(workspace).values(), limit_sec, every_sec=0.05)
+    stopped = until(lambda: "running" not in states(workspace).values(), min(30, limit_sec), every_sec=0.05)
     tally.check(f"{name}: Stop ends the training ({time.monotonic() - clicked:.1f} s)", stopped)
 
 

@@ -11,6 +11,7 @@ __all__ = ['LIGHTS', 'QUIET_SEC', 'STEEP', 'WATCH_SEC', 'situation', 'Snapshot',
 import datetime as dt
 import html
 import io
+import json
 import logging
 import math
 import sys
@@ -44,10 +45,14 @@ def _attended(kernel: Any) -> bool:
         return False
 
 # %% ../../nbs/core/06_dashboard.ipynb #cell-007
+def _kernel() -> Any:
+    "The kernel that runs this; none outside a notebook."
+    ipython = sys.modules.get("IPython")
+    return getattr(ipython.get_ipython(), "kernel", None) if ipython else None
+
 def situation() -> Literal["live", "batch", "plain"]:  # a person, a program, or no notebook at all
     "Who looks at what this process shows."
-    ipython = sys.modules.get("IPython")
-    kernel = getattr(ipython.get_ipython(), "kernel", None) if ipython else None
+    kernel = _kernel()
     if kernel is None:
         return "plain"
     return "live" if _attended(kernel) else "batch"
@@ -317,6 +322,22 @@ def _mend_clicks(widget: Any) -> None:
         widget.comm._reply_subshell_for = lambda data, default: default
 
 # %% ../../nbs/core/06_dashboard.ipynb #cell-052
+def _let_clicks_through(kernel: Any) -> None:
+    "Handle what widgets have sent since; all other requests go on waiting for the end of the cell (ipykernel 6)."
+    import zmq
+    stream = kernel.shell_stream
+    while threading.current_thread() is threading.main_thread():    # a socket belongs to one thread
+        try:
+            raw = stream.socket.recv_multipart(zmq.NOBLOCK, copy=False)
+        except zmq.Again:
+            return
+        idents, parts = kernel.session.feed_identities(raw, copy=False)
+        if json.loads(bytes(parts[1].buffer))["msg_type"] == "comm_msg":
+            kernel.shell_handlers["comm_msg"](stream, idents, kernel.session.deserialize(parts, copy=False))
+        else:
+            kernel.schedule_dispatch(kernel.dispatch_shell, raw)
+
+# %% ../../nbs/core/06_dashboard.ipynb #cell-054
 _LARGE = '<div style="font-size: 15px; line-height: 1.5">'
 
 class LiveView:
@@ -347,6 +368,9 @@ class LiveView:
         "Put the widgets under the cell."
         from IPython.display import display
         _mend_clicks(self.button)
+        kernel = _kernel()
+        if hasattr(kernel, "msg_queue"):     # ipykernel 6
+            self.run.on_look = lambda: _let_clicks_through(kernel)
         self.update(snap)
         self.handle = display(self.box, display_id=True)
 
@@ -388,6 +412,7 @@ class LiveView:
         snap: Snapshot,  # how it ended
     ) -> None:
         "Put a static picture where the widgets were; a saved notebook shows it, widgets it does not."
+        self.run.on_look = lambda: None
         self.button.on_click(self._stop, remove=True)   # a click that waited until now must not stop the next training
         if charts(snap):
             _keep(snap, self.handle)
@@ -395,7 +420,7 @@ class LiveView:
         else:
             self.update(snap)
 
-# %% ../../nbs/core/06_dashboard.ipynb #cell-057
+# %% ../../nbs/core/06_dashboard.ipynb #cell-059
 class Follower:
     "Calls a function again and again from a thread of its own."
 
@@ -444,7 +469,7 @@ class Follower:
                 return
             pause_sec = min(30.0, max(self.every_sec, (time.thread_time() - began) / self.share))
 
-# %% ../../nbs/core/06_dashboard.ipynb #cell-063
+# %% ../../nbs/core/06_dashboard.ipynb #cell-065
 def make_view(
     run: Run,               # what to show
     can_stop: bool = True,  # with a Stop button, where there are buttons
@@ -455,7 +480,7 @@ def make_view(
         return LiveView(run, can_stop)
     return TextView(picture=place == "batch")
 
-# %% ../../nbs/core/06_dashboard.ipynb #cell-065
+# %% ../../nbs/core/06_dashboard.ipynb #cell-067
 WATCH_SEC = 3600.0  # a run that wrote nothing for so long is not watched any further
 
 class Dashboard:

@@ -162,6 +162,7 @@ class Run:
         self.watched = False  # set by a dashboard, so that the engine does not draw a progress bar as well
         self.leads = os.environ.get("RANK", "0") == "0"  # of several processes that train together, one writes
         self.on_ready = lambda: None  # called by the engine once all is prepared and training can begin
+        self.on_look = lambda: None   # called whenever the job looks for a STOP: a dashboard lets clicks through
 
     def __repr__(self) -> str:
         return f"Run({self.job}/{self.name}, {self.status.get('state', 'new')})"
@@ -305,6 +306,7 @@ class Run:
     @property
     def stop_requested(self) -> bool:
         "Whether somebody asked the job to stop."
+        self.on_look()
         return self.path("STOP").exists()
 
     def has_finished(

@@ -185,7 +185,9 @@ def _wait(process: subprocess.Popen, run: Run, not_pid: int) -> int:
     told = False
     while True:
         try:
-            return process.wait()
+            return process.wait(0.5)
+        except subprocess.TimeoutExpired:
+            run.on_look()      # the cell that waits here lets clicks through
         except KeyboardInterrupt:
             process.kill() if told else _interrupt(process, run, not_pid)
             told = True
