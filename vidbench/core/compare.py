@@ -26,6 +26,7 @@ def labels(
     several = len({run.job for run in runs}) > 1
     return [f"{run.job}/{run.name}" if several else run.name for run in runs]
 
+# %% ../../nbs/core/14_compare.ipynb #cell-009
 def scores(
     runs: list[Run],  # evaluated
 ) -> dict[str, dict[str, tuple[float, float, float]]]:  # run -> metric -> (value, low, high)
@@ -37,7 +38,7 @@ def scores(
         found[label] = {k: (report[k], *v) for k, v in pairs.items() if isinstance(report.get(k), int | float)}
     return found
 
-# %% ../../nbs/core/14_compare.ipynb #cell-009
+# %% ../../nbs/core/14_compare.ipynb #cell-011
 def score_table(
     runs: list[Run],  # evaluated
 ) -> pd.DataFrame:    # a row a metric, a column a run
@@ -46,7 +47,7 @@ def score_table(
             for label, found in scores(runs).items()}
     return pd.DataFrame(rows).fillna("")
 
-# %% ../../nbs/core/14_compare.ipynb #cell-012
+# %% ../../nbs/core/14_compare.ipynb #cell-014
 class Paired(NamedTuple):
     "Two runs on the same events."
     events: int                     # that both predicted
@@ -65,7 +66,7 @@ def mcnemar(
     n, k = only_first + only_second, min(only_first, only_second)
     return min(1.0, 2 * sum(math.comb(n, i) for i in range(k + 1)) / 2**n) if n else 1.0
 
-# %% ../../nbs/core/14_compare.ipynb #cell-014
+# %% ../../nbs/core/14_compare.ipynb #cell-016
 def _right(run: Run) -> pd.DataFrame:
     "Which events a run got right, and the video of each."
     path = run.path("predictions.csv")
@@ -104,7 +105,7 @@ def paired_test(
             f"{b.mean():.3f}, difference {b.mean() - a.mean():+.3f} [{low:+.3f}, {high:+.3f}], McNemar p = {p:.3g}: {clear}")
     return Paired(len(both), (float(a.mean()), float(b.mean())), only_a, only_b, p, (low, high), said)
 
-# %% ../../nbs/core/14_compare.ipynb #cell-017
+# %% ../../nbs/core/14_compare.ipynb #cell-019
 def export_comparison(
     runs: list[Run],  # two or more
     metric: str,      # whose curves
@@ -141,7 +142,7 @@ def latex(
     return "\n".join([rf"\begin{{tabular}}{{{'l' * len(table.columns)}}}", r"\toprule", lines[0], r"\midrule", *lines[1:],
                       r"\bottomrule", r"\end{tabular}", ""])
 
-# %% ../../nbs/core/14_compare.ipynb #cell-020
+# %% ../../nbs/core/14_compare.ipynb #cell-022
 def logged_metrics(
     runs: list[Run],  # any
 ) -> list[str]:       # names
@@ -154,6 +155,7 @@ def _names(logs: list[pd.DataFrame]) -> list[str]:
     shown = [n for n in names if n not in ("time", "step", "epoch", "step_ms", "eta_sec")]
     return sorted(shown, key=lambda n: (not n.startswith("eval_"), n != "eval_loss", n))
 
+# %% ../../nbs/core/14_compare.ipynb #cell-024
 def picture(
     figure: Figure,  # any
 ) -> bytes:          # PNG
@@ -163,6 +165,7 @@ def picture(
     figure.savefig(buffer, format="png", dpi=110)
     return buffer.getvalue()
 
+# %% ../../nbs/core/14_compare.ipynb #cell-026
 def tables_html(
     runs: list[Run],  # picked
 ) -> str:
@@ -173,7 +176,7 @@ def tables_html(
              compare_runs(runs).to_html(), "<h4>Paired</h4>" if len(runs) > 1 else "", said if len(runs) > 1 else ""]
     return f'<div style="font-size: 14px">{"".join(parts)}</div>'
 
-# %% ../../nbs/core/14_compare.ipynb #cell-022
+# %% ../../nbs/core/14_compare.ipynb #cell-028
 class CompareView:
     "Widgets to compare runs with."
 

@@ -143,6 +143,7 @@ def make_executor(
     executor.update_parameters(**{k: v for k, v in parameters.items() if k not in slurm_only})
     return executor
 
+# %% ../../nbs/core/12_submit.ipynb #cell-016
 def submit(
     tasks: list[Task],                   # one job each; several are an array
     kind: str,                           # slurm or local
@@ -157,7 +158,7 @@ def submit(
         write_text(task.run.path("job.json"), json.dumps(note, indent=2))
     return [job.job_id for job in jobs]
 
-# %% ../../nbs/core/12_submit.ipynb #cell-014
+# %% ../../nbs/core/12_submit.ipynb #cell-017
 def job_note(
     run: Run,               # any
 ) -> dict[str, Any]:        # executor, id, submitted, console; empty when it was never submitted
@@ -165,7 +166,7 @@ def job_note(
     path = run.path("job.json")
     return json.loads(path.read_text()) if path.exists() else {}
 
-# %% ../../nbs/core/12_submit.ipynb #cell-017
+# %% ../../nbs/core/12_submit.ipynb #cell-020
 OVER = {"COMPLETED", "CANCELLED", "FAILED", "TIMEOUT", "NODE_FAIL", "OUT_OF_MEMORY", "BOOT_FAIL", "DEADLINE", "GONE"}
 
 def slurm_state(
@@ -179,7 +180,7 @@ def slurm_state(
     found = re.search(r"JobState=(\w+)", answer.stdout)
     return found[1] if found else "GONE" if "Invalid job id" in answer.stderr else ""
 
-# %% ../../nbs/core/12_submit.ipynb #cell-019
+# %% ../../nbs/core/12_submit.ipynb #cell-022
 def _local_state(run: Run) -> str:
     "The same, of a process in the background."
     path = run.path("process.json")
@@ -197,7 +198,7 @@ def job_state(
         return ""
     return slurm_state(note["id"]) if note["executor"] == "slurm" else _local_state(run)
 
-# %% ../../nbs/core/12_submit.ipynb #cell-021
+# %% ../../nbs/core/12_submit.ipynb #cell-024
 def settle(
     run: Run,  # any
 ) -> str:      # the job's state
@@ -211,6 +212,7 @@ def settle(
             _settle(run, Failure(1, f"{reason}: run it again to resume"))
     return state
 
+# %% ../../nbs/core/12_submit.ipynb #cell-027
 def standing(
     runs: list[Run],  # any
 ) -> list[str]:       # one line each
@@ -222,7 +224,9 @@ def standing(
         lines.append(f"{progress(run)}  {where}".rstrip())
     return lines
 
-# %% ../../nbs/core/12_submit.ipynb #cell-025
+
+
+# %% ../../nbs/core/12_submit.ipynb #cell-030
 def cancel(
     run: Run,  # any
 ) -> None:
@@ -236,6 +240,7 @@ def cancel(
             with contextlib.suppress(ProcessLookupError):
                 os.kill(process["pid"], signal.SIGTERM)
 
+# %% ../../nbs/core/12_submit.ipynb #cell-032
 def stop_run(
     run: Run,                # any
     grace_sec: float = 60,   # for the training to save by itself
@@ -255,7 +260,7 @@ def stop_run(
     settle(run)
     return f"{run.job}/{run.name} {run.status['state']}: {run.status['error']}"
 
-# %% ../../nbs/core/12_submit.ipynb #cell-028
+# %% ../../nbs/core/12_submit.ipynb #cell-035
 def follow(
     run: Run,                         # any
     forever: bool = False,            # until the run is over

@@ -96,6 +96,7 @@ def _optuna() -> Any:
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     return optuna
 
+# %% ../../nbs/core/13_sweep.ipynb #cell-013
 def make_sampler(
     cfg: SweepConfig,  # which one, its space and seed
     number: int,       # of the trial that is to be chosen
@@ -107,6 +108,7 @@ def make_sampler(
         return samplers.GridSampler(cfg.grid(), seed=cfg.seed)
     return samplers.TPESampler(seed=seed) if cfg.sampler == "tpe" else samplers.RandomSampler(seed)
 
+# %% ../../nbs/core/13_sweep.ipynb #cell-015
 def make_pruner(
     cfg: SweepConfig,  # which one
 ) -> Any:              # of Optuna
@@ -115,6 +117,7 @@ def make_pruner(
     return {"none": pruners.NopPruner, "median": pruners.MedianPruner,
             "halving": pruners.SuccessiveHalvingPruner}[cfg.pruner]()
 
+# %% ../../nbs/core/13_sweep.ipynb #cell-017
 def suggest(
     trial: Any,                       # of Optuna
     space: dict[str, Range | list],   # as in the settings
@@ -128,7 +131,7 @@ def suggest(
         return kind(name, what.low, what.high, log=what.log, **step)
     return {name: one(name, what) for name, what in space.items()}
 
-# %% ../../nbs/core/13_sweep.ipynb #cell-014
+# %% ../../nbs/core/13_sweep.ipynb #cell-020
 @contextlib.contextmanager
 def locked(
     path: Path,         # of the lock
@@ -143,6 +146,7 @@ def locked(
         else:
             yield file
 
+# %% ../../nbs/core/13_sweep.ipynb #cell-022
 class JournalLock:
     "The lock of Optuna's journal, as one that a kill cannot leave behind."
 
@@ -159,13 +163,14 @@ class JournalLock:
         "Give it back."
         self.held.stack.close()
 
-# %% ../../nbs/core/13_sweep.ipynb #cell-018
+# %% ../../nbs/core/13_sweep.ipynb #cell-026
 class Claim(NamedTuple):
     "A trial that this process, and no other, works on."
     trial: Any                # of Optuna
     settings: dict[str, Any]  # chosen for it
     lock: IO                  # held as long as it is open
 
+# %% ../../nbs/core/13_sweep.ipynb #cell-027
 class Sweep:
     "A sweep's folder."
 
@@ -244,7 +249,7 @@ class Sweep:
         states = self.states()
         return len(states) >= self.trials and "running" not in states
 
-# %% ../../nbs/core/13_sweep.ipynb #cell-020
+# %% ../../nbs/core/13_sweep.ipynb #cell-029
 def read_sweep(
     name: str,  # folder under outputs/sweeps
 ) -> Sweep:
@@ -252,7 +257,7 @@ def read_sweep(
     path = workspace() / "outputs" / "sweeps" / name / "sweep.yaml"
     return Sweep("", SweepConfig.load(path), name, 0)
 
-# %% ../../nbs/core/13_sweep.ipynb #cell-023
+# %% ../../nbs/core/13_sweep.ipynb #cell-032
 def value_of(
     run: Run,          # of a trial
     cfg: SweepConfig,  # what is wanted
@@ -264,7 +269,7 @@ def value_of(
     best = max if cfg.direction == "maximize" else min
     return float(best(logged, default=math.nan)) if cfg.metric.startswith("eval_") else math.nan
 
-# %% ../../nbs/core/13_sweep.ipynb #cell-025
+# %% ../../nbs/core/13_sweep.ipynb #cell-034
 def hopeless(
     trial: Any,        # of Optuna
     run: Run,          # its run
@@ -277,7 +282,7 @@ def hopeless(
             trial.report(record[cfg.watched], record["step"])
     return cfg.pruner != "none" and trial.should_prune()
 
-# %% ../../nbs/core/13_sweep.ipynb #cell-028
+# %% ../../nbs/core/13_sweep.ipynb #cell-037
 def finish_trial(
     sweep: Sweep,   # whose journal is told
     claim: Claim,   # the trial
@@ -314,7 +319,7 @@ def _watching(sweep: Sweep, claim: Claim, run: Run, pruned: threading.Event, eve
     over.set()
     thread.join()
 
-# %% ../../nbs/core/13_sweep.ipynb #cell-030
+# %% ../../nbs/core/13_sweep.ipynb #cell-039
 def trials_table(
     sweep: Sweep,    # any
 ) -> pd.DataFrame:   # trial, run, state, value, and a column a setting; best first
@@ -324,7 +329,7 @@ def trials_table(
     table = pd.DataFrame(rows, columns=["trial", "run", "state", "value", *sweep.cfg.space])
     return table.sort_values("value", ascending=sweep.cfg.direction == "minimize", ignore_index=True)
 
-# %% ../../nbs/core/13_sweep.ipynb #cell-032
+# %% ../../nbs/core/13_sweep.ipynb #cell-041
 def run_sweep(
     sweep: Sweep,                  # what to do
     parallel: int = 1,             # trials at a time
@@ -353,7 +358,7 @@ def _work(sweep: Sweep, pool: Pool, going: dict[int, Run]) -> None:
         going[claim.trial.number] = sweep.run(claim.trial.number, claim.settings).run
         finish_trial(sweep, claim, pool)
 
-# %% ../../nbs/core/13_sweep.ipynb #cell-034
+# %% ../../nbs/core/13_sweep.ipynb #cell-043
 def worker_tasks(
     sweep: Sweep,  # whose trials
     space: str,    # its file
@@ -367,7 +372,7 @@ def worker_tasks(
         run.folder.mkdir(exist_ok=True)
     return [Task(run, command) for run in runs]
 
-# %% ../../nbs/core/13_sweep.ipynb #cell-040
+# %% ../../nbs/core/13_sweep.ipynb #cell-049
 def _position(values: pd.Series, what: Range | list) -> tuple[np.ndarray, dict[float, str]]:
     "Where values lie on an axis from 0 to 1, and its labels."
     if isinstance(what, list):
@@ -403,7 +408,7 @@ def parallel_coordinates(
     ax.spines[:].set_visible(False)
     return figure
 
-# %% ../../nbs/core/13_sweep.ipynb #cell-042
+# %% ../../nbs/core/13_sweep.ipynb #cell-051
 def importances(
     sweep: Sweep,      # with some trials that ended
 ) -> dict[str, float]: # setting -> share of the variation that goes with it; they add up to 1
@@ -413,6 +418,7 @@ def importances(
         return {}
     return dict(_optuna().importance.get_param_importances(sweep.study))
 
+# %% ../../nbs/core/13_sweep.ipynb #cell-053
 def importance_figure(
     shares: dict[str, float],  # from `importances`
 ) -> Any:                      # a figure
