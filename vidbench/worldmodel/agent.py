@@ -4,9 +4,9 @@
 
 # %% auto #0
 __all__ = ['logger', 'Choose', 'MOST_STEPS', 'SIDES', 'build_agent', 'agent_tensors', 'save_agent', 'load_agent', 'begin_anew',
-           'by_chance', 'by_script', 'by_agent', 'play', 'seeds_of', 'RunCallback', 'fit', 'load_trained', 'play_all',
-           'intervals_of', 'differences', 'cover_places', 'looks_at', 'Story', 'tell_story', 'story_film', 'light_up',
-           'story_figure', 'learning_figure', 'verdict', 'evaluate', 'check']
+           'by_chance', 'by_script', 'by_agent', 'play', 'seeds_of', 'RunCallback', 'fit', 'one_env', 'load_trained',
+           'play_all', 'intervals_of', 'differences', 'cover_places', 'looks_at', 'Story', 'tell_story', 'story_film',
+           'light_up', 'story_figure', 'learning_figure', 'verdict', 'evaluate', 'check']
 
 # %% ../../nbs/worldmodel/14_agent.ipynb #cell-002
 import json
@@ -277,7 +277,7 @@ class RunCallback(BaseCallback):
         found = play(self.cfg, agent, seeds_of("val", self.cfg.val_episodes))
         record = {"step": step, "eval_return": float(found["return"].mean()), "eval_length": float(found["length"].mean())}
         record |= {"eval_success": float(found["success"].mean())} if found["success"].notna().any() else {}
-        if self.state["best_metric"] is None or record["eval_return"] > self.state["best_metric"]:
+        if step and (self.state["best_metric"] is None or record["eval_return"] > self.state["best_metric"]):
             self.state |= {"best_global_step": step, "best_metric": record["eval_return"]}
         self.state["global_step"] = step
         self.run.log(record)
@@ -336,13 +336,19 @@ def _conclude(cfg: AgentConfig, run: Run, agent: PPO, callback: RunCallback) -> 
     return result
 
 # %% ../../nbs/worldmodel/14_agent.ipynb #cell-032
+def one_env(
+    cfg: AgentConfig,  # of a training
+) -> AgentConfig:      # the same with a single environment, to try or to play
+    "Settings of an agent that does not train."
+    return cfg.replace(num_envs=1, batch_size=cfg.rollout_steps)
+
 def load_trained(
     cfg: AgentConfig,  # of the run
     run: Run,          # that has trained
 ) -> tuple[PPO, See]:  # agent, eyes
     "The selected checkpoint's agent."
     see = make_eyes(cfg)
-    agent = build_agent(cfg, SeeingEnvs(cfg.replace(num_envs=1, batch_size=cfg.rollout_steps), see))
+    agent = build_agent(one_env(cfg), SeeingEnvs(one_env(cfg), see))
     return load_agent(agent, best_checkpoint(run)), see
 
 # %% ../../nbs/worldmodel/14_agent.ipynb #cell-034
@@ -476,6 +482,7 @@ def story_figure(
     for ax, pictures, title in ((axes[0], story.frames[shown], "What it sees"), (axes[1], lit, "What its action hangs on")):
         strip = np.concatenate([np.pad(p, ((0, 0), (0, 2), (0, 0)), constant_values=255) for p in pictures], axis=1)
         ax.imshow(strip)
+        ax.set_anchor("W")
         ax.set_axis_off()
         ax.set_title(title, loc="left", fontsize=14, fontweight="bold")
     axes[2].plot(story.values, color=palette()[0], marker="o", markersize=5, label="expected by the critic")
@@ -518,7 +525,7 @@ def verdict(
     return "; ".join(said) + "."
 
 # %% ../../nbs/worldmodel/14_agent.ipynb #cell-049
-def _beside(cfg: AgentConfig, others: dict[str, Run]) -> pd.DataFrame:
+def _beside(cfg: AgentConfig, others: dict[str, Run]) -> pd.DataFrame | None:
     "The test episodes of other agents' runs; they must be the same ones."
     tables = []
     for who, run in others.items():
@@ -529,7 +536,7 @@ def _beside(cfg: AgentConfig, others: dict[str, Run]) -> pd.DataFrame:
         if list(table["seed"]) != list(seeds_of("test", cfg.eval_episodes)):
             raise TrainingError(f"{run.job}/{run.name} was evaluated on other episodes: give it the same eval_episodes")
         tables.append(table)
-    return pd.concat(tables) if tables else pd.DataFrame()
+    return pd.concat(tables) if tables else None
 
 def evaluate(
     cfg: AgentConfig,                       # the run's settings
@@ -539,8 +546,8 @@ def evaluate(
     "Play the test episodes with the selected checkpoint; write episodes.csv, report.json, a film and the figures."
     others = others or {}
     with run.stage("evaluate"):
-        agent, see = load_trained(cfg, run)
-        episodes = pd.concat([play_all(cfg, agent, see), _beside(cfg, others)], ignore_index=True)
+        beside, (agent, see) = _beside(cfg, others), load_trained(cfg, run)
+        episodes = pd.concat([play_all(cfg, agent, see), beside], ignore_index=True)
         episodes.to_csv(run.path("episodes.csv"), index=False)
         found = intervals_of(episodes, cfg.bootstrap)
         encoder = str(cfg.encoder or toy_encoder(cfg)) if cfg.features == "vjepa" else ""
@@ -561,15 +568,15 @@ def _draw(cfg: AgentConfig, run: Run, story: Story, others: dict[str, Run]) -> N
     run.save_figure(learning_figure(run.metrics(), levels, {who: r.metrics() for who, r in others.items()}), "learning")
     run.save_figure(interval_figure(found, f"{cfg.eval_episodes} episodes, with 95 % intervals"), "players")
 
-# %% ../../nbs/worldmodel/14_agent.ipynb #cell-054
+# %% ../../nbs/worldmodel/14_agent.ipynb #cell-053
 def check(
     cfg: AgentConfig,  # what would be run
 ) -> str:              # lines of text
     "Everything that can be known before training: task, eyes, shapes, speed; nothing is trained."
     known = cfg.replace(toy_encoder_steps=0) if cfg.features == "vjepa" and not cfg.encoder else cfg
     see = VideoFeatures(known) if cfg.features == "vjepa" else stack_frames
-    envs = SeeingEnvs(cfg.replace(num_envs=1, batch_size=cfg.rollout_steps), see)
-    agent, frames = build_agent(cfg, envs), np.repeat(envs.frames, cfg.num_envs, 0)
+    envs = SeeingEnvs(one_env(cfg), see)
+    agent, frames = build_agent(one_env(cfg), envs), np.repeat(envs.frames, cfg.num_envs, 0)
     began = time.perf_counter()
     see(frames)
     ms = 1000 * (time.perf_counter() - began) / len(frames)

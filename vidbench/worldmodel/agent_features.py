@@ -8,7 +8,6 @@ __all__ = ['Frames', 'See', 'TaskError', 'find_wrapper', 'Resampled', 'refuse_bl
            'FeatureHead', 'FrameCnn', 'head_class']
 
 # %% ../../nbs/worldmodel/13_agent_features.ipynb #cell-002
-import functools
 import hashlib
 import importlib
 import json
@@ -83,8 +82,8 @@ def refuse_blind(
     "Refuse an environment that an agent cannot see, or PPO cannot act in."
     space = env.observation_space
     if not (isinstance(space, gym.spaces.Box) and space.dtype == np.uint8 and len(space.shape) == 3 and space.shape[2] == 3):
-        raise TaskError(f"env='{cfg.env}' observes {space}, not RGB frames (height, width, 3) of uint8: name a wrapper that gives "
-                        "them in `wrappers`, or set render_as_observation=True")
+        raise TaskError(f"env='{cfg.env}' observes {space}, not RGB frames (height, width, 3) of uint8: name a wrapper that "
+                        "gives them in `wrappers`, or set render_as_observation=True")
     allowed = gym.spaces.Discrete, gym.spaces.MultiDiscrete, gym.spaces.MultiBinary, gym.spaces.Box
     if not isinstance(env.action_space, allowed):
         raise TaskError(f"env='{cfg.env}' acts by {env.action_space}, which PPO cannot: wrap it into a discrete or a box space")
@@ -208,12 +207,12 @@ class VideoFeatures:
     def __call__(
         self,
         frames: Frames,  # the newest of each environment
-    ) -> Float[np.ndarray, "env feature"]:  # about mean 0 and deviation 1
+    ) -> Float[np.ndarray, "env feature row column"]:  # about mean 0 and deviation 1
         "Features of the last step in time, place by place."
         self.calls += len(frames)
         tokens = self.encoder(normalise_frames(frames).to(self.device)).last_hidden_state.float()
         last = tokens.unflatten(1, (self.steps, self.side, self.side))[:, -1].movedim(-1, 1)  # (env, feature, row, column)
-        coarse = nn.functional.adaptive_avg_pool2d(last, self.places).flatten(1)
+        coarse = nn.functional.adaptive_avg_pool2d(last, self.places)
         return (coarse.cpu().numpy() - self.mean) / self.deviation
 
     def calibrate(
@@ -241,7 +240,7 @@ def make_eyes(
     cfg: AgentConfig,  # features
 ) -> See:              # newest frames -> what the policy gets
     "The function that turns frames into observations."
-    return VideoFeatures(cfg).calibrate(random_frames(cfg, 512, seed=1)) if cfg.features == "vjepa" else stack_frames
+    return VideoFeatures(cfg).calibrate(random_frames(cfg, 256, seed=1)) if cfg.features == "vjepa" else stack_frames
 
 # %% ../../nbs/worldmodel/13_agent_features.ipynb #cell-031
 class SeeingEnvs(VecEnvWrapper):
@@ -282,19 +281,21 @@ class SeeingEnvs(VecEnvWrapper):
 
 # %% ../../nbs/worldmodel/13_agent_features.ipynb #cell-034
 class FeatureHead(BaseFeaturesExtractor):
-    "One layer on stored features."
+    "What is read off stored features: first at each place, then over all of them."
 
     def __init__(
         self,
-        observation_space: gym.spaces.Box,  # (feature,)
+        observation_space: gym.spaces.Box,  # (feature, row, column)
         width: int = 128,                   # of what it gives
     ):
         super().__init__(observation_space, width)
-        self.layers = nn.Sequential(nn.Linear(observation_space.shape[0], width), nn.ReLU())
+        features, rows, columns = observation_space.shape
+        self.layers = nn.Sequential(nn.Conv2d(features, 16, 1), nn.ReLU(), nn.Flatten(),
+                                    nn.Linear(16 * rows * columns, width), nn.ReLU())
 
     def forward(
         self,
-        observations: Float[Tensor, "batch feature"],
+        observations: Float[Tensor, "batch feature row column"],
     ) -> Float[Tensor, "batch width"]:
         "Features for actor and critic."
         return self.layers(observations)

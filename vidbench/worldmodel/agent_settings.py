@@ -22,8 +22,8 @@ class AgentConfig(Config):
     aliases: ClassVar[dict[str, str]] = {"lr": "learning_rate"}
     presets: ClassVar[dict[str, dict[str, Any]]] = {
         "smoke": {**_TINY, "env_settings": {"level": 0}, "total_steps": 2048, "num_envs": 8, "rollout_steps": 64,
-                  "checkpoint_every": 2, "toy_encoder_steps": 20, "val_episodes": 8, "eval_episodes": 16, "bootstrap": 200},
-        "toy": {**_TINY, "total_steps": 131_072, "num_envs": 16, "rollout_steps": 64, "learning_rate": 1e-3},
+                  "checkpoint_every": 2, "val_episodes": 8, "eval_episodes": 16, "bootstrap": 200},
+        "toy": {**_TINY, "total_steps": 40_960, "rollout_steps": 32, "learning_rate": 1e-3, "gamma": 0.9, "checkpoint_every": 16},
         "minigrid": {**_TINY, "env": "minigrid:MiniGrid-Empty-Random-5x5-v0", "total_steps": 65_536, "num_envs": 16,
                      "wrappers": ("minigrid.wrappers:RGBImgPartialObsWrapper", "minigrid.wrappers:ImgObsWrapper"),
                      "learning_rate": 1e-3},
@@ -44,7 +44,7 @@ class AgentConfig(Config):
     features: Literal["vjepa", "cnn"] = Field("vjepa", description="frozen V-JEPA, or a small CNN that learns with the agent")
     encoder: str = Field("facebook/vjepa2-vitl-fpc64-256",
                          description="folder (report['encoder'] of pretrain) or Hub name; empty: a tiny one made on the spot")
-    toy_encoder_steps: int = Field(300, ge=0, le=100_000, description="pretraining steps of the tiny one; 0 = left untrained")
+    toy_encoder_steps: int = Field(0, ge=0, le=100_000, description="pretraining steps of the tiny one; 0 = left untrained")
     feature_grid: int = Field(4, ge=1, le=32, description="places a side that the features keep")
 
     # PPO

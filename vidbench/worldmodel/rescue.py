@@ -29,7 +29,7 @@ class Level(NamedTuple):
     spread: float   # chance a step that a cell beside a fire catches it
     boulders: int   # things that roll to and fro
 
-LEVELS = (Level(6, 2, 2, 0.0, 0), Level(7, 4, 1, 0.015, 1), Level(9, 8, 2, 0.015, 3), Level(12, 18, 3, 0.012, 6))
+LEVELS = (Level(6, 2, 2, 0.0, 0), Level(6, 2, 1, 0.01, 1), Level(9, 8, 2, 0.015, 3), Level(12, 18, 3, 0.012, 6))
 
 # %% ../../nbs/worldmodel/12_rescue.ipynb #cell-007
 Cell = tuple[int, int]  # row and column
@@ -135,7 +135,7 @@ def make_site(
 # %% ../../nbs/worldmodel/12_rescue.ipynb #cell-020
 VIEW = 3  # cells that the rescuer sees in each direction
 COLOURS = {"floor": (200, 195, 185), "wall": (70, 70, 75), "fire": (235, 110, 25), "boulder": (120, 60, 160),
-           "rescuer": (35, 90, 220), "victim": (30, 165, 80)}
+           "rescuer": (35, 90, 220), "victim": (30, 165, 80), "call": (250, 225, 60)}
 
 def paint(
     site: Site,        # what to show
@@ -185,7 +185,7 @@ def draw_view(
     row, column = site.rescuer
     near = paint(site, VIEW)[row : row + 2 * VIEW + 1, column : column + 2 * VIEW + 1]
     frame = np.full((32, 32, 3), 20, np.uint8)
-    frame[call_mark(site, 32)] = COLOURS["victim"]
+    frame[call_mark(site, 32)] = COLOURS["call"]
     frame[2:-2, 2:-2] = enlarge(near, 4)
     return frame
 
@@ -240,7 +240,7 @@ def advance(
 
 # %% ../../nbs/worldmodel/12_rescue.ipynb #cell-031
 REWARDS = {"rescued": 1.0, "lost": -1.0, "": 0.0}
-STEP_COST, NEARER = 0.01, 0.1
+STEP_COST, NEARER = 0.01, 0.2
 
 class Rescue(gym.Env):
     "Reach the victim, avoid the hazards; observations are RGB frames of what is near."
