@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['logger', 'Choose', 'MOST_STEPS', 'SIDES', 'build_agent', 'agent_tensors', 'save_agent', 'load_agent', 'begin_anew',
            'by_chance', 'by_script', 'by_agent', 'play', 'seeds_of', 'RunCallback', 'fit', 'one_env', 'load_trained',
-           'play_all', 'intervals_of', 'differences', 'cover_places', 'looks_at', 'Story', 'tell_story', 'story_film',
-           'light_up', 'story_figure', 'learning_figure', 'verdict', 'evaluate', 'check']
+           'play_all', 'intervals_of', 'differences', 'cover_places', 'looks_at', 'Story', 'discounted', 'tell_story',
+           'story_film', 'light_up', 'story_figure', 'learning_figure', 'verdict', 'evaluate', 'check']
 
 # %% ../../nbs/worldmodel/14_agent.ipynb #cell-002
 import json
@@ -421,7 +421,17 @@ class Story:
     scenes: UInt8[np.ndarray, "moment height width 3"]   # what the environment renders
     values: Float[np.ndarray, " moment"]                 # expected return from there on
     looks: Float[np.ndarray, "moment cells cells"]       # where it looked
-    rewards: Float[np.ndarray, " moment"]                # what the next step gave
+    came: Float[np.ndarray, " moment"]                   # return that came, discounted as the critic does it
+
+def discounted(
+    rewards: Sequence[float],  # of the steps of an episode
+    gamma: float,              # discount a step
+) -> Float[np.ndarray, " step"]:
+    "The return from each step on."
+    came = np.zeros(len(rewards) + 1)
+    for step in reversed(range(len(rewards))):
+        came[step] = rewards[step] + gamma * came[step + 1]
+    return came[:-1]
 
 def tell_story(
     cfg: AgentConfig,       # the environment
@@ -443,7 +453,8 @@ def tell_story(
             newest, reward, ended, late, _ = env.step(action)
             moments.append((frames[0, -1], scene, value, looks, float(reward)))
             frames, over = push_frames(frames, newest[None], np.array([False])), ended or late
-    return Story(*(np.stack([moment[i] for moment in moments]) for i in range(5)))
+    *seen, rewards = ([moment[i] for moment in moments] for i in range(5))
+    return Story(*(np.stack(each) for each in seen), discounted(rewards, cfg.gamma))
 
 def _rendered(cfg: AgentConfig) -> gym.Env:
     "The environment with pictures of all of it, where it can draw them."
@@ -481,12 +492,12 @@ def story_figure(
     lit = [light_up(story.frames[i], story.looks[i], story.looks[i].max()) for i in shown]
     for ax, pictures, title in ((axes[0], story.frames[shown], "What it sees"), (axes[1], lit, "What its action hangs on")):
         strip = np.concatenate([np.pad(p, ((0, 0), (0, 2), (0, 0)), constant_values=255) for p in pictures], axis=1)
-        ax.imshow(strip)
+        ax.imshow(strip, interpolation="nearest")
         ax.set_anchor("W")
         ax.set_axis_off()
         ax.set_title(title, loc="left", fontsize=14, fontweight="bold")
     axes[2].plot(story.values, color=palette()[0], marker="o", markersize=5, label="expected by the critic")
-    axes[2].plot(np.cumsum(story.rewards[::-1])[::-1], color=palette()[1], linestyle="--", label="what was still to come")
+    axes[2].plot(story.came, color=palette()[1], linestyle="--", label="what came, discounted")
     for moment in shown:
         axes[2].axvline(moment, color="0.85", linewidth=1, zorder=0)
     dress(axes[2], "", "step of the episode", "return", legend="outside")

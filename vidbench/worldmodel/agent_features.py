@@ -11,8 +11,6 @@ __all__ = ['Frames', 'See', 'TaskError', 'find_wrapper', 'Resampled', 'refuse_bl
 import hashlib
 import importlib
 import json
-import os
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -23,6 +21,7 @@ from jaxtyping import Bool, Float, UInt8
 from torch import Tensor, nn
 
 from ..core.runs import workspace
+from ..core.toys import make_once
 from .agent_settings import AgentConfig
 from .masking import draw_masks
 from .settings import PretrainConfig, token_grid
@@ -175,14 +174,7 @@ def toy_encoder(
     names = ("env", "env_settings", "wrappers", "render_as_observation", "size_px", "num_frames", "toy_encoder_steps")
     told = json.dumps({name: getattr(cfg, name) for name in names}, sort_keys=True)
     folder = workspace() / "data" / "agent_encoders" / hashlib.blake2b(told.encode(), digest_size=6).hexdigest()
-    if not folder.is_dir():
-        part = folder.with_name(f".{folder.name}.{os.getpid()}.part")
-        save_encoder(pretrain_toy(cfg), part)
-        try:
-            part.rename(folder)
-        except OSError:  # another process was quicker
-            shutil.rmtree(part)
-    return folder
+    return make_once(folder / "config.json", lambda draft: save_encoder(pretrain_toy(cfg), draft)).parent
 
 # %% ../../nbs/worldmodel/13_agent_features.ipynb #cell-025
 class VideoFeatures:
