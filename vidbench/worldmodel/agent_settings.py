@@ -24,9 +24,9 @@ class AgentConfig(Config):
         "smoke": {**_TINY, "env_settings": {"level": 0}, "total_steps": 2048, "num_envs": 8, "rollout_steps": 64,
                   "checkpoint_every": 2, "val_episodes": 8, "eval_episodes": 16, "bootstrap": 200},
         "toy": {**_TINY, "total_steps": 40_960, "rollout_steps": 32, "learning_rate": 1e-3, "gamma": 0.9, "checkpoint_every": 16},
-        "minigrid": {**_TINY, "env": "minigrid:MiniGrid-Empty-Random-5x5-v0", "total_steps": 65_536, "num_envs": 16,
+        "minigrid": {**_TINY, "env": "minigrid:MiniGrid-Empty-Random-5x5-v0", "total_steps": 20_480, "rollout_steps": 32,
                      "wrappers": ("minigrid.wrappers:RGBImgPartialObsWrapper", "minigrid.wrappers:ImgObsWrapper"),
-                     "learning_rate": 1e-3},
+                     "learning_rate": 1e-3, "gamma": 0.95},
         "vitl": {"env": "minigrid:MiniGrid-DoorKey-6x6-v0",
                  "wrappers": ("minigrid.wrappers:RGBImgObsWrapper", "minigrid.wrappers:ImgObsWrapper")}}
 
