@@ -4,8 +4,9 @@
 
 # %% auto #0
 __all__ = ['logger', 'SENTENCES', 'THINGS', 'WAYS', 'PAINTS', 'DRAWING', 'VIDEO_ENDINGS', 'QUESTION', 'item_problem',
-           'read_captions', 'Film', 'films_of', 'Disaster', 'draw_facts', 'draw_disaster', 'toy_films', 'toy_documents',
-           'load_films', 'find_videos', 'preprocess', 'EndpointCaptioner', 'LocalCaptioner', 'caption_videos']
+           'read_captions', 'Film', 'films_of', 'Disaster', 'draw_facts', 'spoken_facts', 'draw_disaster', 'toy_films',
+           'toy_documents', 'load_films', 'find_videos', 'preprocess', 'EndpointCaptioner', 'LocalCaptioner',
+           'caption_videos']
 
 # %% ../../nbs/worldmodel/07_captions.ipynb #cell-002
 import functools
@@ -55,6 +56,7 @@ def _line(text: str) -> Any:
     except ValueError as error:
         return f"not JSON: {error}"
 
+# %% ../../nbs/worldmodel/07_captions.ipynb #cell-006
 def item_problem(
     item: Any,    # one entry of a list
     root: Path,   # folder that paths start from
@@ -71,7 +73,7 @@ def item_problem(
             return f"{name} is empty"
     return "" if (root / item["video_path"]).is_file() else f"{item['video_path']}: no such video"
 
-# %% ../../nbs/worldmodel/07_captions.ipynb #cell-007
+# %% ../../nbs/worldmodel/07_captions.ipynb #cell-008
 def read_captions(
     path: str | Path,        # .json, .jsonl or .csv
     root: str | Path = "",   # folder that the paths start from; the list's own when empty
@@ -89,14 +91,16 @@ def read_captions(
         raise ConfigError(f"data={path}: none of its {len(items)} items can be used{first}")
     return pd.DataFrame(used, columns=["video_path", "caption"]), problems
 
-# %% ../../nbs/worldmodel/07_captions.ipynb #cell-011
+# %% ../../nbs/worldmodel/07_captions.ipynb #cell-012
 @dataclass(frozen=True)
 class Film:
     "A clip with what is said of it."
-    name: str                                             # unique; the same name, the same frames
+    name: str                                             # unique among the films of a job
+    version: str                                          # another one, other frames
     captions: tuple[str, ...]                             # references of one another
     read: Callable[[], UInt8[np.ndarray, "time height width 3"]]  # decodes or draws the frames
 
+# %% ../../nbs/worldmodel/07_captions.ipynb #cell-013
 def _read_video(path: str, num_frames: int, size_px: int) -> np.ndarray:
     "Frames spread over a video."
     info = probe(path)
@@ -104,6 +108,7 @@ def _read_video(path: str, num_frames: int, size_px: int) -> np.ndarray:
         raise VideoError(path, f"{info.frames} frames are too few for num_frames={num_frames}")
     return read_window(path, num_frames, end_sec=info.duration_sec, size_px=(size_px, size_px))[0]
 
+# %% ../../nbs/worldmodel/07_captions.ipynb #cell-014
 def films_of(
     table: pd.DataFrame,  # video_path and caption
     cfg: CaptionConfig,   # num_frames and size_px
@@ -111,11 +116,12 @@ def films_of(
     "Videos with all their captions."
     def one(path: str, captions: pd.Series) -> Film:
         stat = Path(path).stat()
-        name = f"{path} {stat.st_size} {stat.st_mtime_ns} {cfg.num_frames} {cfg.size_px}"
-        return Film(name, tuple(dict.fromkeys(captions)), functools.partial(_read_video, path, cfg.num_frames, cfg.size_px))
+        version = f"{stat.st_size} {stat.st_mtime_ns} {cfg.num_frames} {cfg.size_px}"
+        read = functools.partial(_read_video, path, cfg.num_frames, cfg.size_px)
+        return Film(path, version, tuple(dict.fromkeys(captions)), read)
     return [one(path, captions) for path, captions in table.groupby("video_path", sort=False)["caption"]]
 
-# %% ../../nbs/worldmodel/07_captions.ipynb #cell-014
+# %% ../../nbs/worldmodel/07_captions.ipynb #cell-017
 SENTENCES = {
     "fire": ("A fire spreads to the {way} beside a {colour} {thing}.", "Beside a {colour} {thing}, flames move to the {way}."),
     "smoke": ("Dark smoke drifts to the {way} over a {colour} {thing}.", "Over a {colour} {thing}, smoke moves to the {way}."),
@@ -148,7 +154,21 @@ def draw_facts(
     rng = np.random.default_rng((13, seed))
     return Disaster(*(str(rng.choice(list(words))) for words in (SENTENCES, THINGS, PAINTS, WAYS)), seed)
 
-# %% ../../nbs/worldmodel/07_captions.ipynb #cell-017
+# %% ../../nbs/worldmodel/07_captions.ipynb #cell-019
+_KIND_WORDS = {"fire": "fire", "flames": "fire", "smoke": "smoke", "flood": "flood", "water": "flood", "rocks": "rocks",
+               "collapses": "collapse", "falls": "collapse"}
+
+def spoken_facts(
+    caption: str,      # of a toy clip
+) -> dict[str, str]:   # kind, thing, colour and way; empty where a fact is missing, or said twice and differently
+    "What a sentence says about a toy clip."
+    words = caption.lower().replace(".", " ").replace(",", " ").split()
+    same = [{word: word for word in group} for group in (THINGS, PAINTS, WAYS)]
+    known = dict(zip(("kind", "thing", "colour", "way"), (_KIND_WORDS, *same), strict=True))
+    found = {name: {table[w] for w in words if w in table} for name, table in known.items()}
+    return {name: said.pop() if len(said) == 1 else "" for name, said in found.items()}
+
+# %% ../../nbs/worldmodel/07_captions.ipynb #cell-022
 def _inside(depth: np.ndarray, size_px: int) -> np.ndarray:
     "A soft mask: 1 inside, 0 outside, one pixel of edge."
     return np.clip(depth * size_px + 0.5, 0, 1)
@@ -205,7 +225,7 @@ def draw_disaster(
         film.append(picture + 2 * rng.standard_normal((size_px, size_px, 1)))
     return np.clip(film, 0, 255).astype(np.uint8)
 
-# %% ../../nbs/worldmodel/07_captions.ipynb #cell-021
+# %% ../../nbs/worldmodel/07_captions.ipynb #cell-026
 def toy_films(
     clips: int,          # how many
     side: int,           # 0 train, 1 val, 2 test: other scenes on each
@@ -213,7 +233,7 @@ def toy_films(
 ) -> list[Film]:
     "Toy clips; different scenes for each side and seed."
     scenes = [draw_facts(10_000_000 * cfg.seed + 1_000_000 * side + i) for i in range(clips)]
-    return [Film(f"toy {DRAWING} {s} {cfg.num_frames} {cfg.size_px}", s.captions,
+    return [Film(f"toy {s.seed}", f"{DRAWING} {cfg.num_frames} {cfg.size_px}", s.captions,
                  functools.partial(draw_disaster, s, cfg.size_px, cfg.num_frames)) for s in scenes]
 
 def toy_documents(
@@ -230,13 +250,13 @@ def toy_documents(
         return " ".join(filter(None, (context, prompt, second)))
     return [one() for _ in range(count)]
 
-# %% ../../nbs/worldmodel/07_captions.ipynb #cell-024
+# %% ../../nbs/worldmodel/07_captions.ipynb #cell-029
 def load_films(
     cfg: CaptionConfig,  # data, val_share and seed
 ) -> tuple[dict[str, list[Film]], pd.DataFrame]:  # train, val, test; items left out, with the problem
     "The films of a job."
     if cfg.data == "toy":
-        held = max(60, round(cfg.val_share * cfg.toy_clips))
+        held = max(24, round(cfg.val_share * cfg.toy_clips))
         counts = {"train": cfg.toy_clips, "val": held, "test": held}
         sides = {name: toy_films(count, i, cfg) for i, (name, count) in enumerate(counts.items())}
         return sides, pd.DataFrame(columns=["item", "problem"])
@@ -249,7 +269,7 @@ def load_films(
     parts = {"test": order[:held], "val": order[held : 2 * held], "train": order[2 * held :]}
     return {name: [films[i] for i in parts[name]] for name in ("train", "val", "test")}, problems
 
-# %% ../../nbs/worldmodel/07_captions.ipynb #cell-027
+# %% ../../nbs/worldmodel/07_captions.ipynb #cell-032
 VIDEO_ENDINGS = (".mp4", ".avi", ".mov", ".mkv", ".webm")
 
 def find_videos(
@@ -261,6 +281,7 @@ def find_videos(
         raise ConfigError(f"{folder} holds no videos: name a folder with {', '.join(VIDEO_ENDINGS)} files")
     return found
 
+# %% ../../nbs/worldmodel/07_captions.ipynb #cell-033
 def _resample(video: Path, target: Path, fps: float, side_px: int, min_sec: float, max_sec: float) -> float:
     "Write the middle of a video at another rate and size; gives its length in seconds."
     info = probe(video)
@@ -275,6 +296,7 @@ def _resample(video: Path, target: Path, fps: float, side_px: int, min_sec: floa
     write_video(target, frames, fps)
     return length
 
+# %% ../../nbs/worldmodel/07_captions.ipynb #cell-034
 def preprocess(
     folder: str | Path,     # raw videos
     out: str | Path,        # where the clips go, by the same names; what is there is not made again
@@ -294,7 +316,7 @@ def preprocess(
         rows.append((str(video), "" if problem else str(target), length, problem))
     return pd.DataFrame(rows, columns=["video_path", "clip_path", "duration_sec", "problem"])
 
-# %% ../../nbs/worldmodel/07_captions.ipynb #cell-030
+# %% ../../nbs/worldmodel/07_captions.ipynb #cell-037
 QUESTION = "Describe in one sentence what happens in this video, where, and in which direction."
 
 @dataclass
@@ -326,7 +348,7 @@ class EndpointCaptioner:
         return price, (f"{videos} requests to {self.endpoint.model} with {frames} frames each: about {read:,} tokens read, "
                        f"{write:,} written, {price:.2f} dollars")
 
-# %% ../../nbs/worldmodel/07_captions.ipynb #cell-033
+# %% ../../nbs/worldmodel/07_captions.ipynb #cell-040
 class LocalCaptioner:
     "A video LLM of transformers, on this machine."
 
@@ -353,7 +375,7 @@ class LocalCaptioner:
         ids = self.model.generate(**batch, max_new_tokens=self.max_new_tokens, do_sample=False)
         return self.collate.processor.decode(ids[0, batch["input_ids"].shape[1] :], skip_special_tokens=True).strip()
 
-# %% ../../nbs/worldmodel/07_captions.ipynb #cell-036
+# %% ../../nbs/worldmodel/07_captions.ipynb #cell-043
 def caption_videos(
     folder: str | Path,               # of videos
     captioner: Callable[..., str],    # frames and times -> caption
@@ -370,18 +392,24 @@ def caption_videos(
     out.parent.mkdir(parents=True, exist_ok=True)
     for number, video in enumerate(todo):
         try:
-            seen, times = read_window(video, frames, size_px=(size_px, size_px) if size_px else None)
-            caption = captioner(seen, times).strip()
-        except VideoError as error:
-            caption, problems[str(video)] = "", error.reason
+            caption, problem = _caption_one(video, captioner, frames, size_px)
         except EndpointError as error:
             kept = len(done) + number - len(problems)
             raise EndpointError(f"{error}; {kept} captions are kept in {out}: run again to go on") from None
         if caption:
             append_line(out, {"video_path": str(video.resolve()), "caption": caption})
         else:
-            problems.setdefault(str(video), "the captioner said nothing")
+            problems[str(video)] = problem
     return pd.DataFrame(read_lines(out), columns=["video_path", "caption"]), problems
+
+# %% ../../nbs/worldmodel/07_captions.ipynb #cell-044
+def _caption_one(video: Path, captioner: Callable[..., str], frames: int, size_px: int | None) -> tuple[str, str]:
+    "A caption, or why there is none."
+    try:
+        seen, times = read_window(video, frames, size_px=(size_px, size_px) if size_px else None)
+        return captioner(seen, times).strip(), "the captioner said nothing"
+    except VideoError as error:
+        return "", error.reason
 
 def _check_cost(captioner: Any, videos: int, frames: int, max_dollars: float | None) -> None:
     "Say what it will cost, before it starts; refuse what is too much."
