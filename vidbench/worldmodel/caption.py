@@ -89,6 +89,7 @@ class CaptionSet(Dataset):
         "Features of the first clips, one a clip."
         return np.stack([self.cache.read(film) for film in self.films[:most]])
 
+# %% ../../nbs/worldmodel/10_caption.ipynb #cell-007
 @dataclass
 class Material:
     "A job's data, encoded."
@@ -111,7 +112,7 @@ def prepare(
     encoder = frozen_encoder(cfg, workspace() / "data").to(device_of(cfg))
     (films, problems), cache = load_films(cfg), FeatureCache(workspace() / "data" / "cache", encoder, cfg)
     black = np.zeros((cfg.num_frames, cfg.size_px, cfg.size_px, 3), np.uint8)
-    nothing = Film(f"black {cfg.num_frames} {cfg.size_px}", ("",), lambda: black)
+    nothing = Film("black frames", f"{cfg.num_frames} {cfg.size_px}", ("",), lambda: black)
     left_out = {f"item {row.item}": row.problem for row in problems.itertuples()}
     left_out |= cache.fill([nothing, *(film for side in films.values() for film in side)])
     sides = {name: [film for film in side if film.name not in left_out] for name, side in films.items()}
@@ -120,7 +121,7 @@ def prepare(
     return Material({name: CaptionSet(side, cache) for name, side in sides.items()}, cache.read(nothing),
                     grid_of(encoder, cfg), left_out)
 
-# %% ../../nbs/worldmodel/10_caption.ipynb #cell-010
+# %% ../../nbs/worldmodel/10_caption.ipynb #cell-012
 def build_model(
     cfg: CaptionConfig,   # sizes, seed, and where to start from
     material: Material,   # its grid, and the encoder's width
@@ -131,7 +132,7 @@ def build_model(
     model = Captioner(cfg, material.grid, material.blank.shape[1], llm, tokenizer)
     return load_bridge(model, cfg.qformer) if cfg.qformer else model
 
-# %% ../../nbs/worldmodel/10_caption.ipynb #cell-013
+# %% ../../nbs/worldmodel/10_caption.ipynb #cell-015
 def choices_of(
     references: Sequence[Sequence[str]],  # some a clip
     wanted: int,                          # captions to choose from
@@ -140,6 +141,7 @@ def choices_of(
     fewest = min(len({other[0] for other in references if not set(other) & set(own)}) for own in references)
     return min(wanted, fewest + 1)
 
+# %% ../../nbs/worldmodel/10_caption.ipynb #cell-017
 @dataclass
 class Watcher:
     "Describes validation clips; what the engine calls `compute_metrics`."
@@ -156,6 +158,7 @@ class Watcher:
         return overlap_scores(self.said, references) | vocabulary_use(self.said, references, self.cfg.vocabulary) | {
             "retrieval": float(found.mean()), "distinct": len(set(self.said)) / len(set(r[0] for r in references))}
 
+# %% ../../nbs/worldmodel/10_caption.ipynb #cell-019
 class KeepSamples(TrainerCallback):
     "Writes what was said at each evaluation into `samples/` of the run, and onto the dashboard."
 
@@ -170,7 +173,7 @@ class KeepSamples(TrainerCallback):
             pairs = zip(self.watcher.said[:5], self.watcher.side.references, strict=False)
             self.run.save_panel("captions", "\n".join(f"{s}   (reference: {r[0]})" for s, r in pairs))
 
-# %% ../../nbs/worldmodel/10_caption.ipynb #cell-015
+# %% ../../nbs/worldmodel/10_caption.ipynb #cell-021
 def warnings_of(
     metrics: pd.DataFrame,  # run.metrics()
 ) -> list[str]:             # one line a worry
@@ -184,7 +187,7 @@ def warnings_of(
         said.append("validation loss is 20 % above its best: more captions, or fewer epochs, would help")
     return said
 
-# %% ../../nbs/worldmodel/10_caption.ipynb #cell-018
+# %% ../../nbs/worldmodel/10_caption.ipynb #cell-024
 SELECT = {"loss": ("eval_loss", False), "cider": ("eval_cider", True), "retrieval": ("eval_retrieval", True)}
 
 def fit(
@@ -207,7 +210,7 @@ def _train(cfg: CaptionConfig, run: Run, material: Material, callbacks: tuple = 
         callbacks=(KeepSamples(run, watcher), *callbacks), watch=warnings_of,
         memory_settings=("batch_size", "max_caption_tokens", "num_query_tokens"))
 
-# %% ../../nbs/worldmodel/10_caption.ipynb #cell-025
+# %% ../../nbs/worldmodel/10_caption.ipynb #cell-031
 def other_clips(
     references: Sequence[Sequence[str]],  # some a clip
 ) -> list[int]:                           # one a clip; its own number where none differs
@@ -236,7 +239,7 @@ def prediction_table(
     table = table.assign(cider=cider_each(said, references), rouge_l=rouge, choices=len(choices[0]))
     return table.assign(**seen_shares(said, table["said_blank"], table["said_swapped"]))
 
-# %% ../../nbs/worldmodel/10_caption.ipynb #cell-027
+# %% ../../nbs/worldmodel/10_caption.ipynb #cell-033
 def intervals_of(
     table: pd.DataFrame,  # of `prediction_table`
     resamples: int,       # of the bootstrap, over clips
@@ -261,14 +264,15 @@ def verdict(
     seen, said = report["intervals"]["seen"], "the video was NOT seen"
     if min(seen["worth_over_blank"][1], seen["worth_over_swapped"][1]) > 0 and seen["changed_by_blank"][0] > 0.5:
         said = "the video was seen"
+    changed, worth = ([seen[name][0] for name in names] for names in (("changed_by_blank", "changed_by_swap"),
+                                                                      ("worth_over_blank", "worth_over_swapped")))
     return (f"finds its caption among {report['choices']} for {value:.0%} of unseen clips [{low:.0%}, {high:.0%}] "
             f"(luck {luck:.0%}): {word}; CIDEr {report['cider']:.2f} (one sentence for all: "
             f"{report['one_sentence']['cider']:.2f}), BLEU-4 {report['bleu4']:.2f}, ROUGE-L {report['rouge_l']:.2f}; "
-            f"black frames change {seen['changed_by_blank'][0]:.0%} of the captions, other clips {seen['changed_by_swap'][0]:.0%}, and without its "
-            f"clip a caption's loss rises by {seen['worth_over_blank'][0]:.2f} and {seen['worth_over_swapped'][0]:.2f} "
-            f"a word: {said}.")
+            f"black frames change {changed[0]:.0%} of the captions, other clips {changed[1]:.0%}, and without its clip a "
+            f"caption's loss rises by {worth[0]:.2f} and {worth[1]:.2f} a word: {said}.")
 
-# %% ../../nbs/worldmodel/10_caption.ipynb #cell-030
+# %% ../../nbs/worldmodel/10_caption.ipynb #cell-036
 def evaluate(
     cfg: CaptionConfig,  # the run's settings
     run: Run,            # after `fit`
@@ -285,6 +289,7 @@ def evaluate(
             run.save_figure(figure, name)
     return report
 
+# %% ../../nbs/worldmodel/10_caption.ipynb #cell-037
 def _report(cfg: CaptionConfig, run: Run, material: Material, table: pd.DataFrame) -> dict[str, Any]:
     "Headline, intervals, baseline, health, and what the next phase takes."
     learned, test = material.sides["train"], material.sides["test"]
@@ -301,7 +306,7 @@ def _report(cfg: CaptionConfig, run: Run, material: Material, table: pd.DataFram
         "llm": cfg.llm or "a tiny one", "health": health_summary(run)}
     return report | {"verdict": verdict(report)}
 
-# %% ../../nbs/worldmodel/10_caption.ipynb #cell-032
+# %% ../../nbs/worldmodel/10_caption.ipynb #cell-039
 def samples_of(
     run: Run,       # that has trained
     most: int = 4,  # evaluations, spread over the training
@@ -339,7 +344,7 @@ def make_figures(
         pictures["facts"] = interval_figure({"test": found["facts"]}, "Facts said rightly")
     return pictures
 
-# %% ../../nbs/worldmodel/10_caption.ipynb #cell-038
+# %% ../../nbs/worldmodel/10_caption.ipynb #cell-045
 @functools.lru_cache(maxsize=1)
 def _describer(source: str) -> tuple[CaptionConfig, Any, Captioner]:
     "The models of a run; the last ones are kept for the next video."
@@ -353,6 +358,7 @@ def _describer(source: str) -> tuple[CaptionConfig, Any, Captioner]:
     model = Captioner(cfg, grid_of(encoder, cfg), encoder.config.hidden_size, llm, tokenizer)
     return cfg, encoder, load_bridge(model, weights).eval().to(device_of(cfg))
 
+# %% ../../nbs/worldmodel/10_caption.ipynb #cell-046
 def describe(
     video: str | Path,       # a file
     checkpoint: str | Path,  # a caption run, or a checkpoint in it
@@ -364,7 +370,7 @@ def describe(
     (film,) = films_of(pd.DataFrame({"video_path": [str(video)], "caption": [""]}), cfg)
     return speak(model, encode_frames(encoder, [film.read()], cfg.mixed_precision))[0]
 
-# %% ../../nbs/worldmodel/10_caption.ipynb #cell-041
+# %% ../../nbs/worldmodel/10_caption.ipynb #cell-049
 def check(
     cfg: CaptionConfig,  # what would be run
 ) -> str:                # lines of text

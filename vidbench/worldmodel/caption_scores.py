@@ -90,6 +90,7 @@ def _similarity(mine: dict[tuple, float], theirs: dict[tuple, float]) -> float:
     size = math.sqrt(sum(v * v for v in mine.values()) * sum(v * v for v in theirs.values()))
     return sum(min(v, theirs.get(gram, 0.0)) * theirs.get(gram, 0.0) for gram, v in mine.items()) / size if size else 0.0
 
+# %% ../../nbs/worldmodel/08_caption_scores.ipynb #cell-017
 def cider_each(
     said: Sequence[str],                  # a caption a clip
     references: Sequence[Sequence[str]],  # some a clip
@@ -105,7 +106,7 @@ def cider_each(
                                   * _similarity(one, _weigh(r, n, seen, len(said))) for r in refs])
     return 10 * scores / 4
 
-# %% ../../nbs/worldmodel/08_caption_scores.ipynb #cell-019
+# %% ../../nbs/worldmodel/08_caption_scores.ipynb #cell-020
 def overlap_scores(
     said: Sequence[str],                  # a caption a clip
     references: Sequence[Sequence[str]],  # some a clip
@@ -115,7 +116,7 @@ def overlap_scores(
     cider = float(cider_each(said, references).mean())
     return {"cider": cider, "bleu4": bleu4(said, references), "rouge_l": float(np.mean(each))}
 
-# %% ../../nbs/worldmodel/08_caption_scores.ipynb #cell-022
+# %% ../../nbs/worldmodel/08_caption_scores.ipynb #cell-023
 def vocabulary_use(
     said: Sequence[str],                  # a caption a clip
     references: Sequence[Sequence[str]],  # some a clip
@@ -129,7 +130,7 @@ def vocabulary_use(
     return {"vocabulary_rate": float(np.mean([bool(m) for m in mine])),
             "vocabulary_recall": float(np.mean(hits)) if hits else math.nan}
 
-# %% ../../nbs/worldmodel/08_caption_scores.ipynb #cell-025
+# %% ../../nbs/worldmodel/08_caption_scores.ipynb #cell-026
 def draw_choices(
     references: Sequence[Sequence[str]],  # some a clip
     choices: int = 10,                    # captions to choose from, the right one first
@@ -154,7 +155,7 @@ def found_first(
     lowest = losses == losses.min(1, keepdims=True)
     return lowest[:, 0] / lowest.sum(1)
 
-# %% ../../nbs/worldmodel/08_caption_scores.ipynb #cell-028
+# %% ../../nbs/worldmodel/08_caption_scores.ipynb #cell-029
 def seen_shares(
     said: Sequence[str],     # a caption a clip
     blank: Sequence[str],    # with black frames instead
@@ -165,7 +166,7 @@ def seen_shares(
     return {name: mine != np.array([" ".join(words_of(s)) for s in other])
             for name, other in (("changed_by_blank", blank), ("changed_by_swap", swapped))}
 
-# %% ../../nbs/worldmodel/08_caption_scores.ipynb #cell-031
+# %% ../../nbs/worldmodel/08_caption_scores.ipynb #cell-032
 def caption_sheet(
     clips: Sequence[Any],               # frames of some clips, (time, height, width, 3)
     lines: Sequence[Sequence[tuple[str, str]]],  # for each clip: (when, what was said), in order

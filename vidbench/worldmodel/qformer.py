@@ -78,6 +78,7 @@ def _toy_llama(tokenizer: PreTrainedTokenizerBase, hidden: int, layers: int) -> 
         pad_token_id=tokenizer.pad_token_id, eos_token_id=tokenizer.eos_token_id, bos_token_id=tokenizer.pad_token_id,
         tie_word_embeddings=False, initializer_range=0.5 * hidden**-0.5))
 
+# %% ../../nbs/worldmodel/09_qformer.ipynb #cell-008
 def teach_language(
     llm: PreTrainedModel,                # trained in place
     tokenizer: PreTrainedTokenizerBase,  # its own
@@ -121,7 +122,7 @@ def toy_llm(
         save_vlm(final, llm, tokenizer)
     return final
 
-# %% ../../nbs/worldmodel/09_qformer.ipynb #cell-010
+# %% ../../nbs/worldmodel/09_qformer.ipynb #cell-011
 class BridgeError(ValueError):
     "Models that do not fit together; the message is one line."
 
@@ -163,7 +164,7 @@ def frozen_llm(
         raise BridgeError(f"llm={str(path)!r} cannot be loaded: {' '.join(str(error).split())[:200]}") from None
     return llm.eval().requires_grad_(False), tokenizer
 
-# %% ../../nbs/worldmodel/09_qformer.ipynb #cell-013
+# %% ../../nbs/worldmodel/09_qformer.ipynb #cell-014
 @torch.no_grad()
 def encode_frames(
     encoder: VJEPA2Model,  # frozen
@@ -176,6 +177,7 @@ def encode_frames(
         tokens = encoder.encoder(normalise_frames(np.stack(frames)).to(device)).last_hidden_state
     return tokens.float().cpu().numpy().astype(np.float16)
 
+# %% ../../nbs/worldmodel/09_qformer.ipynb #cell-016
 def weights_print(
     model: nn.Module,  # any
 ) -> str:              # short
@@ -186,7 +188,7 @@ def weights_print(
         digest.update(weight.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes())
     return digest.hexdigest()
 
-# %% ../../nbs/worldmodel/09_qformer.ipynb #cell-015
+# %% ../../nbs/worldmodel/09_qformer.ipynb #cell-018
 class FeatureCache:
     "Features of films on disk, each computed once."
 
@@ -203,7 +205,8 @@ class FeatureCache:
 
     def path(self, film: Film) -> Path:  # whether it is there or not
         "Where a film's features lie."
-        return self.folder / f"{hashlib.blake2b(film.name.encode(), digest_size=12).hexdigest()}.npy"
+        name = f"{film.name} {film.version}"
+        return self.folder / f"{hashlib.blake2b(name.encode(), digest_size=12).hexdigest()}.npy"
 
     def read(self, film: Film) -> Float[np.ndarray, "token feature"]:  # 16-bit floats
         "The features of a film that is there."
@@ -231,6 +234,7 @@ class FeatureCache:
         "Features of a batch, perhaps an empty one."
         return encode_frames(self.encoder, frames, self.cfg.mixed_precision) if frames else []
 
+# %% ../../nbs/worldmodel/09_qformer.ipynb #cell-019
 def _frames(film: Film, problems: dict[str, str]) -> np.ndarray | None:
     "A film's frames, or a note why there are none."
     try:
@@ -247,7 +251,7 @@ def _write(path: Path, features: np.ndarray) -> None:
         np.save(file, features)
     os.replace(part, path)
 
-# %% ../../nbs/worldmodel/09_qformer.ipynb #cell-018
+# %% ../../nbs/worldmodel/09_qformer.ipynb #cell-022
 def qformer_config(
     cfg: CaptionConfig,  # sizes
     width: int,          # of the encoder
@@ -258,6 +262,7 @@ def qformer_config(
         intermediate_size=4 * cfg.qformer_hidden, encoder_hidden_size=width, cross_attention_frequency=1,
         use_qformer_text_input=False, hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0)
 
+# %% ../../nbs/worldmodel/09_qformer.ipynb #cell-024
 class Bridge(nn.Module):
     "From an encoder's features to embeddings for a language model."
 
@@ -288,7 +293,7 @@ class Bridge(nn.Module):
         found = self.qformer(self.queries.expand(len(tokens), -1, -1), encoder_hidden_states=tokens).last_hidden_state
         return self.llm_scale * self.projection(found)
 
-# %% ../../nbs/worldmodel/09_qformer.ipynb #cell-021
+# %% ../../nbs/worldmodel/09_qformer.ipynb #cell-027
 def prompt_ids(
     tokenizer: PreTrainedTokenizerBase,  # with a chat template or without
     prompt: str,                         # said after the video
@@ -303,6 +308,7 @@ def prompt_ids(
     before, after = text.split(mark)
     return tuple(tokenizer(part, add_special_tokens=False)["input_ids"] if part else [] for part in (before, after))
 
+# %% ../../nbs/worldmodel/09_qformer.ipynb #cell-029
 def collate_captions(
     items: Sequence[dict[str, Any]],     # features, caption, sample_id
     tokenizer: PreTrainedTokenizerBase,  # of the language model
@@ -320,7 +326,7 @@ def collate_captions(
             "labels": torch.tensor([[-100] * len(after) + ids + [-100] * (longest - len(ids)) for ids in said]),
             "sample_id": [item["sample_id"] for item in items]}
 
-# %% ../../nbs/worldmodel/09_qformer.ipynb #cell-023
+# %% ../../nbs/worldmodel/09_qformer.ipynb #cell-031
 class Captioner(nn.Module):
     "A bridge that learns, before a language model that does not; checkpoints hold the bridge alone."
 
@@ -333,7 +339,7 @@ class Captioner(nn.Module):
         tokenizer: PreTrainedTokenizerBase,  # its own
     ):
         super().__init__()
-        self.cfg, self.tokenizer, self.llm = cfg, tokenizer, llm.requires_grad_(False)
+        self.cfg, self.tokenizer, self.llm, self.recomputes = cfg, tokenizer, llm.requires_grad_(False), False
         words = llm.get_input_embeddings().weight
         self.bridge = Bridge(cfg, grid, width, words.shape[1], float(words[:4096].float().std()))
         self.before, self.after = prompt_ids(tokenizer, cfg.prompt)
@@ -341,14 +347,19 @@ class Captioner(nn.Module):
     def train(self, mode: bool = True) -> "Captioner":
         "The language model stays as it is, unless its activations are to be recomputed, which it does in training mode only."
         super().train(mode)
-        self.llm.train(mode and self.llm.is_gradient_checkpointing)
+        self.llm.train(mode and self.recomputes)
         return self
 
-    def gradient_checkpointing_enable(self, gradient_checkpointing_kwargs: dict[str, Any] | None = None) -> None:
+    def activation_checkpointing_enable(self, activation_checkpointing_kwargs: dict[str, Any] | None = None, **more: Any) -> None:
         "Recompute activations of the language model and of the Q-Former."
-        self.llm.config.attention_dropout = 0.0
+        self.recomputes, self.llm.config.attention_dropout = True, 0.0
         for part in (self.llm, self.bridge.qformer):
-            part.gradient_checkpointing_enable(gradient_checkpointing_kwargs)
+            enable = getattr(part, "activation_checkpointing_enable", None) or part.gradient_checkpointing_enable
+            enable(activation_checkpointing_kwargs)
+
+    def gradient_checkpointing_enable(self, gradient_checkpointing_kwargs: dict[str, Any] | None = None, **more: Any) -> None:
+        "The same, under the name that older versions of transformers call."
+        self.activation_checkpointing_enable(gradient_checkpointing_kwargs)
 
     def state_dict(self, *args: Any, **kwargs: Any) -> dict[str, Tensor]:
         "The bridge's weights; those of the language model are where they came from."
@@ -377,12 +388,13 @@ class Captioner(nn.Module):
     ) -> dict[str, Any]:                               # loss; logits (the loss of each caption)
         "Mean loss of captions, each its mean over words."
         asked = labels[:, len(self.after) :]
-        logits = self.llm(inputs_embeds=self.read(features, input_ids), logits_to_keep=asked.shape[1] + 1).logits[:, :-1]
+        read, keep = self.read(features, input_ids), asked.shape[1] + 1
+        logits = self.llm(inputs_embeds=read, logits_to_keep=keep, use_cache=False).logits[:, :-1]
         each = nn.functional.cross_entropy(logits.float().transpose(1, 2), asked, reduction="none", ignore_index=-100)
         loss = each.sum(1) / (asked >= 0).sum(1)
         return {"loss": loss.mean(), "logits": loss.detach()}
 
-# %% ../../nbs/worldmodel/09_qformer.ipynb #cell-031
+# %% ../../nbs/worldmodel/09_qformer.ipynb #cell-039
 @torch.no_grad()
 def speak(
     model: Captioner,                              # in evaluation mode
@@ -391,7 +403,7 @@ def speak(
 ) -> list[str]:                                    # a caption a clip
     "The likeliest caption of each clip, word by word."
     device, said = next(model.bridge.parameters()).device, []
-    for part in torch.from_numpy(np.asarray(features)).split(batch_size):
+    for part in torch.from_numpy(np.array(features)).split(batch_size):
         prompt = torch.tensor([model.after], dtype=torch.long, device=device).expand(len(part), -1)
         read = model.read(part.to(device), prompt)
         ids = model.llm.generate(
@@ -414,7 +426,7 @@ def caption_losses(
         kept.append(model(*(batch[name].to(device) for name in ("features", "input_ids", "labels")))["logits"].float().cpu())
     return torch.stack(kept).numpy()
 
-# %% ../../nbs/worldmodel/09_qformer.ipynb #cell-035
+# %% ../../nbs/worldmodel/09_qformer.ipynb #cell-043
 def find_weights(
     source: str | Path,  # a caption run, or a checkpoint in it
 ) -> Path:               # a checkpoint folder
