@@ -334,17 +334,35 @@ def make_figures(
     metrics, found = run.metrics(), run.report["intervals"]
     names = ["eval_retrieval", "eval_rouge_l", "eval_vocabulary_rate", "eval_vocabulary_recall"]
     kept = [name for name in names if metrics[name].notna().any()]
-    luck = f"Own caption found among {run.report['choices']} (luck {1 / run.report['choices']:.2g})"
     pictures = {"losses": loss_curves(metrics, "Caption loss a word"),
                 "by_epoch": metric_curves(metrics, kept, "On validation clips"),
                 "captions": captions_figure(run, material.sides["val"]),
-                "retrieval": interval_figure({"shown": found["retrieval"]}, luck),
-                "seen": interval_figure({"test": found["seen"]}, "Was the video seen?")}
+                "retrieval": _with_luck(found["retrieval"], run.report["choices"]), "seen": _seen_figure(found["seen"])}
     if "facts" in found:
-        pictures["facts"] = interval_figure({"test": found["facts"]}, "Facts said rightly")
+        said = [spoken_facts(film.captions[0]) for film in material.sides["train"].films]
+        facts = {f"{name} (luck {1 / len({s[name] for s in said}):.2f})": value for name, value in found["facts"].items()}
+        pictures["facts"] = interval_figure({"test clips": facts}, "Facts said rightly")
     return pictures
 
-# %% ../../nbs/worldmodel/10_caption.ipynb #cell-045
+# %% ../../nbs/worldmodel/10_caption.ipynb #cell-040
+def _with_luck(found: dict[str, tuple], choices: int) -> Figure:
+    "Own captions found, and a line where luck would be."
+    words = {"clip": "shown its clip", "blank": "shown black frames", "swapped": "shown another clip"}
+    figure = interval_figure({"test clips": {words[name]: value for name, value in found.items()}},
+                             f"Own caption found among {choices} (dashed: luck)")
+    figure.axes[0].axvline(1 / choices, color="0.5", linestyle="--", linewidth=1.5)
+    return figure
+
+def _seen_figure(found: dict[str, tuple]) -> Figure:
+    "What changes without the clip."
+    words = {"changed_by_blank": "captions changed by black frames", "changed_by_swap": "captions changed by another clip",
+             "worth_over_blank": "loss a word: more with black frames",
+             "worth_over_swapped": "loss a word: more with another clip"}
+    figure = interval_figure({"test clips": {words[name]: value for name, value in found.items()}}, "Was the video seen?")
+    figure.axes[0].axvline(0, color="0.5", linestyle="--", linewidth=1.5)
+    return figure
+
+# %% ../../nbs/worldmodel/10_caption.ipynb #cell-046
 @functools.lru_cache(maxsize=1)
 def _describer(source: str) -> tuple[CaptionConfig, Any, Captioner]:
     "The models of a run; the last ones are kept for the next video."
@@ -358,7 +376,7 @@ def _describer(source: str) -> tuple[CaptionConfig, Any, Captioner]:
     model = Captioner(cfg, grid_of(encoder, cfg), encoder.config.hidden_size, llm, tokenizer)
     return cfg, encoder, load_bridge(model, weights).eval().to(device_of(cfg))
 
-# %% ../../nbs/worldmodel/10_caption.ipynb #cell-046
+# %% ../../nbs/worldmodel/10_caption.ipynb #cell-047
 def describe(
     video: str | Path,       # a file
     checkpoint: str | Path,  # a caption run, or a checkpoint in it
@@ -370,7 +388,7 @@ def describe(
     (film,) = films_of(pd.DataFrame({"video_path": [str(video)], "caption": [""]}), cfg)
     return speak(model, encode_frames(encoder, [film.read()], cfg.mixed_precision))[0]
 
-# %% ../../nbs/worldmodel/10_caption.ipynb #cell-049
+# %% ../../nbs/worldmodel/10_caption.ipynb #cell-050
 def check(
     cfg: CaptionConfig,  # what would be run
 ) -> str:                # lines of text

@@ -37,7 +37,8 @@ from transformers.utils.logging import disable_progress_bar
 
 from ..core.config import ConfigError
 from ..core.runs import Run
-from ..core.tiny_vlm import make_tokenizer, save_vlm
+from ..core.tiny_vlm import make_tokenizer
+from ..core.toys import make_once
 from ..core.training import best_checkpoint
 from ..core.video import VideoError
 from .caption_settings import CaptionConfig
@@ -61,13 +62,11 @@ def toy_encoder(
     sizes = {"patch_size": size_px // 4, "crop_size": size_px // 4 * 4, "frames_per_clip": num_frames, "tubelet_size": 2,
              "hidden_size": 64, "num_hidden_layers": 3, "num_attention_heads": 2, "pred_hidden_size": 48,
              "pred_num_hidden_layers": 1, "pred_num_attention_heads": 2}
-    final = _kept(folder, "tiny-vjepa", sizes)
-    if not (final / "config.json").is_file():
+    def fill(draft: Path) -> None:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
-            model = VJEPA2Model(VJEPA2Config(**sizes))
-        save_vlm(final, model, model.config)  # it needs no processor
-    return final
+            VJEPA2Model(VJEPA2Config(**sizes)).save_pretrained(draft)
+    return make_once(_kept(folder, "tiny-vjepa", sizes) / "config.json", fill).parent
 
 # %% ../../nbs/worldmodel/09_qformer.ipynb #cell-007
 def _toy_llama(tokenizer: PreTrainedTokenizerBase, hidden: int, layers: int) -> LlamaForCausalLM:
@@ -111,16 +110,15 @@ def toy_llm(
 ) -> Path:               # a plain Hugging Face folder
     "A tiny Llama that can speak of disasters; made at the first call, found at the next."
     texts = [prompt, *toy_documents(600, np.random.default_rng(1))]
-    final = _kept(folder, f"tiny-llama-{steps}", [texts, hidden, layers])
-    if not (final / "config.json").is_file():
+    def fill(draft: Path) -> None:
         tokenizer = make_tokenizer(texts, 320)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
             llm = _toy_llama(tokenizer, hidden, layers)
         losses = teach_language(llm, tokenizer, prompt, steps)
         logger.info("a tiny language model learned to speak: loss %.2f to %.2f in %d steps", losses[0], losses[-1], steps)
-        save_vlm(final, llm, tokenizer)
-    return final
+        llm.save_pretrained(draft), tokenizer.save_pretrained(draft)
+    return make_once(_kept(folder, f"tiny-llama-{steps}", [texts, hidden, layers]) / "config.json", fill).parent
 
 # %% ../../nbs/worldmodel/09_qformer.ipynb #cell-011
 class BridgeError(ValueError):
