@@ -4,17 +4,13 @@
 
 # %% auto #0
 __all__ = ['THRESHOLDS', 'JUDGE_PROMPT', 'read_answer', 'interval_iou', 'score_rows', 'figures_of', 'intervals', 'by_group',
-           'change', 'answer_queries', 'merge_answers', 'JudgeError', 'Judge', 'judged']
+           'change', 'answer_queries', 'merge_answers', 'Judge', 'judged']
 
 # %% ../../nbs/grounding/06_evaluation.ipynb #cell-002
-import hashlib
 import itertools
 import math
-import os
 import re
-import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +21,7 @@ from jaxtyping import Float
 from tqdm.auto import tqdm
 from transformers import PreTrainedModel
 
+from ..core.endpoint import Endpoint, EndpointError
 from ..core.runs import append_line, read_lines
 from .data import GroundingData, Query
 from .grpo import sample_completions
@@ -210,9 +207,6 @@ def merge_answers(
     return table.sort_values(["order", "task_type", "query"], ignore_index=True).drop(columns="order")
 
 # %% ../../nbs/grounding/06_evaluation.ipynb #cell-022
-class JudgeError(RuntimeError):
-    "The judge cannot be asked, or does not answer; the message is one line."
-
 JUDGE_PROMPT = (
     "You grade why a query was refused. A refusal is right when it names what in the query does not fit the video, as "
     "the annotated reason does; style and length do not count, and further reasons are fine unless they contradict it."
@@ -220,16 +214,8 @@ JUDGE_PROMPT = (
     "Query: {query}\nAnnotated reason: {true}\nReason to grade: {said}\n\n"
     'Answer with JSON only: {{"score": s}}, s from 0 (wrong or none) to 5 (all reasons, no contradiction).')
 
-@dataclass
-class Judge:
+class Judge(Endpoint):
     "Grades explanations through an OpenAI-compatible endpoint."
-    model: str                                       # name at the endpoint
-    base_url: str = "https://api.openai.com/v1"      # of the endpoint
-    cache: Path | None = None                        # .jsonl with what was answered before
-    key_variable: str = "OPENAI_API_KEY"             # environment variable that holds the key
-    timeout_sec: float = 60.0                        # of one request
-    retries: int = 3                                 # after the first try
-    pause_sec: float = 1.0                           # before the first retry; doubles
 
     def grade(
         self,
@@ -238,43 +224,13 @@ class Judge:
         true: str,   # the annotated reason
     ) -> float:      # 0 to 5
         "How well a reason agrees with the annotated one."
-        prompt = JUDGE_PROMPT.format(query=query, said=said, true=true)
-        key = hashlib.blake2b(f"{self.model}\n{prompt}".encode(), digest_size=12).hexdigest()
-        known = {line["key"]: line["score"] for line in (read_lines(self.cache) if self.cache else [])}
-        if key not in known:
-            known[key] = self._parse(self._ask(prompt))
-            if self.cache:
-                append_line(self.cache, {"key": key, "score": known[key], "model": self.model})
-        return known[key]
-
-    def _ask(self, prompt: str) -> str:
-        "One answer; tries again after time-outs, broken connections, 429 and 5xx."
-        import httpx
-        secret = os.environ.get(self.key_variable)
-        if not secret:
-            raise JudgeError(f"no key: set the environment variable {self.key_variable}")
-        body = {"model": self.model, "temperature": 0, "messages": [{"role": "user", "content": prompt}]}
-        for attempt in range(self.retries + 1):
-            if attempt:
-                time.sleep(self.pause_sec * 2 ** (attempt - 1))
-            try:
-                reply = httpx.post(f"{self.base_url.rstrip('/')}/chat/completions", json=body, timeout=self.timeout_sec,
-                                   headers={"Authorization": f"Bearer {secret}"})
-            except httpx.TransportError as error:
-                problem = type(error).__name__
-                continue
-            if reply.status_code == 200:
-                return reply.json()["choices"][0]["message"]["content"]
-            problem = f"HTTP {reply.status_code}"
-            if reply.status_code != 429 and reply.status_code < 500:
-                break
-        raise JudgeError(f"{self.base_url}: {problem} after {attempt + 1} tries")
+        return self._parse(self.ask(JUDGE_PROMPT.format(query=query, said=said, true=true)))
 
     def _parse(self, reply: str) -> float:
         "The score in an answer."
         found = re.search(r'"score"\s*:\s*(\d+(?:\.\d+)?)', reply[:10_000])
         if not found:
-            raise JudgeError(f"{self.model} gave no score: {reply[:80]!r}")
+            raise EndpointError(f"{self.model} gave no score: {reply[:80]!r}")
         return min(5.0, float(found[1]))
 
 # %% ../../nbs/grounding/06_evaluation.ipynb #cell-025
