@@ -48,7 +48,7 @@ def network_config(
         patch_size=cfg.patch_px, crop_size=cfg.size_px, frames_per_clip=cfg.num_frames, tubelet_size=cfg.tubelet_frames,
         hidden_size=cfg.hidden_size, num_hidden_layers=cfg.depth, num_attention_heads=cfg.heads,
         pred_hidden_size=cfg.pred_hidden_size, pred_num_hidden_layers=cfg.pred_depth,
-        pred_num_attention_heads=cfg.pred_heads)
+        pred_num_attention_heads=cfg.pred_heads, initializer_range=cfg.init_std, pred_zero_init_mask_tokens=False)
 
 # %% ../../nbs/worldmodel/03_vjepa.ipynb #cell-011
 def misfits(
