@@ -10,6 +10,7 @@ reported.
 """
 import argparse
 import contextlib
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -21,15 +22,10 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import NamedTuple
 
+FORKS = multiprocessing.get_context("forkserver")
 ROOT = Path(__file__).resolve().parent.parent
 NBS = ROOT / "nbs"
-TEST_NOTEBOOK = """
-import sys
-from pathlib import Path
-from nbdev.test import test_nb
-ok, _ = test_nb(Path(sys.argv[1]), skip_flags=["notest"], do_print=False, showerr=True, basepath=sys.argv[2])
-sys.exit(not ok)
-"""
+IMPORTED_ONCE = ["nbdev.test", "matplotlib.figure", "pandas", "sklearn.metrics", "torchvision", "transformers.trainer"]
 RUN_JOB = """
 import pathlib, sys
 from vidbench.core.launch import main, read_parameters
@@ -42,7 +38,7 @@ TAIL_LINES = 25  # of a failed test's output
 class Test(NamedTuple):
     "Something to run, and how long it may take."
     name: str
-    command: list[str]
+    what: list[str] | Path  # a command, or a library notebook
     limit_sec: float
 
 
@@ -62,7 +58,7 @@ def all_tests() -> list[Test]:
 
     python, apart = sys.executable, (NBS / "experiments", NBS / "benchmarks")
     jobs = [Test(f"run {p.relative_to(NBS)}", [python, "-c", RUN_JOB, str(p)], 300) for p in notebooks(apart[0])]
-    library = [Test(str(p.relative_to(NBS)), [python, "-c", TEST_NOTEBOOK, str(p), str(ROOT)], 150)
+    library = [Test(str(p.relative_to(NBS)), p, 150)
                for p in notebooks(NBS) if not any(folder in p.parents for folder in apart)]
     checks = [Test(f"check {name}", [python, str(ROOT / "tools/checks.py"), name], 120)
               for name in ("sync", "parameters", "readme", "import", "this")]
@@ -70,7 +66,42 @@ def all_tests() -> list[Test]:
     return [*jobs, *library, Test("check lint", [python, "-m", "ruff", "check", "."], 60), *checks]
 
 
-def stop(process: subprocess.Popen) -> None:
+def test_notebook(notebook: Path, output: Path) -> None:
+    "Run a library notebook by nbdev's test, in a process of its own."
+    os.setsid()
+    os.chdir(ROOT)
+    for number, file, mode in ((0, os.devnull, os.O_RDONLY), (1, output, os.O_WRONLY), (2, output, os.O_WRONLY)):
+        os.dup2(os.open(file, mode | os.O_APPEND), number)
+    from nbdev.test import test_nb
+    ok, _ = test_nb(notebook, skip_flags=["notest"], do_print=False, showerr=True, basepath=str(ROOT))
+    sys.exit(not ok)
+
+
+class Forked:
+    "A library notebook under test, forked from a process that has imported the large packages once."
+    def __init__(self, notebook: Path, output: Path):
+        self.process = FORKS.Process(target=test_notebook, args=(notebook, output))
+        self.process.start()
+        self.pid = self.process.pid
+
+    def wait(self, timeout: float) -> int:
+        self.process.join(timeout)
+        if self.process.exitcode is None:
+            raise subprocess.TimeoutExpired(str(self.pid), timeout)
+        return self.process.exitcode
+
+
+def start(test: Test, output: Path, home: Path) -> "subprocess.Popen | Forked":
+    "Start a test in a process group of its own; a job gets a workspace of its own too."
+    if isinstance(test.what, Path):
+        return Forked(test.what, output)
+    settings = {"VIDBENCH_HOME": str(home)} if test.name.startswith("run ") else {}
+    with open(output, "a") as file:
+        return subprocess.Popen(test.what, cwd=ROOT, env=os.environ | settings, stdin=subprocess.DEVNULL, stdout=file,
+                                stderr=subprocess.STDOUT, start_new_session=True)
+
+
+def stop(process: "subprocess.Popen | Forked") -> None:
     "Ask twice, so that `vidbench run` takes its kernel down, then kill the whole group."
     for number, wait_sec in ((signal.SIGTERM, 5), (signal.SIGTERM, 5), (signal.SIGTERM, 2), (signal.SIGKILL, 5)):
         with contextlib.suppress(ProcessLookupError):
@@ -82,14 +113,13 @@ def stop(process: subprocess.Popen) -> None:
         os.killpg(process.pid, signal.SIGKILL)
 
 
-def run(test: Test, running: set[subprocess.Popen]) -> Result:
-    "Run one test in a process group and a workspace of its own."
-    start, failure = time.monotonic(), ""
-    with tempfile.TemporaryFile("w+", errors="replace") as output, tempfile.TemporaryDirectory() as home:
-        settings = {"VIDBENCH_HOME": home} if test.name.startswith("run ") else {}
-        env = os.environ | {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "MPLBACKEND": "agg"} | settings
-        process = subprocess.Popen(test.command, cwd=ROOT, env=env, stdin=subprocess.DEVNULL, stdout=output,
-                                   stderr=subprocess.STDOUT, start_new_session=True)
+def run(test: Test, running: set) -> Result:
+    "Run one test to its end or to its time limit."
+    began, failure = time.monotonic(), ""
+    with tempfile.TemporaryDirectory() as folder:
+        home, output = Path(folder, "home"), Path(folder, "output.txt")
+        home.mkdir(); output.touch()
+        process = start(test, output, home)
         running.add(process)
         try:
             code = process.wait(test.limit_sec)
@@ -98,9 +128,8 @@ def run(test: Test, running: set[subprocess.Popen]) -> Result:
             failure = f"stopped at its time limit of {test.limit_sec:.0f} s"
         stop(process)
         running.discard(process)
-        output.seek(0)
-        said = [output.read(), *(p.read_text(errors="replace") for p in Path(home).glob("outputs/*/*/log.txt"))]
-        return Result(test, failure, time.monotonic() - start, "\n".join(said))
+        said = [p.read_text(errors="replace") for p in (output, *home.glob("outputs/*/*/log.txt"))]
+        return Result(test, failure, time.monotonic() - began, "\n".join(said))
 
 
 def report(result: Result) -> None:
@@ -113,7 +142,7 @@ def report(result: Result) -> None:
 
 def run_all(tests: list[Test], jobs: int) -> list[Result]:
     "Several at a time; an interruption stops them all."
-    running: set[subprocess.Popen] = set()
+    running: set = set()
     with ThreadPoolExecutor(jobs) as pool:
         try:
             results = []
@@ -142,12 +171,14 @@ def main() -> int:
     if not tests:
         print(f"no test has {' or '.join(args.names)} in its name: --list shows them\n0 passed, 0 failed")
         return 2
-    start = time.monotonic()
+    began = time.monotonic()
+    os.environ.update(OMP_NUM_THREADS="1", HF_HUB_OFFLINE="1", MPLBACKEND="agg")
+    FORKS.set_forkserver_preload(IMPORTED_ONCE)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)
     results = run_all([test._replace(limit_sec=min(test.limit_sec, args.limit)) for test in tests], args.jobs)
     failed = [result.test.name for result in results if result.failure]
-    print(f"{time.monotonic() - start:7.1f} s  in all", *(f"failed: {name}" for name in failed), sep="\n")
+    print(f"{time.monotonic() - began:7.1f} s  in all", *(f"failed: {name}" for name in failed), sep="\n")
     print(f"{len(results) - len(failed)} passed, {len(failed)} failed")
     return int(bool(failed))
 

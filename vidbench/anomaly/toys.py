@@ -9,9 +9,6 @@ __all__ = ['SCENES', 'TOY_FPS', 'SCENE_SEC', 'GAP_SEC', 'FRAMES', 'PER_VIDEO', '
 # %% ../../nbs/anomaly/02_toys.ipynb #cell-002
 import hashlib
 import json
-import os
-import shutil
-import tempfile
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,7 +16,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float, UInt8
 
-from ..core.toys import draw_background, figure_mask, pixel_grid
+from ..core.toys import draw_background, figure_mask, make_once, pixel_grid
 from ..core.video import write_video
 
 # %% ../../nbs/anomaly/02_toys.ipynb #cell-005
@@ -132,21 +129,10 @@ def make_toys(
 ) -> Path:               # events.csv, beside its videos
     "Toy videos and their event table; made at the first call, found again at the next."
     key = hashlib.blake2b(json.dumps([videos, seed, _DRAWING]).encode(), digest_size=5).hexdigest()
-    final = Path(folder) / f"anomaly-toys-{key}"
-    if (final / "events.csv").is_file():
-        return final / "events.csv"
-    final.parent.mkdir(parents=True, exist_ok=True)
-    draft = Path(tempfile.mkdtemp(prefix=".making-", dir=final.parent))
-    try:
+    def fill(draft: Path) -> None:
         plan = plan_toys(videos, seed)
         for number, (name, rows) in enumerate(plan.groupby("video_path")):
             film = draw_toy_video(rows.scene.tolist(), np.random.default_rng((seed, number, 1)))
             write_video(draft / name, film, fps=TOY_FPS)
         plan.to_csv(draft / "events.csv", index=False)
-        os.replace(draft, final)
-    except OSError:
-        if not (final / "events.csv").is_file():  # somebody else may have been faster
-            raise
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
-    return final / "events.csv"
+    return make_once(Path(folder) / f"anomaly-toys-{key}/events.csv", fill)

@@ -9,9 +9,6 @@ __all__ = ['SPECIAL_TOKENS', 'CHAT_TEMPLATE', 'make_tokenizer', 'make_processor'
 # %% ../../nbs/core/09_tiny_vlm.ipynb #cell-002
 import hashlib
 import json
-import os
-import shutil
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -36,6 +33,7 @@ from transformers import (
 from transformers.utils.logging import disable_progress_bar
 from transformers.video_utils import VideoMetadata
 
+from .toys import make_once
 from .video import probe, read_clip
 
 # %% ../../nbs/core/09_tiny_vlm.ipynb #cell-005
@@ -232,21 +230,12 @@ def save_vlm(
     processor: ProcessorMixin,  # its processor
 ) -> Path:                      # the folder
     "Write a model and its processor so that the folder is complete or not there."
-    final = Path(folder)
-    final.parent.mkdir(parents=True, exist_ok=True)
-    draft = Path(tempfile.mkdtemp(prefix=".making-", dir=final.parent))
-    try:
+    def fill(draft: Path) -> None:
         model.save_pretrained(draft)
         processor.save_pretrained(draft)
-        os.replace(draft, final)
-    except OSError:
-        if not (final / "config.json").is_file():  # somebody else may have been faster
-            raise
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
-    return final
+    return make_once(Path(folder) / "config.json", fill).parent
 
-# %% ../../nbs/core/09_tiny_vlm.ipynb #cell-033
+# %% ../../nbs/core/09_tiny_vlm.ipynb #cell-034
 def load_vlm(
     path: str | Path,                      # a Hugging Face folder or name of a video LLM
     dtype: torch.dtype = torch.float32,    # of the weights

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['MOTIONS', 'COMMON', 'RARE', 'EVENT_SEC', 'GAP_SEC', 'DRAWING', 'pixel_grid', 'draw_background', 'figure_mask',
-           'swing', 'rare_counts', 'plan_events', 'figure_path', 'draw_video', 'ToyError', 'check_toy',
+           'swing', 'rare_counts', 'plan_events', 'figure_path', 'draw_video', 'ToyError', 'check_toy', 'make_once',
            'make_toy_videos', 'TinyVideoNet']
 
 # %% ../../nbs/core/08_toys.ipynb #cell-002
@@ -13,7 +13,9 @@ import json
 import os
 import shutil
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -189,21 +191,28 @@ def _fill(folder: Path, events: pd.DataFrame, settings: dict) -> None:
     events.to_csv(folder / "events.csv", index=False)
     (folder / "settings.json").write_text(json.dumps(settings, indent=2))
 
-
-def _make_once(final: Path, fill) -> None:
-    "Fill a temporary folder and rename it; whoever comes second keeps the first one's."
+# %% ../../nbs/core/08_toys.ipynb #cell-035
+def make_once(
+    proof: Path,                  # a file of a folder that is complete or not there
+    fill: Callable[[Path], Any],  # writes into an empty folder
+) -> Path:                        # the file
+    "Fill a folder at the first call, find it again at the next; whoever comes second keeps the first one's."
+    final = proof.parent
+    if proof.is_file():
+        return proof
     final.parent.mkdir(parents=True, exist_ok=True)
     draft = Path(tempfile.mkdtemp(prefix=".making-", dir=final.parent))
     try:
         fill(draft)
         os.replace(draft, final)
     except OSError:
-        if not (final / "events.csv").is_file():
+        if not proof.is_file():
             raise
     finally:
         shutil.rmtree(draft, ignore_errors=True)
+    return proof
 
-# %% ../../nbs/core/08_toys.ipynb #cell-035
+# %% ../../nbs/core/08_toys.ipynb #cell-037
 def make_toy_videos(
     folder: str | Path,         # where the sets of toys are kept
     videos: int = 12,           # number of videos
@@ -220,12 +229,9 @@ def make_toy_videos(
     check_toy(videos, events_per_video, confounding, rare_share, size_px)
     settings = {**plan, "size_px": size_px, "fps": float(fps), "drawing": DRAWING}
     key = hashlib.blake2b(json.dumps(settings, sort_keys=True).encode(), digest_size=5).hexdigest()
-    final = Path(folder) / f"toys-{key}"
-    if not (final / "events.csv").is_file():
-        _make_once(final, lambda draft: _fill(draft, plan_events(**plan), settings))
-    return final / "events.csv"
+    return make_once(Path(folder) / f"toys-{key}/events.csv", lambda draft: _fill(draft, plan_events(**plan), settings))
 
-# %% ../../nbs/core/08_toys.ipynb #cell-039
+# %% ../../nbs/core/08_toys.ipynb #cell-041
 def _block(inputs: int, outputs: int, stride: tuple[int, int, int]) -> nn.Sequential:
     "3-D convolution, batch norm, ReLU."
     conv = nn.Conv3d(inputs, outputs, 3, stride, padding=1, bias=False)

@@ -375,6 +375,7 @@ class _Average(torch.autograd.Function):
 
     @staticmethod
     def forward(context: Any, x: Tensor) -> Tensor:
+        "The mean of all processes' tensors."
         total = x.clone()
         if processes() > 1:
             dist.all_reduce(total)
@@ -382,6 +383,7 @@ class _Average(torch.autograd.Function):
 
     @staticmethod
     def backward(context: Any, grad: Tensor) -> Tensor:
+        "The mean of all processes' gradients."
         return _Average.forward(context, grad)
 
 # %% ../../nbs/core/04_training.ipynb #cell-041
@@ -774,8 +776,14 @@ def _start_or_resume(run: Run) -> Path | None:
         logger.info("resuming %s/%s from %s", run.job, run.name, resume.name)
     return resume
 
+def _forget_sharding() -> None:
+    "transformers remembers ZeRO-3 for as long as its settings live, and would load the next model in pieces."
+    from transformers.integrations.deepspeed import unset_hf_deepspeed_config
+    unset_hf_deepspeed_config()
+
 def _conclude(run: Run, trainer: Engine, callback: RunCallback) -> TrainResult:
     "Write how the training ended, and say it."
+    _forget_sharding()
     state, why = trainer.state, callback.stopped_by
     total = state.max_steps
     if why == "guard":
@@ -791,7 +799,7 @@ def _conclude(run: Run, trainer: Engine, callback: RunCallback) -> TrainResult:
         raise KeyboardInterrupt(f"stopped at step {result.step} of {total}, checkpoint saved: run again to resume")
     return result
 
-# %% ../../nbs/core/04_training.ipynb #cell-087
+# %% ../../nbs/core/04_training.ipynb #cell-089
 def health_summary(
     run: Run,              # any run that has trained
 ) -> dict[str, Any]:       # plain values, for a report

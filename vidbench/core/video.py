@@ -98,6 +98,7 @@ class _DecordFilm:
         self.spans = self.reader.get_frame_timestamp(range(len(self.reader))).astype(float)
 
     def frames(self, indices: list[int]) -> np.ndarray:
+        "The frames at these indices, (time, height, width, 3) uint8."
         return self.reader.get_batch(indices).asnumpy()
 
 # %% ../../nbs/core/01_video.ipynb #cell-018
@@ -129,6 +130,7 @@ class _AvFilm:
         self.spans = np.stack([edges[:-1], edges[1:]], 1) * tick_sec
 
     def frames(self, indices: list[int]) -> np.ndarray:
+        "The frames at these indices, (time, height, width, 3) uint8."
         wanted, found = {int(pts) for pts in self.pts[indices]}, {}
         with av.open(self.path, metadata_errors="ignore") as box:
             stream = _video_stream(box, self.path)
@@ -263,6 +265,7 @@ class _Decoder:
             raise RuntimeError("the decoding process did not start: `python -c 'import vidbench.core.video'` says why")
 
     def ask(self, job: str, path: str, timeout_sec: float, *args: Any) -> Any:
+        "Let the process do a job; one that is late or dies is an error of the video."
         try:
             self.pipe.send((job, timeout_sec, (path, *args)))
             if not self.pipe.poll(timeout_sec):

@@ -6,14 +6,11 @@
 __all__ = ['LEVELS', 'COLOURS', 'TOY_DRAWING', 'AnnotationError', 'Refusable', 'Item', 'parse_item', 'contradiction', 'mend',
            'read_records', 'find_videos', 'read_items', 'summarize', 'Query', 'draw_queries', 'every_query',
            'levels_by_similarity', 'Visit', 'VisitSampler', 'thin_out', 'GroundingData', 'split_items', 'draw_toy',
-           'plan_toys', 'make_toys', 'recount', 'teach', 'teach_carelessly']
+           'plan_toys', 'make_toys', 'recount', 'teach', 'teach_idly']
 
 # %% ../../nbs/grounding/02_data.ipynb #cell-002
 import hashlib
 import json
-import os
-import shutil
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -24,6 +21,7 @@ import pandas as pd
 from jaxtyping import UInt8
 from torch.utils.data import Dataset
 
+from ..core.toys import make_once
 from ..core.training import Draw, SeededSampler
 from ..core.video import ClipCache, VideoError, probe, write_video
 from .prompts import write_completion, write_span
@@ -345,7 +343,7 @@ def split_items(
 # %% ../../nbs/grounding/02_data.ipynb #cell-034
 COLOURS = {"red": (225, 35, 35), "yellow": (225, 215, 35), "green": (35, 200, 60), "cyan": (35, 205, 215),
            "blue": (45, 60, 230), "purple": (205, 50, 215)}  # around the circle of hues
-TOY_DRAWING = 3  # raise when films or queries change, so that older folders are not reused
+TOY_DRAWING = 4  # raise when films or queries change, so that older folders are not reused
 
 def draw_toy(
     events: Sequence[tuple[str, int, int]],  # colour, start and end in seconds
@@ -411,32 +409,23 @@ def make_toys(
 ) -> Path:               # annotations.json, beside its videos
     "Toy films and their annotations in the HI-VTG format; made at the first call, found again at the next."
     key = hashlib.blake2b(json.dumps([videos, seed, TOY_DRAWING]).encode(), digest_size=5).hexdigest()
-    final = Path(folder) / f"grounding-toys-{key}"
-    if (final / "annotations.json").is_file():
-        return final / "annotations.json"
-    final.parent.mkdir(parents=True, exist_ok=True)
-    draft = Path(tempfile.mkdtemp(prefix=".making-", dir=final.parent))
-    try:
+    def fill(draft: Path) -> None:
         plans = plan_toys(videos, seed)
         for i, (events, records) in enumerate(plans):
             write_video(draft / records[0]["video"], draw_toy(events, np.random.default_rng((seed, i, 1))), fps=2)
         (draft / "annotations.json").write_text(json.dumps([r for _, records in plans for r in records], indent=1))
-        os.replace(draft, final)
-    except OSError:
-        if not (final / "annotations.json").is_file():  # somebody else may have been faster
-            raise
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
-    return final / "annotations.json"
+    return make_once(Path(folder) / f"grounding-toys-{key}/annotations.json", fill)
 
 # %% ../../nbs/grounding/02_data.ipynb #cell-042
 def recount(
-    events: Sequence[tuple[str, int, int]],  # of a toy film
+    query: str,                              # "a red light"
+    events: Sequence[tuple[str, int, int]],  # of a toy film: colour, start and end in seconds
     seconds: int = 8,                        # of the film
 ) -> str:
-    "What each second of a toy film shows, as a thought."
-    shown = {second: colour for colour, start, end in events for second in range(start, end)}
-    return " ".join(f"{second} {shown.get(second, 'nothing')}" for second in range(seconds)) + f" {seconds} end"
+    "Whether each second of a toy film shows what is asked for, as a thought."
+    asked = query.split()[1]
+    shown = {second for colour, start, end in events if colour == asked for second in range(start, end)}
+    return " ".join(f"{second} {asked if second in shown else 'no'}" for second in range(seconds)) + f" {seconds} end"
 
 def teach(
     query: Query,      # with its right answer
@@ -447,16 +436,13 @@ def teach(
         return write_completion(thought, write_span(*query.span))
     return write_completion(thought, f"there is {query.query.replace('a ', 'no ', 1)}", query.answerable_query)
 
-def teach_carelessly(
-    query: Query,                            # with its right answer
-    events: Sequence[tuple[str, int, int]],  # of the film
-    rng: np.random.Generator,                # decides when
-    missed: float = 0.6,                     # share of the queries to refuse that get a segment
-    confused: float = 0.2,                   # share of the others that get another light's segment
-) -> str:                                    # a completion
-    "The completion of a teacher who sees well and judges badly."
-    wrong = rng.random() < (missed if query.task_type == "refusable" else confused)
-    spans = [event[1:] for event in events if query.span is None or event[1:] != tuple(query.span)]
-    if not wrong or not spans:
-        return teach(query, recount(events))
-    return write_completion(recount(events), write_span(*spans[rng.integers(len(spans))]))
+def teach_idly(
+    query: Query,          # with its right answer
+    thought: str,          # what is seen
+    rng: np.random.Generator,  # decides when
+    idle: float = 0.6,     # share of the answers that name the whole film
+) -> str:                  # a completion
+    "The completion of a teacher who sees well and would rather not judge."
+    if rng.random() >= idle:
+        return teach(query, thought)
+    return write_completion(thought, write_span(0, query.duration))

@@ -8,11 +8,12 @@ __all__ = ['THRESHOLDS', 'JUDGE_PROMPT', 'read_answer', 'interval_iou', 'score_r
 
 # %% ../../nbs/grounding/06_evaluation.ipynb #cell-002
 import hashlib
+import itertools
 import math
 import os
 import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,8 @@ import numpy as np
 import pandas as pd
 import torch
 from jaxtyping import Float
-from torch import nn
+from tqdm.auto import tqdm
+from transformers import PreTrainedModel
 
 from ..core.runs import append_line, read_lines
 from .data import GroundingData, Query
@@ -171,8 +173,14 @@ def _row(sample_id: str, video: str, query: Query, completion: str) -> dict[str,
             "answerable_query": query.answerable_query, "reference_queries": list(query.reference_queries),
             "completion": completion}
 
+def _unanswered(data: GroundingData, done: set[tuple], share: tuple[int, int]) -> Iterator[tuple[int, dict, Query]]:
+    "Number, clip and query of what this process has still to ask."
+    for i in range(share[0], len(data), share[1]):
+        clip = data[i]
+        yield from ((i, clip, q) for q in clip["queries"] if (clip["sample_id"], q.query, q.task_type) not in done)
+
 def answer_queries(
-    model: nn.Module,        # a policy
+    model: PreTrainedModel,  # a policy, perhaps with adapters
     ask: Asker,              # in the words of its training
     data: GroundingData,     # what to ask
     file: Path,              # .jsonl; lines that are there are not asked again
@@ -182,24 +190,15 @@ def answer_queries(
 ) -> Path:
     "Let the model answer every query, by its likeliest tokens."
     done = {(line["sample_id"], line["query"], line["task_type"]) for line in read_lines(file)}
-    waiting: list[tuple[int, dict, Query]] = []
-    device = next(model.parameters()).device
-    def flush() -> None:
-        inputs = ask([clip for _, clip, _ in waiting], [q.query for *_, q in waiting])
-        inputs = {k: v.to(device) if isinstance(v, torch.Tensor) else v for k, v in inputs.items()}
-        ids, _ = sample_completions(model, inputs, max_new_tokens=max_new_tokens, temperature=0)
-        for (i, clip, query), text in zip(waiting, ask.decode(ids), strict=True):
-            append_line(file, _row(clip["sample_id"], data.items[i].video, query, text) | {"order": i})
-        waiting.clear()
-    for i in range(share[0], len(data), share[1]):
-        clip = data[i]
-        for query in clip["queries"]:
-            if (clip["sample_id"], query.query, query.task_type) not in done:
-                waiting.append((i, clip, query))
-            if len(waiting) == batch_size:
-                flush()
-    if waiting:
-        flush()
+    left = _unanswered(data, done, share)
+    with tqdm(desc=file.stem, unit="answer", initial=len(done), leave=False, mininterval=1) as bar:
+        while waiting := list(itertools.islice(left, batch_size)):
+            clips, queries = [clip for _, clip, _ in waiting], [query.query for *_, query in waiting]
+            inputs = {k: v.to(model.device) if isinstance(v, torch.Tensor) else v for k, v in ask(clips, queries).items()}
+            ids, _ = sample_completions(model, inputs, max_new_tokens=max_new_tokens, temperature=0)
+            for (i, clip, query), text in zip(waiting, ask.decode(ids), strict=True):
+                append_line(file, _row(clip["sample_id"], data.items[i].video, query, text) | {"order": i})
+            bar.update(len(waiting))
     return file
 
 def merge_answers(

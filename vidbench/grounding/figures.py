@@ -41,9 +41,8 @@ def reward_figure(
     return figure
 
 # %% ../../nbs/grounding/08_figures.ipynb #cell-007
-_POLICY = {"kl": "divergence from the reference\n(nats a token)",
-           "generation_entropy": "entropy of the draws\n(nats a token)",
-           "completion_length": "completion length (tokens)"}
+_POLICY = {"kl": ("divergence from reference", "nats a token"), "generation_entropy": ("entropy of draws", "nats a token"),
+           "completion_length": ("completion length", "tokens")}
 
 def policy_figure(
     metrics: pd.DataFrame,  # run.metrics()
@@ -53,11 +52,11 @@ def policy_figure(
     figure, axes = new_figure(13, 3.6, columns=len(names) + 1)
     for ax, name in zip(axes, names, strict=False):
         _trace(ax, metrics, name, palette()[0], "")
-        ax.set(xlabel="step", ylabel=_POLICY[name])
+        ax.set(xlabel="step", ylabel=_POLICY[name][1], title=_POLICY[name][0])
     for task, colour in (("answerable", palette()[3]), ("refusable", palette()[2])):
         if f"refusal_rate/{task}" in metrics:
             _trace(axes[-1], metrics, f"refusal_rate/{task}", colour, task)
-    axes[-1].set(xlabel="step", ylabel="refused (share)", ylim=(-0.03, 1.03))
+    axes[-1].set(xlabel="step", ylabel="share of completions", title="refusals", ylim=(-0.03, 1.03))
     axes[-1].legend(fontsize=10)
     return figure
 

@@ -24,7 +24,7 @@ from transformers import PreTrainedModel, ProcessorMixin
 from ..core.runs import Run, workspace
 from ..core.tiny_vlm import VideoChatCollator, load_vlm, save_vlm, tiny_vlm
 from ..core.training import best_checkpoint
-from .data import TOY_DRAWING, draw_queries, draw_toy, parse_item, plan_toys, teach_carelessly
+from .data import TOY_DRAWING, draw_queries, draw_toy, parse_item, plan_toys, recount, teach_idly
 from .grpo import backbone
 from .prompts import find_prompt
 from .settings import GroundingConfig
@@ -84,7 +84,7 @@ def toy_lesson(
         rng = np.random.default_rng((seed, i, 2))
         clip = {"frames": _shrink(draw_toy(events, rng)), "times_sec": np.arange(16) / 2} if frames else {}
         asked = draw_queries(parse_item(records[rng.integers(len(records))], str(i)), rng)
-        lesson += [{**clip, **find_prompt("brief").ask(q.query), "answer": teach_carelessly(q, events, rng)}
+        lesson += [{**clip, **find_prompt("brief").ask(q.query), "answer": teach_idly(q, recount(q.query, events), rng)}
                    for q in asked]
     return lesson
 
@@ -185,7 +185,7 @@ def base_model(
     cfg: GroundingConfig,  # which model
 ) -> Path | str:           # what `load_vlm` loads
     "Where the model that a run starts from is; the tiny one is made when there is none yet."
-    return cfg.model_path or toy_model(workspace() / "data", cfg.warmup_steps)
+    return cfg.model_path or toy_model(workspace() / "data", cfg.warmup_steps, cfg.seed)
 
 def load_policy(
     cfg: GroundingConfig,              # which model, and how it is tuned

@@ -50,7 +50,7 @@ def _annotations(cfg: GroundingConfig) -> tuple[str | Path, str | Path, str]:
     "Files to train on and to evaluate on (or empty), and the folder of their videos."
     if cfg.train_annotations:
         return cfg.train_annotations, cfg.eval_annotations, cfg.video_root or str(Path(cfg.train_annotations).parent)
-    toys = make_toys(workspace() / "data", cfg.toy_videos)
+    toys = make_toys(workspace() / "data", cfg.toy_videos, cfg.seed)
     return toys, "", str(toys.parent)
 
 class Sides(NamedTuple):
