@@ -79,10 +79,9 @@ def load_published(
     "Fill a model with V-JEPA 2 weights."
     published, absent = _open_model(source, "init_from")
     weights = {name: value for name, value in published.state_dict().items() if name not in absent}
-    heads = {name: (getattr(c, name) for c in (published.config, model.config))  # no tensor shows them
-             for name in ("num_attention_heads", "pred_num_attention_heads")}
-    wrong = [f"{name} is {theirs}, not {ours}" for name, (theirs, ours) in heads.items() if theirs != ours]
-    wrong += misfits(model, weights)
+    unseen = ("num_attention_heads", "pred_num_attention_heads")  # no tensor shows them
+    heads = [(name, getattr(published.config, name), getattr(model.config, name)) for name in unseen]
+    wrong = [f"{name} is {theirs}, not {ours}" for name, theirs, ours in heads if theirs != ours] + misfits(model, weights)
     said = f"{len(wrong)} parts of {source} do not fit: {'; '.join(wrong[:3])}{' ...' if len(wrong) > 3 else ''}"
     if wrong and strict:
         raise WeightsError(f"{said}; give the sizes of that model, or init_strict=False to load what fits")
