@@ -81,7 +81,7 @@ def draw_masks(
     "The masks of a batch: a function of the seeds alone, so that a resumed run draws the same."
     (steps, side), rng = cfg.grid, np.random.default_rng((seeds[0], 1))
     if rng.random() < cfg.future_share:
-        return future_tokens(len(seeds), int(rng.integers(1, steps)), steps, side)
+        return future_tokens(len(seeds), int(rng.integers(1, steps)), steps, side, cfg.future_ahead)
     draw = tube_mask if cfg.masking == "tube" else block_mask
     hidden = np.stack([draw(np.random.default_rng((seed, 2)), side, cfg.mask_ratio) for seed in seeds])
     return tube_tokens(hidden, steps)

@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['logger', 'SELECT', 'open_run', 'ClipSet', 'collate_masked', 'read_clips', 'Material', 'prepare', 'FollowTarget',
-           'VJepaEngine', 'Watcher', 'surprise_scores', 'warnings_of', 'fit', 'build_model', 'probe_scores',
-           'first_epoch_above', 'verdict', 'evaluate', 'make_figures', 'check']
+           'VJepaEngine', 'Watcher', 'surprise_curves', 'surprise_scores', 'warnings_of', 'fit', 'build_model',
+           'probe_scores', 'first_epoch_above', 'verdict', 'evaluate', 'make_figures', 'check']
 
 # %% ../../nbs/worldmodel/05_pretrain.ipynb #cell-002
 import functools
@@ -47,10 +47,10 @@ from vidbench.worldmodel.probes import (
     grouped_interval,
     knn_probe,
     linear_probe,
+    pair_surprise,
     pixel_features,
     pixel_surprise,
     rankme,
-    step_surprise,
     surprise_figure,
 )
 from .settings import PretrainConfig, WorldConfig
@@ -196,7 +196,7 @@ def read_clips(
 class Material:
     "A job's data: three sides, and pairs of films to be surprised by."
     sides: dict[str, ClipSet]                     # train, val, test
-    pairs: dict[str, ToyPairs]                    # val, test: of scenes of their own
+    pairs: dict[str, ToyPairs]                    # val (a fifth as many), test: of scenes of their own
     left_out: dict[str, str] = field(default_factory=dict)  # videos and reasons
 
     @property
@@ -204,16 +204,22 @@ class Material:
         "Whether there is something for a probe to tell apart."
         return len(self.sides["train"].classes) > 1
 
+def _toy_sides(cfg: PretrainConfig) -> dict[str, ClipSet]:
+    "Films drawn in code, in one of five nothing happens; their class is what moves where."
+    held = max(60, round(cfg.val_share * cfg.toy_clips))  # fewer say nothing about a probe
+    films = {side: toy_films(count - count // 5, 3 * cfg.seed + 1 + i, cfg.size_px, cfg.num_frames, still=count // 5)
+             for i, (side, count) in enumerate({"train": cfg.toy_clips, "val": held, "test": held}.items())}
+    classes = sorted(set(films["train"].motions))
+    return {side: ClipSet(cfg, f.frames, f.motions, range(len(f.labels)), classes) for side, f in films.items()}
+
 def prepare(
-    cfg: PretrainConfig,  # the job's settings
+    cfg: PretrainConfig,  # the job's settings; the seed decides on toys, too
 ) -> Material:
     "Read or draw all that a job needs."
-    pairs = {side: toy_pairs(cfg.pairs, 10 + i, cfg.size_px, cfg.num_frames) for i, side in enumerate(("val", "test"))}
+    pairs = {side: toy_pairs(count, 3 * cfg.seed + i, cfg.size_px, cfg.num_frames)
+             for i, (side, count) in enumerate({"val": max(3, cfg.pairs // 5), "test": cfg.pairs}.items())}
     if cfg.data == "toy":
-        held = max(60, round(cfg.val_share * cfg.toy_clips))  # fewer say nothing about a probe
-        films = {side: toy_films(count, 1 + i, cfg.size_px, cfg.num_frames)
-                 for i, (side, count) in enumerate({"train": cfg.toy_clips, "val": held, "test": held}.items())}
-        return Material({side: ClipSet(cfg, f.frames, f.labels, range(len(f.labels))) for side, f in films.items()}, pairs)
+        return Material(_toy_sides(cfg), pairs)
     events, frames, bad = read_clips(cfg)
     events = events.assign(row=range(len(events)))
     rest, test = split_by_video(events, cfg.val_share, cfg.seed)
@@ -260,17 +266,24 @@ class Watcher:
         found = {"rank": rankme(np.concatenate(pooled)), "ema_distance": ema_distance(self.model)}
         if self.material.labelled:
             found["probe"] = float((linear_probe(pooled[0], sides[0].labels[few], pooled[1]) == sides[1].labels[few]).mean())
-        scores = surprise_scores(self.model, self.material.pairs["val"], 10)
+        pairs = self.material.pairs["val"]
+        scores = surprise_scores(surprise_curves(self.model, pairs), pairs, 10)
         return found | {"surprise" if name == "all" else f"surprise_{name}": value[0] for name, value in scores.items()}
 
+def surprise_curves(
+    model: VJepa,     # any
+    pairs: ToyPairs,  # possible and impossible films
+) -> list[np.ndarray]:  # (pair, question) of the possible, and of the impossible
+    "Surprise in time."
+    return [pair_surprise(model, side) for side in (pairs.possible, pairs.impossible)]
+
 def surprise_scores(
-    model: VJepa,          # any
-    pairs: ToyPairs,       # films and their twins
-    resamples: int = 1000, # of the interval
+    curves: list[np.ndarray],  # of `surprise_curves`
+    pairs: ToyPairs,           # the films
+    resamples: int = 1000,     # of the interval
 ) -> dict[str, tuple[float, float, float]]:
     "How often the impossible surprises a model more, with intervals over scenes."
-    both = [step_surprise(model, side).max(1) for side in (pairs.possible, pairs.impossible)]
-    return expectation_scores(*both, pairs.violations, pairs.scenes, resamples)
+    return expectation_scores(*(curve.mean(1) for curve in curves), pairs.violations, pairs.scenes, resamples)
 
 # %% ../../nbs/worldmodel/05_pretrain.ipynb #cell-022
 def warnings_of(
@@ -365,7 +378,7 @@ def verdict(
     "What the report says, in words."
     value, low, high = report["intervals"]["surprise"]["trained"]["all"]
     word = "above chance" if low > 0.5 else "BELOW chance" if high < 0.5 else "not to be told from chance"
-    said = [f"the impossible surprises more in {value:.0%} of pairs [{low:.0%}, {high:.0%}]: {word}",
+    said = [f"the impossible surprises more in {value:.0%} of film quadruples [{low:.0%}, {high:.0%}]: {word}",
             f"untrained {report['intervals']['surprise']['untrained']['all'][0]:.0%}, pixels "
             f"{report['intervals']['surprise']['pixels']['all'][0]:.0%}"]
     if report["intervals"]["probes"]:
@@ -386,13 +399,14 @@ def evaluate(
         probes = {side: probe_scores(cfg, material, m.target if m else None)
                   for side, m in (models | {"pixels": None}).items()} if material.labelled else {}
         pairs = material.pairs["test"]
-        surprise = {side: surprise_scores(m, pairs, cfg.bootstrap) for side, m in models.items()}
+        curves = {side: surprise_curves(m, pairs) for side, m in models.items()}
+        surprise = {side: surprise_scores(found, pairs, cfg.bootstrap) for side, found in curves.items()}
         surprise["pixels"] = expectation_scores(pixel_surprise(pairs.possible), pixel_surprise(pairs.impossible),
                                                 pairs.violations, pairs.scenes, cfg.bootstrap)
         save_encoder(trained, run.path("encoder"))
         report = _report(cfg, run, material, {"probes": probes, "surprise": surprise}, trained)
         run.write_report(report)
-        for name, figure in make_figures(cfg, run, material, trained).items():
+        for name, figure in make_figures(cfg, run, material, curves["trained"]).items():
             run.save_figure(figure, name)
     return report
 
@@ -413,7 +427,7 @@ def make_figures(
     cfg: PretrainConfig,  # the run's settings
     run: Run,             # with its report written
     material: Material,   # its data
-    model: VJepa,         # the selected one
+    curves: list[np.ndarray],  # of `surprise_curves`, by the selected model
 ) -> dict[str, Figure]:   # masks, losses, health, by_epoch, surprise, surprise_scores, probes
     "The pictures of a run."
     metrics, pairs, clip = run.metrics(), material.pairs["test"], material.sides["train"].frames(0)
@@ -424,8 +438,7 @@ def make_figures(
         "losses": metric_curves(metrics, ["reconstruction_loss", "causality_loss"], "Parts of the loss"),
         "health": metric_curves(metrics, ["target_std", "neighbour_cosine", "motion_ratio"], "Alive?"),
         "by_epoch": _by_epoch(metrics, ["eval_surprise", *violations]),
-        "surprise": surprise_figure(step_surprise(model, pairs.possible), step_surprise(model, pairs.impossible),
-                                    pairs.violations, cfg.tubelet_frames),
+        "surprise": surprise_figure(*curves, pairs.violations, cfg.tubelet_frames),
         "surprise_scores": interval_figure(run.report["intervals"]["surprise"], "Share of the impossible found (0.5 = luck)")}
     if run.report["intervals"]["probes"]:
         pictures["probes"] = interval_figure(run.report["intervals"]["probes"], "Probes on frozen features")

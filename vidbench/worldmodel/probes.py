@@ -4,7 +4,8 @@
 
 # %% auto #0
 __all__ = ['frozen_tokens', 'pixel_features', 'linear_probe', 'knn_probe', 'AttentiveProbe', 'attentive_probe', 'rankme',
-           'grouped_interval', 'step_surprise', 'expectation_scores', 'pixel_surprise', 'surprise_figure']
+           'grouped_interval', 'step_surprise', 'pair_surprise', 'expectation_scores', 'pixel_surprise',
+           'surprise_figure']
 
 # %% ../../nbs/worldmodel/04_probes.ipynb #cell-002
 from collections.abc import Sequence
@@ -155,9 +156,17 @@ def step_surprise(
     return torch.cat(kept).numpy()
 
 # %% ../../nbs/worldmodel/04_probes.ipynb #cell-024
+def pair_surprise(
+    model: VJepa,                                          # student and target
+    films: UInt8[np.ndarray, "pair 2 time size size 3"],   # one side of `ToyPairs`
+) -> Float[np.ndarray, "pair question"]:
+    "Surprise in time, averaged over the two films of a side."
+    return step_surprise(model, films.reshape(-1, *films.shape[2:])).reshape(len(films), 2, -1).mean(1)
+
+# %% ../../nbs/worldmodel/04_probes.ipynb #cell-026
 def expectation_scores(
-    possible: Float[np.ndarray, " pair"],    # surprise of the possible film
-    impossible: Float[np.ndarray, " pair"],  # and of its twin
+    possible: Float[np.ndarray, " pair"],    # surprise of the possible films
+    impossible: Float[np.ndarray, " pair"],  # and of the impossible ones
     violations: Sequence[str],               # what was broken
     scenes: Sequence[int],                   # pairs of one scene share the number
     resamples: int = 1000,                   # of the bootstrap, over scenes
@@ -168,17 +177,17 @@ def expectation_scores(
     rows = {"all": np.ones(len(kind), bool)} | {name: kind == name for name in dict.fromkeys(violations)}
     return {name: grouped_interval(right[chosen], scenes[chosen], resamples) for name, chosen in rows.items()}
 
-# %% ../../nbs/worldmodel/04_probes.ipynb #cell-026
-def pixel_surprise(
-    frames: UInt8[np.ndarray, "film time height width 3"],  # films
-) -> Float[np.ndarray, " film"]:
-    "What one would know without any model: the largest change from a frame to the next."
-    return np.stack([np.abs(np.diff(film.astype(np.int16), axis=0)).mean((1, 2, 3)).max() for film in frames])
-
 # %% ../../nbs/worldmodel/04_probes.ipynb #cell-028
+def pixel_surprise(
+    films: UInt8[np.ndarray, "pair 2 time size size 3"],  # one side of `ToyPairs`
+) -> Float[np.ndarray, " pair"]:
+    "What one would know without any model: the mean change from a frame to the next."
+    return np.stack([np.abs(np.diff(both.astype(np.int16), axis=1)).mean() for both in films])
+
+# %% ../../nbs/worldmodel/04_probes.ipynb #cell-030
 def surprise_figure(
-    possible: Float[np.ndarray, "pair question"],    # from `step_surprise`
-    impossible: Float[np.ndarray, "pair question"],  # the same of the twins
+    possible: Float[np.ndarray, "pair question"],    # from `pair_surprise`
+    impossible: Float[np.ndarray, "pair question"],  # the same of the impossible
     violations: Sequence[str],                       # what was broken
     tubelet_frames: int = 2,                         # of a step
 ) -> Figure:                                         # one panel a violation

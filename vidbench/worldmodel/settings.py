@@ -47,19 +47,20 @@ class WorldConfig(TrainingConfig):
     bootstrap: int = Field(1000, ge=10, description="resamples of an interval")
 
 # %% ../../nbs/worldmodel/00_settings.ipynb #cell-011
-_TINY = {"size_px": 32, "patch_px": 8, "hidden_size": 64, "depth": 3, "heads": 2, "pred_hidden_size": 48, "pred_depth": 2,
-         "pred_heads": 2, "learning_rate": 2e-3, "warmup_share": 0.1, "batch_size": 16, "eval_batch_size": 32,
+_TINY = {"size_px": 32, "patch_px": 8, "hidden_size": 64, "depth": 3, "heads": 8, "pred_hidden_size": 48, "pred_depth": 2,
+         "pred_heads": 6, "learning_rate": 4e-3, "warmup_share": 0.1, "batch_size": 16, "eval_batch_size": 32,
          "ema_start": 0.98, "ema_end": 0.999, "crop_scale_min": 1.0, "flip": True, "mask_ratio": 0.75,
-         "future_share": 0.5, "device": "cpu"}
+         "init_std": 0.1, "future_share": 0.9, "future_ahead": 1, "device": "cpu"}
 
 class PretrainConfig(WorldConfig):
     "Settings of the job `pretrain`: V-JEPA with a causality loss."
     job: ClassVar[str] = "pretrain"
     presets: ClassVar[dict[str, dict[str, Any]]] = {
         "smoke": {**_TINY, "toy_clips": 96, "epochs": 4, "pairs": 12, "probe_epochs": 10, "bootstrap": 200, "log_every": 2},
-        "toy": {**_TINY, "toy_clips": 2048, "epochs": 20, "pairs": 200},
-        "small": {**_TINY, "size_px": 64, "hidden_size": 96, "depth": 4, "pred_hidden_size": 64, "crop_scale_min": 0.6,
-                  "future_share": 0.25, "epochs": 60, "learning_rate": 1e-3},
+        "toy": {**_TINY, "toy_clips": 1280, "epochs": 5, "pairs": 45, "probe_clips": 400, "probe_epochs": 30,
+                "select_by": "surprise"},
+        "small": {**_TINY, "size_px": 64, "hidden_size": 96, "depth": 4, "heads": 12, "pred_hidden_size": 64, "pred_heads": 8,
+                  "crop_scale_min": 0.6, "future_share": 0.25, "future_ahead": 0, "epochs": 60, "learning_rate": 1e-3},
         "vitl": {"mixed_precision": "bf16", "activation_checkpointing": True, "epochs": 100, "learning_rate": 5e-4,
                  "warmup_share": 0.1, "num_workers": 8}}
 
@@ -72,6 +73,7 @@ class PretrainConfig(WorldConfig):
     pred_hidden_size: int = Field(384, ge=16, description="width of the predictor")
     pred_depth: int = Field(12, ge=1, description="layers of the predictor")
     pred_heads: int = Field(12, ge=1, description="attention heads of the predictor")
+    init_std: float = Field(0.02, gt=0, le=0.3, description="spread of new weights; narrow networks want 0.1")
     init_from: str = Field("", description="folder or Hub name of V-JEPA 2 weights to start from")
     init_strict: bool = Field(True, description="refuse weights that do not all fit; false: load what fits and say what does not")
 
@@ -79,6 +81,7 @@ class PretrainConfig(WorldConfig):
     masking: Literal["tube", "multi_block"] = Field("tube", description="single patches or blocks, hidden in all frames")
     mask_ratio: float = Field(0.8, ge=0.6, le=0.9, description="share of the tokens hidden")
     future_share: float = Field(0.0, ge=0, le=1, description="share of the batches that hide what comes later instead")
+    future_ahead: int = Field(0, ge=0, description="steps asked for in those batches; 0 = all that follow")
     loss: Literal["l1", "l2"] = Field("l1", description="distance to the target features")
     causality_weight: float = Field(0.1, ge=0, le=10, description="weight of the causality loss; 0 = plain V-JEPA")
     ema_start: float = Field(0.998, ge=0, lt=1, description="momentum of the target encoder at the start")
@@ -89,7 +92,7 @@ class PretrainConfig(WorldConfig):
 
     # what is measured on the way
     select_by: Literal["probe", "surprise", "loss"] = Field("probe", description="what the best checkpoint is best in")
-    pairs: int = Field(100, ge=3, description="toy scenes, each with a possible film and two to four impossible ones")
+    pairs: int = Field(100, ge=3, description="toy scenes to report on; a fifth as many to choose by")
     probe_clips: int = Field(2000, ge=8, description="labelled clips that a probe learns from, at most")
     probe_epochs: int = Field(60, ge=1, description="passes of the attentive probe")
 

@@ -4,10 +4,11 @@
 
 # %% auto #0
 __all__ = ['RADIUS', 'FLOOR', 'GRAVITY', 'KINDS', 'COLOURS', 'SHAPES', 'VIOLATIONS', 'ballistic_path', 'Scene', 'make_scene',
-           'draw_scene', 'violation_frame', 'violate', 'ToyFilms', 'toy_films', 'ToyPairs', 'toy_pairs']
+           'still_scene', 'draw_scene', 'violation_frame', 'other_course', 'splice', 'quadruple', 'ToyFilms',
+           'toy_films', 'ToyPairs', 'toy_pairs']
 
 # %% ../../nbs/worldmodel/01_toys.ipynb #cell-002
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Bool, Float, UInt8
@@ -46,7 +47,7 @@ SHAPES = ("ball", "cube")
 @dataclass(frozen=True)
 class Scene:
     "What one film shows, before it is drawn."
-    kind: str                                # fall, bounce or pass
+    kind: str                                # fall, bounce, pass, or still
     colour: str                              # of the thing
     shape: str                               # ball or cube
     path: Float[np.ndarray, "time 2"]        # y and x of the centre in each frame
@@ -60,8 +61,8 @@ class Scene:
         "One sentence that says what happens."
         way = "right" if self.path[-1, 1] > self.path[0, 1] else "left"
         does = {"fall": "falls to the floor", "bounce": f"bounces to the {way}",
-                "pass": f"passes behind a box to the {way}"}[self.kind]
-        return f"A {self.colour} {self.shape} {does}."
+                "pass": f"passes behind a box to the {way}", "still": "does not move"}[self.kind]
+        return f"A {self.colour} {self.shape} {does}." if self.visible.any() else "Nothing happens."
 
 # %% ../../nbs/worldmodel/01_toys.ipynb #cell-010
 def _path(rng: np.random.Generator, kind: str, num_frames: int) -> np.ndarray:
@@ -90,6 +91,17 @@ def make_scene(
                  (left, left + 0.28), tuple(look), seed)
 
 # %% ../../nbs/worldmodel/01_toys.ipynb #cell-013
+def still_scene(
+    seed: int,               # decides everything
+    num_frames: int = 16,    # of the film
+) -> Scene:
+    "An empty room, or a thing that is held in the air or lies on the floor."
+    rng, scene = np.random.default_rng((8, seed)), make_scene(seed, "fall", num_frames)
+    place = rng.uniform((0.12, 0.15), (0.7, 0.85)) if rng.random() < 0.6 else (FLOOR - RADIUS, rng.uniform(0.15, 0.85))
+    return replace(scene, kind="still", path=np.tile(place, (num_frames, 1)),
+                   visible=np.full(num_frames, rng.random() > 0.3))
+
+# %% ../../nbs/worldmodel/01_toys.ipynb #cell-016
 def _thing(scene: Scene, size_px: int) -> Float[np.ndarray, "time size size"]:
     "Where the thing is: 1 on it, 0 beside it, soft at the edge."
     y, x = pixel_grid(size_px)
@@ -111,7 +123,7 @@ def draw_scene(
     frames += 2 * np.random.default_rng(scene.seed).standard_normal((*frames.shape[:3], 1))
     return np.clip(frames, 0, 255).astype(np.uint8)
 
-# %% ../../nbs/worldmodel/01_toys.ipynb #cell-017
+# %% ../../nbs/worldmodel/01_toys.ipynb #cell-020
 VIOLATIONS = {"fall": ("teleport", "stop", "vanish", "backwards"), "bounce": ("teleport", "stop", "vanish"),
               "pass": ("teleport", "vanish")}
 
@@ -119,44 +131,60 @@ VIOLATIONS = {"fall": ("teleport", "stop", "vanish", "backwards"), "bounce": ("t
 def violation_frame(
     scene: Scene,     # a possible one
     violation: str,   # what is to be broken
-) -> int:             # the first frame that differs
+) -> int:             # the first frame that differs; even, unless behind the box
     "When to break the law: in the air, in the middle of the film; behind the box, where there is something to vanish behind."
     frames, (y, x) = np.arange(len(scene.path)), scene.path.T
-    middle = (frames >= 5) & (frames <= len(frames) - 4)
-    if scene.kind == "pass":
-        hidden = (x - RADIUS > scene.box[0]) & (x + RADIUS < scene.box[1])
-        fits = hidden if violation == "vanish" else middle
-    else:
-        moving = np.abs(np.gradient(y)) > 0.02
-        fits = middle & moving & (y < FLOOR - RADIUS - 0.1)
+    fits = middle = (frames >= 5) & (frames <= len(frames) - 4) & (frames % 2 == 0)
+    if scene.kind == "pass" and violation == "vanish":
+        fits = (x - RADIUS > scene.box[0]) & (x + RADIUS < scene.box[1])
+    elif scene.kind != "pass":
+        fits = middle & (np.abs(np.gradient(y)) > 0.02) & (y < FLOOR - RADIUS - 0.1)
+    if violation == "teleport" and scene.kind != "fall":
+        fits = fits & (np.abs(x - 0.5) > 0.12)
     choices = frames[fits] if fits.any() else frames[middle]
     return int(np.random.default_rng((11, scene.seed)).choice(choices))
 
-# %% ../../nbs/worldmodel/01_toys.ipynb #cell-019
-def _replace(scene: Scene, path: np.ndarray, visible: np.ndarray) -> Scene:
-    "The scene with another course of events."
-    return Scene(scene.kind, scene.colour, scene.shape, path, visible, scene.box, scene.look, scene.seed)
-
-def violate(
+# %% ../../nbs/worldmodel/01_toys.ipynb #cell-022
+def other_course(
     scene: Scene,     # a possible one
     violation: str,   # one of VIOLATIONS for its kind
-) -> Scene:           # its impossible twin
-    "The same scene with one law broken."
+) -> Scene:           # possible as well
+    "What else could happen to the same thing in the same room."
     if violation not in VIOLATIONS[scene.kind]:
         raise ValueError(f"'{violation}' does not break a law in a scene of kind '{scene.kind}': "
                          f"choose {', '.join(VIOLATIONS[scene.kind])}")
-    when, path, visible = violation_frame(scene, violation), scene.path.copy(), scene.visible.copy()
-    if violation == "backwards":
-        return _replace(scene, path[::-1].copy(), visible)
-    if violation == "stop":
-        path[when:] = path[when]
+    path, visible = scene.path.copy(), scene.visible.copy()
     if violation == "vanish":
-        visible[when:] = False
-    if violation == "teleport":
-        path[when:, 1] = RADIUS + (path[when:, 1] - RADIUS + 0.4) % (1 - 2 * RADIUS)
-    return _replace(scene, path, visible)
+        visible[:] = False
+    elif violation == "stop":
+        path[:] = path[violation_frame(scene, violation)]
+    elif scene.kind == "fall":
+        path[:, 1] = RADIUS + (path[:, 1] - RADIUS + 0.4) % (1 - 2 * RADIUS)
+    else:
+        path[:, 1] = 1 - path[:, 1]
+    return replace(scene, path=path, visible=visible)
 
-# %% ../../nbs/worldmodel/01_toys.ipynb #cell-023
+# %% ../../nbs/worldmodel/01_toys.ipynb #cell-024
+def splice(
+    start: Scene,   # how it begins
+    end: Scene,     # how it goes on
+    when: int,      # first frame of the end
+) -> Scene:
+    "The beginning of one film with the end of another."
+    path, visible = (np.concatenate([getattr(start, part)[:when], getattr(end, part)[when:]]) for part in ("path", "visible"))
+    return replace(start, path=path, visible=visible)
+
+def quadruple(
+    scene: Scene,     # a possible one
+    violation: str,   # one of VIOLATIONS for its kind
+) -> tuple[tuple[Scene, Scene], tuple[Scene, Scene]]:  # two possible films, and two impossible ones
+    "Two possible films, and what becomes of them when a law is broken."
+    other, when = other_course(scene, violation), violation_frame(scene, violation)
+    if violation == "backwards":
+        return (scene, other), tuple(replace(s, path=s.path[::-1].copy()) for s in (scene, other))
+    return (scene, other), (splice(scene, other, when), splice(other, scene, when))
+
+# %% ../../nbs/worldmodel/01_toys.ipynb #cell-030
 @dataclass(frozen=True)
 class ToyFilms:
     "Possible films with what happens in them."
@@ -164,24 +192,31 @@ class ToyFilms:
     labels: list[str]                                   # kind of each
     captions: list[str]                                 # what happens, in words
 
+    @property
+    def motions(self) -> list[str]:
+        "What happens, without colour and shape: seven classes that no single frame tells."
+        return [" ".join(words[3:] or words) for words in (caption.rstrip(".").split() for caption in self.captions)]
+
 def toy_films(
     clips: int,             # how many
     seed: int = 0,          # of all of them
     size_px: int = 32,      # side of the picture
     num_frames: int = 16,   # of each film
+    still: int = 0,         # films in which nothing happens, after the others
 ) -> ToyFilms:
     "Possible films; all kinds equally often."
     scenes = [make_scene(1_000_000 * seed + i, KINDS[i % 3], num_frames) for i in range(clips)]
+    scenes += [still_scene(1_000_000 * seed + i, num_frames) for i in range(still)]
     return ToyFilms(np.stack([draw_scene(s, size_px) for s in scenes]), [s.kind for s in scenes], [s.caption for s in scenes])
 
-# %% ../../nbs/worldmodel/01_toys.ipynb #cell-025
+# %% ../../nbs/worldmodel/01_toys.ipynb #cell-032
 @dataclass(frozen=True)
 class ToyPairs:
-    "Films and their impossible twins."
-    possible: UInt8[np.ndarray, "pair time size size 3"]    # RGB
-    impossible: UInt8[np.ndarray, "pair time size size 3"]  # RGB
-    violations: list[str]                                   # what was broken
-    scenes: list[int]                                       # pairs of one scene share the number
+    "Two possible films, and their impossible counterparts."
+    possible: UInt8[np.ndarray, "pair 2 time size size 3"]    # RGB
+    impossible: UInt8[np.ndarray, "pair 2 time size size 3"]  # RGB
+    violations: list[str]                                     # what was broken
+    scenes: list[int]                                         # those of one scene share the number
 
 def toy_pairs(
     scenes: int,            # how many
@@ -189,9 +224,10 @@ def toy_pairs(
     size_px: int = 32,      # side of the picture
     num_frames: int = 16,   # of each film
 ) -> ToyPairs:
-    "Each scene with each of its violations."
+    "Each scene with each of its violations; what happens behind the box is named for itself."
     made = [make_scene(500_000 + 1_000_000 * seed + i, KINDS[i % 3], num_frames) for i in range(scenes)]
     each = [(i, scene, name) for i, scene in enumerate(made) for name in VIOLATIONS[scene.kind]]
-    return ToyPairs(np.stack([draw_scene(scene, size_px) for _, scene, _ in each]),
-                    np.stack([draw_scene(violate(scene, name), size_px) for _, scene, name in each]),
-                    [name for *_, name in each], [i for i, *_ in each])
+    fours = [quadruple(scene, name) for _, scene, name in each]
+    sides = [np.stack([[draw_scene(s, size_px) for s in four[side]] for four in fours]) for side in (0, 1)]
+    names = ["vanish hidden" if (s.kind, name) == ("pass", "vanish") else name for _, s, name in each]
+    return ToyPairs(*sides, names, [i for i, *_ in each])

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import torch
 from jaxtyping import Float, UInt8
+from safetensors import SafetensorError
 from torch import Tensor, nn
 from transformers import VJEPA2Config, VJEPA2Model
 from transformers.models.vjepa2.modeling_vjepa2 import VJEPA2Encoder
@@ -48,9 +49,9 @@ def network_config(
         patch_size=cfg.patch_px, crop_size=cfg.size_px, frames_per_clip=cfg.num_frames, tubelet_size=cfg.tubelet_frames,
         hidden_size=cfg.hidden_size, num_hidden_layers=cfg.depth, num_attention_heads=cfg.heads,
         pred_hidden_size=cfg.pred_hidden_size, pred_num_hidden_layers=cfg.pred_depth,
-        pred_num_attention_heads=cfg.pred_heads)
+        pred_num_attention_heads=cfg.pred_heads, initializer_range=cfg.init_std, pred_zero_init_mask_tokens=False)
 
-# %% ../../nbs/worldmodel/03_vjepa.ipynb #cell-011
+# %% ../../nbs/worldmodel/03_vjepa.ipynb #cell-013
 def misfits(
     model: nn.Module,          # to be filled
     weights: dict[str, Tensor],  # that are offered
@@ -62,18 +63,26 @@ def misfits(
     return [f"{name} is missing" for name in own if name not in weights] + [
         f"{name} is not known" for name in weights if name not in own] + wrong
 
+def _open_model(source: str, setting: str) -> tuple[VJEPA2Model, set[str]]:
+    "A stored model, and the names of the tensors that transformers would fill with chance."
+    try:
+        model, found = VJEPA2Model.from_pretrained(source, output_loading_info=True, ignore_mismatched_sizes=True)
+    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
+        raise WeightsError(f"{setting}={source!r} cannot be loaded: {' '.join(str(error).split())[:200]}") from None
+    return model, set(found["missing_keys"]) | {name for name, *_ in found["mismatched_keys"]}
+
 def load_published(
     model: VJEPA2Model,   # of the settings' sizes
     source: str,          # a folder or a name on the Hub
     strict: bool = True,  # refuse what does not fit
 ) -> list[str]:           # what did not fit
     "Fill a model with V-JEPA 2 weights."
-    try:
-        weights = VJEPA2Model.from_pretrained(source).state_dict()
-    except (OSError, ValueError) as error:
-        raise WeightsError(f"init_from={source!r} cannot be loaded: {' '.join(str(error).split())[:200]}") from None
-    wrong = misfits(model, weights)
-    said = f"{len(wrong)} tensors of {source} do not fit: {'; '.join(wrong[:3])}{' ...' if len(wrong) > 3 else ''}"
+    published, absent = _open_model(source, "init_from")
+    weights = {name: value for name, value in published.state_dict().items() if name not in absent}
+    unseen = ("num_attention_heads", "pred_num_attention_heads")  # no tensor shows them
+    heads = [(name, getattr(published.config, name), getattr(model.config, name)) for name in unseen]
+    wrong = [f"{name} is {theirs}, not {ours}" for name, theirs, ours in heads if theirs != ours] + misfits(model, weights)
+    said = f"{len(wrong)} parts of {source} do not fit: {'; '.join(wrong[:3])}{' ...' if len(wrong) > 3 else ''}"
     if wrong and strict:
         raise WeightsError(f"{said}; give the sizes of that model, or init_strict=False to load what fits")
     if wrong:
@@ -82,7 +91,7 @@ def load_published(
     model.load_state_dict({n: weights[n] if n in weights and weights[n].shape == own[n].shape else own[n] for n in own})
     return wrong
 
-# %% ../../nbs/worldmodel/03_vjepa.ipynb #cell-014
+# %% ../../nbs/worldmodel/03_vjepa.ipynb #cell-018
 def pick(
     tokens: Float[Tensor, "batch token feature"],  # all tokens
     ids: Tensor,                                   # (batch, some): which to take
@@ -101,7 +110,7 @@ def encode_visible(
         tokens = layer(tokens, visible)[0]
     return encoder.layernorm(tokens)
 
-# %% ../../nbs/worldmodel/03_vjepa.ipynb #cell-020
+# %% ../../nbs/worldmodel/03_vjepa.ipynb #cell-024
 def target_features(
     encoder: VJEPA2Encoder,                             # the target encoder
     clips: Float[Tensor, "batch time 3 height width"],  # normalised
@@ -123,7 +132,7 @@ def predict_hidden(
     grid = grid.scatter(1, places, context)  # the predictor picks the visible tokens out again
     return model.predictor(grid, [masks.visible], [masks.hidden]).last_hidden_state
 
-# %% ../../nbs/worldmodel/03_vjepa.ipynb #cell-023
+# %% ../../nbs/worldmodel/03_vjepa.ipynb #cell-027
 def reconstruction_loss(
     predicted: Float[Tensor, "batch asked feature"],
     target: Float[Tensor, "batch asked feature"],
@@ -133,7 +142,7 @@ def reconstruction_loss(
     gap = predicted.float() - target.float()
     return (gap.abs() if kind == "l1" else gap.square()).mean((1, 2))
 
-# %% ../../nbs/worldmodel/03_vjepa.ipynb #cell-025
+# %% ../../nbs/worldmodel/03_vjepa.ipynb #cell-029
 def along_tubes(
     predicted: Float[Tensor, "batch asked feature"],  # at the hidden tokens
     target: Float[Tensor, "batch token feature"],     # at all tokens
@@ -155,7 +164,7 @@ def causality_loss(
     counts = asked[:, 2:] | asked[:, 1:-1] | asked[:, :-2]
     return torch.linalg.vector_norm(bend.float(), dim=-1)[counts].mean()
 
-# %% ../../nbs/worldmodel/03_vjepa.ipynb #cell-029
+# %% ../../nbs/worldmodel/03_vjepa.ipynb #cell-033
 def vital_signs(
     features: Float[Tensor, "batch step patch feature"],  # predictions, from `along_tubes`
     target: Float[Tensor, "batch step patch feature"],    # what they should be
@@ -166,7 +175,7 @@ def vital_signs(
     return {"target_std": target.float().flatten(0, 2).std(0).mean(), "neighbour_cosine": alike,
             "motion_ratio": moved / should.clamp_min(1e-6)}
 
-# %% ../../nbs/worldmodel/03_vjepa.ipynb #cell-032
+# %% ../../nbs/worldmodel/03_vjepa.ipynb #cell-036
 class VJepa(nn.Module):
     "Student encoder and predictor, and the target encoder that follows the student."
 
@@ -209,7 +218,7 @@ class VJepa(nn.Module):
         return {"loss": each.mean() + self.cfg.causality_weight * smooth, "logits": each.detach(),
                 "logs": {name: value.detach() for name, value in logs.items()}}
 
-# %% ../../nbs/worldmodel/03_vjepa.ipynb #cell-036
+# %% ../../nbs/worldmodel/03_vjepa.ipynb #cell-040
 def momentum_at(
     cfg: PretrainConfig,  # ema_start, ema_end
     step: int,            # done so far
@@ -236,7 +245,7 @@ def ema_distance(
     gap, size = sum((a - b).square().sum() for a, b in pairs), sum(b.square().sum() for _, b in pairs)
     return float((gap / size).sqrt())
 
-# %% ../../nbs/worldmodel/03_vjepa.ipynb #cell-039
+# %% ../../nbs/worldmodel/03_vjepa.ipynb #cell-043
 def save_encoder(
     model: VJepa,     # trained
     folder: Any,      # made if missing
@@ -250,10 +259,7 @@ def load_encoder(
     source: str,  # a folder of `save_encoder`, or a V-JEPA 2 model on the Hub
 ) -> VJEPA2Model:
     "A frozen model, in evaluation mode; every weight must be there."
-    try:
-        model, found = VJEPA2Model.from_pretrained(source, output_loading_info=True)
-    except (OSError, ValueError) as error:
-        raise WeightsError(f"encoder={source!r} cannot be loaded: {' '.join(str(error).split())[:200]}") from None
-    if absent := sorted(found["missing_keys"]):
-        raise WeightsError(f"encoder={source!r} lacks {len(absent)} tensors, such as {absent[0]}: not a V-JEPA 2 model")
+    model, absent = _open_model(source, "encoder")
+    if absent:
+        raise WeightsError(f"encoder={source!r} lacks {len(absent)} tensors, such as {min(absent)}: not a V-JEPA 2 model")
     return model.eval().requires_grad_(False)
