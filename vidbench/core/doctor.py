@@ -97,6 +97,7 @@ EXTRAS = {  # module -> (how to get it, what it gives)
     "submitit": ("pip install 'vidbench[slurm]'", "vidbench run --executor slurm"),
     "deepspeed": ("pip install 'vidbench[deepspeed]'", "distributed='zero3': large models, kept in the host's memory"),
     "sentence_transformers": ("pip install 'vidbench[grounding]'", "rewards by the meaning of sentences"),
+    "stable_baselines3": ("pip install 'vidbench[rl]'", "the job agent"),
     "onnxruntime": ("pip install 'vidbench[onnx]'", "export of the sensors' model"),
     "tensorboard": ("pip install tensorboard", "trackers=['tensorboard']"),
     "wandb": ("pip install wandb", "trackers=['wandb']"),
