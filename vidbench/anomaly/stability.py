@@ -109,6 +109,8 @@ class StableEngine(Engine):
     ):
         super().__init__(*args, **kwargs)
         require_fp32(self.model)
+        if self.args.gradient_accumulation_steps == 1:
+            self.model_accepts_loss_kwargs = True  # the model denies it, but its loss is a mean over the tokens of all devices so
         self.cfg = cfg
         self.adaptive = AdaptiveClip(cfg.adaptive_percentile) if cfg.adaptive_clip else None
         self.add_callback(Bounds(self, cfg))
