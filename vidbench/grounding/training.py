@@ -424,7 +424,9 @@ class GrpoEngine(Engine):
             for record in records:
                 append_line(self.run.path("rollouts.jsonl"), record)
             if every and step % every == 0:
-                logger.info("%s", show_group(records[step // every % len(records)]))
+                shown = show_group(records[step // every % len(records)])
+                logger.info("%s", shown)
+                self.run.save_panel("rollouts", shown)
 
     def _save_rng_state(self, output_dir: str) -> None:
         "Also keep the rollouts that have updates to come."
