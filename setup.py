@@ -28,7 +28,7 @@ setup(
     # the experiment notebooks travel in the wheel, so that `vidbench run` works from an empty folder
     packages=[*find_packages(include=["vidbench", "vidbench.*"]), "vidbench.experiments"],
     package_dir={"vidbench.experiments": "nbs/experiments"},
-    package_data={"vidbench": ["devices/*.yaml"], "vidbench.experiments": ["*.ipynb"]},
+    package_data={"vidbench": ["devices/*.yaml"], "vidbench.experiments": ["*.ipynb", "*.yaml"]},
     include_package_data=False,
     zip_safe=False,
     classifiers=[

@@ -392,7 +392,7 @@ class Captioner(nn.Module):
         loss = each.sum(1) / (asked >= 0).sum(1)
         return {"loss": loss.mean(), "logits": loss.detach()}
 
-# %% ../../nbs/worldmodel/09_qformer.ipynb #cell-039
+# %% ../../nbs/worldmodel/09_qformer.ipynb #cell-041
 @torch.no_grad()
 def speak(
     model: Captioner,                              # in evaluation mode
@@ -424,7 +424,7 @@ def caption_losses(
         kept.append(model(*(batch[name].to(device) for name in ("features", "input_ids", "labels")))["logits"].float().cpu())
     return torch.stack(kept).numpy()
 
-# %% ../../nbs/worldmodel/09_qformer.ipynb #cell-043
+# %% ../../nbs/worldmodel/09_qformer.ipynb #cell-045
 def find_weights(
     source: str | Path,  # a caption run, or a checkpoint in it
 ) -> Path:               # a checkpoint folder
