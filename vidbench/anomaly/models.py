@@ -30,7 +30,7 @@ from .captions import DANGER, KEYWORDS, NORMAL
 from .settings import AnomalyConfig
 from .toys import SCENES, neutral_lesson
 from ..core.runs import workspace
-from ..core.tiny_vlm import VideoChatCollator, load_vlm, save_vlm, tiny_vlm
+from ..core.tiny_vlm import VideoChatCollator, load_vlm, save_vlm, tiny_vlm, train_briefly
 
 logger = logging.getLogger(__name__)
 
@@ -52,20 +52,9 @@ def warm_up(
     learning_rate: float = 3e-3, # peak, of a one-cycle schedule
 ) -> list[float]:                # loss of each step
     "Teach a tiny model to describe toy scenes in neutral words."
-    collate, losses = VideoChatCollator(processor), []
-    optimizer = torch.optim.AdamW(model.parameters(), lr=learning_rate, weight_decay=0.01)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, learning_rate, total_steps=max(1, steps), pct_start=0.1)
-    model.train()
-    for step in range(steps):
-        loss = model(**collate(neutral_lesson(10**6 * (seed + 1) + step, question))).loss
-        loss.backward()
-        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
-        schedule.step()
-        optimizer.zero_grad()
-        losses.append(float(loss.detach()))
-    model.eval()
-    return losses
+    collate = VideoChatCollator(processor)
+    return train_briefly(model, steps, lambda step: collate(neutral_lesson(10**6 * (seed + 1) + step, question)),
+                         learning_rate)
 
 def toy_model(
     folder: str | Path,  # where tiny models are kept

@@ -4,12 +4,13 @@
 
 # %% auto #0
 __all__ = ['SPECIAL_TOKENS', 'CHAT_TEMPLATE', 'make_tokenizer', 'make_processor', 'tiny_config', 'make_model', 'sample_times',
-           'read_window', 'clip_metadata', 'conversation', 'VideoChatCollator', 'tiny_vlm', 'save_vlm', 'load_vlm']
+           'read_window', 'clip_metadata', 'conversation', 'VideoChatCollator', 'tiny_vlm', 'save_vlm', 'load_vlm',
+           'train_briefly']
 
 # %% ../../nbs/core/09_tiny_vlm.ipynb #cell-002
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ import numpy as np
 import torch
 from jaxtyping import Float, Int, UInt8
 from tokenizers import ByteLevelBPETokenizer
-from torch import Tensor
+from torch import Tensor, nn
 from transformers import (
     AutoModelForImageTextToText,
     AutoProcessor,
@@ -250,3 +251,22 @@ def load_vlm(
     if max_pixels:
         processor.video_processor.size = {"shortest_edge": 28 * 28, "longest_edge": max_pixels}
     return model.eval(), processor
+
+# %% ../../nbs/core/09_tiny_vlm.ipynb #cell-037
+def train_briefly(
+    model: PreTrainedModel,                 # trained in place; in evaluation mode afterwards
+    steps: int,                             # as many batches
+    batch_of: Callable[[int], dict[str, Tensor]],  # step -> what the model is called with
+    learning_rate: float = 3e-3,            # peak, of a one-cycle schedule
+) -> list[float]:                           # loss of each step
+    "Train on batches that are made as they are needed."
+    optimizer, losses = torch.optim.AdamW(model.train().parameters(), lr=learning_rate), []
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, learning_rate, total_steps=max(3, steps), pct_start=0.1)
+    for step in range(steps):
+        loss = model(**batch_of(step)).loss
+        loss.backward()
+        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step(); schedule.step(); optimizer.zero_grad()
+        losses.append(float(loss.detach()))
+    model.eval()
+    return losses

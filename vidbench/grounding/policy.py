@@ -22,7 +22,7 @@ from torch import nn
 from transformers import PreTrainedModel, ProcessorMixin
 
 from ..core.runs import Run, workspace
-from ..core.tiny_vlm import VideoChatCollator, load_vlm, save_vlm, tiny_vlm
+from ..core.tiny_vlm import VideoChatCollator, load_vlm, save_vlm, tiny_vlm, train_briefly
 from ..core.training import best_checkpoint
 from .data import TOY_DRAWING, draw_queries, draw_toy, parse_item, plan_toys, recount, teach_idly
 from .grpo import backbone
@@ -103,18 +103,7 @@ def warm_up(
 ) -> list[float]:                # loss of each step
     "Teach a tiny model the form, and some of the task, by written answers."
     collate = VideoChatCollator(processor)
-    optimizer = torch.optim.AdamW(model.parameters(), lr=learning_rate, weight_decay=0.01)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, learning_rate, total_steps=max(1, steps), pct_start=0.1)
-    losses = []
-    model.train()
-    for step in range(steps):
-        loss = model(**collate(toy_lesson(10**6 * (seed + 1) + step))).loss
-        loss.backward()
-        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step(); schedule.step(); optimizer.zero_grad()
-        losses.append(float(loss.detach()))
-    model.eval()
-    return losses
+    return train_briefly(model, steps, lambda step: collate(toy_lesson(10**6 * (seed + 1) + step)), learning_rate)
 
 def toy_model(
     folder: str | Path,  # where tiny models are kept

@@ -37,7 +37,7 @@ from transformers.utils.logging import disable_progress_bar
 
 from ..core.config import ConfigError
 from ..core.runs import Run
-from ..core.tiny_vlm import make_tokenizer
+from ..core.tiny_vlm import make_tokenizer, train_briefly
 from ..core.toys import make_once
 from ..core.training import best_checkpoint
 from ..core.video import VideoError
@@ -86,20 +86,13 @@ def teach_language(
     learning_rate: float = 3e-3,         # peak, of a one-cycle schedule
 ) -> list[float]:                        # loss of each step
     "Plain next-word training on toy documents; no video is involved."
-    rng, losses = np.random.default_rng(0), []
-    optimizer = torch.optim.AdamW(llm.train().parameters(), lr=learning_rate)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, learning_rate, total_steps=max(3, steps), pct_start=0.1)
-    for _ in range(steps):
+    rng = np.random.default_rng(0)
+    def batch_of(step: int) -> dict[str, Tensor]:
         texts = [text + tokenizer.eos_token for text in toy_documents(32, rng, prompt)]
         batch = tokenizer(texts, return_tensors="pt", padding=True, padding_side="right")
         labels = batch["input_ids"].masked_fill(batch["attention_mask"] == 0, -100)
-        loss = llm(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"], labels=labels).loss
-        loss.backward()
-        nn.utils.clip_grad_norm_(llm.parameters(), 1.0)
-        optimizer.step(); schedule.step(); optimizer.zero_grad()
-        losses.append(float(loss.detach()))
-    llm.eval()
-    return losses
+        return {"input_ids": batch["input_ids"], "attention_mask": batch["attention_mask"], "labels": labels}
+    return train_briefly(llm, steps, batch_of, learning_rate)
 
 def toy_llm(
     folder: str | Path,  # where tiny models are kept
