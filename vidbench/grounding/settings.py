@@ -41,6 +41,7 @@ class GroundingConfig(TrainingConfig):
     max_frames: int = Field(64, ge=2, le=2048, description="frames a clip at most; longer clips are sampled thinner")
     frame_px: tuple[int, int] = Field((224, 336), description="height and width that frames are stored in")
     max_pixels: int = Field(112_896, ge=784, description="pixels of a frame that the model sees")
+    max_bad_share: float = Field(0.2, ge=0, le=1, description="share of unreadable videos that training puts up with")
     cache_gb: float = Field(20.0, gt=0, description="size of the frame cache")
     toy_videos: int = Field(240, ge=4, le=5_000, description="toy videos to train on and hold out")
 

@@ -18,7 +18,7 @@ from torch import nn
 
 from ..core.runs import Run, workspace
 from ..core.training import TrainResult, best_checkpoint, finished_training, health_summary, train
-from ..core.video import ClipCache
+from ..core.video import ClipCache, check_quarantine
 from vidbench.grounding.data import (
     GroundingData,
     Item,
@@ -81,8 +81,10 @@ def _dataset(cfg: GroundingConfig, items: list[Item], curriculum: bool = False) 
     cache = ClipCache(workspace() / "data/clips", cfg.frame_px, cfg.fps, cfg.cache_gb)
     windows = pd.DataFrame({"video_path": [i.video for i in items], "start_sec": [i.start_sec for i in items],
                             "end_sec": [i.start_sec + i.duration for i in items]})
-    bad = cache.fill(windows, progress=False)
+    bad = cache.fill(windows, progress=False, max_bad_share=1.0)
     good = [i for i in items if i.video not in set(bad.video_path)]
+    if not good:
+        check_quarantine(bad, len(bad), cfg.max_bad_share)
     return GroundingData(good, cache, cfg.max_frames, curriculum, cfg.blank_video), bad
 
 # %% ../../nbs/grounding/09_study.ipynb #cell-008
@@ -100,7 +102,7 @@ def check(
     sides = load_items(cfg)
     shared = {i.video for i in [*sides.train, *sides.select]} & {i.video for i in sides.report}
     Rewards(cfg.rewards, encoder=sentence_encoder(cfg.encoder), mode=cfg.reward_mode)
-    data, _ = _dataset(cfg, sides.train[:1])
+    data, _ = _dataset(cfg, sides.train[:8])  # enough that a broken file among them is not the end
     model, processor = load_policy(cfg)
     inputs = Asker(processor, cfg.prompt, cfg.max_prompt_tokens)([data[0]], [data[0]["queries"][0].query])
     with torch.no_grad():
@@ -179,7 +181,9 @@ def _both_data(cfg: GroundingConfig, run: Run, sides: Sides, rewards: Rewards) -
     data, bad = _dataset(cfg, easy_first(sides.train, rewards.encoder), cfg.curriculum != "none")
     chosen_by, worse = _dataset(cfg, sides.select)
     sides.problems.to_csv(run.path("problems.csv"), index=False)
-    pd.concat([bad, worse]).to_csv(run.path("quarantine.csv"), index=False)
+    bad = pd.concat([bad, worse])
+    bad.to_csv(run.path("quarantine.csv"), index=False)
+    check_quarantine(bad, len({item.video for item in (*sides.train, *sides.select)}), cfg.max_bad_share)
     return data, chosen_by
 
 def fit(
