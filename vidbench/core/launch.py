@@ -138,6 +138,9 @@ def config_class(
         if isinstance(found, type) and issubclass(found, Config) and found.job:
             return found
     fields = {name: (type(value), value) for name, value in read_parameters(notebook).items()}
+    if taken := [name for name in fields if hasattr(Config, name) and name not in Config.model_fields]:
+        raise LaunchError(f"{notebook.name}: a parameter called '{taken[0]}' belongs to settings with presets: import the "
+                          "job's Config, or call it something else")
     made = create_model("Parameters", __base__=Config, **fields)
     made.job = notebook.stem
     return made
@@ -207,7 +210,7 @@ def plan(
     parameters = defaults | mine
     _refuse_other_types(mine, defaults)
     _refuse_devices(notebook, parameters.get("num_processes", 1))
-    if "overrides" not in defaults:
+    if not {"preset", "overrides"} <= defaults.keys():
         return Plan(notebook, parameters, known(**parameters))
     parameters["overrides"] = parameters["overrides"] | overrides
     return Plan(notebook, parameters, known.preset(parameters["preset"], **parameters["overrides"]))
