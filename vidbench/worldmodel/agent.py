@@ -359,7 +359,8 @@ def play_all(
 ) -> pd.DataFrame:     # columns of `play`, and who
     "The same episodes for the agent, for chance, and for the script where there is one."
     players = {"agent": by_agent(agent, see, cfg.greedy), "random": by_chance}
-    if hasattr(make_env(cfg).unwrapped, "scripted_action"):
+    env = make_env(cfg)
+    if hasattr(env.unwrapped, "scripted_action") and env.action_space == env.unwrapped.action_space:  # no wrapper between
         players["scripted"] = by_script
     seeds = seeds_of("test", cfg.eval_episodes)
     return pd.concat([play(cfg, choose, seeds).assign(who=who) for who, choose in players.items()], ignore_index=True)
@@ -384,7 +385,7 @@ def differences(
     return {who: grouped_interval((table["agent"] - table[who]).to_numpy(float), table.index, resamples)
             for who in episodes["who"].unique() if who != "agent"}
 
-# %% ../../nbs/worldmodel/14_agent.ipynb #cell-037
+# %% ../../nbs/worldmodel/14_agent.ipynb #cell-039
 def cover_places(
     frames: UInt8[np.ndarray, "time size size 3"],  # newest frames of one environment
     cells: int = 8,                                 # places a side
@@ -413,7 +414,7 @@ def looks_at(
     change = (chances[1:] - chances[0]).abs().reshape(cells, cells)
     return float(values[0]), change.cpu().numpy()
 
-# %% ../../nbs/worldmodel/14_agent.ipynb #cell-039
+# %% ../../nbs/worldmodel/14_agent.ipynb #cell-041
 @dataclass(frozen=True)
 class Story:
     "One episode, moment by moment."
@@ -461,7 +462,7 @@ def _rendered(cfg: AgentConfig) -> gym.Env:
     able = "rgb_array" in make_env(cfg).metadata.get("render_modes", ())
     return make_env(cfg, render=able)
 
-# %% ../../nbs/worldmodel/14_agent.ipynb #cell-042
+# %% ../../nbs/worldmodel/14_agent.ipynb #cell-044
 def story_film(
     story: Story,          # of `tell_story`
     height_px: int = 256,  # even
@@ -503,7 +504,7 @@ def story_figure(
     dress(axes[2], "", "step of the episode", "return", legend="outside")
     return figure
 
-# %% ../../nbs/worldmodel/14_agent.ipynb #cell-045
+# %% ../../nbs/worldmodel/14_agent.ipynb #cell-047
 def learning_figure(
     metrics: pd.DataFrame,         # run.metrics()
     levels: dict[str, float],      # player -> mean return
@@ -519,7 +520,7 @@ def learning_figure(
         ax.axhline(level, color="0.4", linestyle=style, linewidth=1.5, label=who)
     return dress(ax, "Return while learning", "steps in all environments", "return of an episode", legend="outside").figure
 
-# %% ../../nbs/worldmodel/14_agent.ipynb #cell-047
+# %% ../../nbs/worldmodel/14_agent.ipynb #cell-049
 def verdict(
     report: dict[str, Any],  # of `evaluate`
 ) -> str:
@@ -535,7 +536,7 @@ def verdict(
         said.append("succeeds in " + ", ".join(f"{rate:.0%} ({who})" for who, rate in rates.items()))
     return "; ".join(said) + "."
 
-# %% ../../nbs/worldmodel/14_agent.ipynb #cell-049
+# %% ../../nbs/worldmodel/14_agent.ipynb #cell-051
 def _beside(cfg: AgentConfig, others: dict[str, Run]) -> pd.DataFrame | None:
     "The test episodes of other agents' runs; they must be the same ones."
     tables = []
@@ -579,7 +580,7 @@ def _draw(cfg: AgentConfig, run: Run, story: Story, others: dict[str, Run]) -> N
     run.save_figure(learning_figure(run.metrics(), levels, {who: r.metrics() for who, r in others.items()}), "learning")
     run.save_figure(interval_figure(found, f"{cfg.eval_episodes} episodes, with 95 % intervals"), "players")
 
-# %% ../../nbs/worldmodel/14_agent.ipynb #cell-053
+# %% ../../nbs/worldmodel/14_agent.ipynb #cell-055
 def check(
     cfg: AgentConfig,  # what would be run
 ) -> str:              # lines of text

@@ -87,6 +87,7 @@ def refuse_blind(
     if not isinstance(env.action_space, allowed):
         raise TaskError(f"env='{cfg.env}' acts by {env.action_space}, which PPO cannot: wrap it into a discrete or a box space")
 
+# %% ../../nbs/worldmodel/13_agent_features.ipynb #cell-011
 def make_env(
     cfg: AgentConfig,      # env, env_settings, wrappers, size_px
     render: bool = False,  # so that `render` gives a picture
@@ -104,7 +105,7 @@ def make_env(
     refuse_blind(cfg, env)
     return env if env.observation_space.shape[:2] == (cfg.size_px,) * 2 else Resampled(env, cfg.size_px)
 
-# %% ../../nbs/worldmodel/13_agent_features.ipynb #cell-015
+# %% ../../nbs/worldmodel/13_agent_features.ipynb #cell-017
 Frames = UInt8[np.ndarray, "env time size size 3"]
 
 def push_frames(
@@ -117,7 +118,7 @@ def push_frames(
     later[starts] = newest[starts][:, None]
     return later
 
-# %% ../../nbs/worldmodel/13_agent_features.ipynb #cell-017
+# %% ../../nbs/worldmodel/13_agent_features.ipynb #cell-019
 def random_frames(
     cfg: AgentConfig,  # the environment
     clips: int,        # how many
@@ -136,7 +137,7 @@ def random_frames(
             history = np.repeat(env.reset()[0][None, None], cfg.num_frames, 1)
     return np.stack(kept)
 
-# %% ../../nbs/worldmodel/13_agent_features.ipynb #cell-020
+# %% ../../nbs/worldmodel/13_agent_features.ipynb #cell-022
 def toy_network(
     cfg: AgentConfig,  # size_px, num_frames
 ) -> PretrainConfig:
@@ -166,7 +167,7 @@ def pretrain_toy(
             move_target(model, momentum_at(settings, step, steps))
     return model.eval()
 
-# %% ../../nbs/worldmodel/13_agent_features.ipynb #cell-022
+# %% ../../nbs/worldmodel/13_agent_features.ipynb #cell-024
 def toy_encoder(
     cfg: AgentConfig,  # what it is for
 ) -> Path:             # a folder that `load_encoder` reads
@@ -176,7 +177,7 @@ def toy_encoder(
     folder = workspace() / "data" / "agent_encoders" / hashlib.blake2b(told.encode(), digest_size=6).hexdigest()
     return make_once(folder / "config.json", lambda draft: save_encoder(pretrain_toy(cfg), draft)).parent
 
-# %% ../../nbs/worldmodel/13_agent_features.ipynb #cell-025
+# %% ../../nbs/worldmodel/13_agent_features.ipynb #cell-027
 class VideoFeatures:
     "Frozen V-JEPA features of the newest frames, as a plain function of them."
 
@@ -218,7 +219,7 @@ class VideoFeatures:
         self.deviation = deviation + 0.1 * deviation.mean() + 1e-6
         return self
 
-# %% ../../nbs/worldmodel/13_agent_features.ipynb #cell-028
+# %% ../../nbs/worldmodel/13_agent_features.ipynb #cell-030
 def stack_frames(
     frames: Frames,  # the newest of each environment
 ) -> UInt8[np.ndarray, "env channel size size"]:
@@ -234,7 +235,7 @@ def make_eyes(
     "The function that turns frames into observations."
     return VideoFeatures(cfg).calibrate(random_frames(cfg, 256, seed=1)) if cfg.features == "vjepa" else stack_frames
 
-# %% ../../nbs/worldmodel/13_agent_features.ipynb #cell-031
+# %% ../../nbs/worldmodel/13_agent_features.ipynb #cell-033
 class SeeingEnvs(VecEnvWrapper):
     "Environments side by side; each frame is encoded once, when it arrives."
 
@@ -271,7 +272,7 @@ class SeeingEnvs(VecEnvWrapper):
             for i, observation in zip(late, seen, strict=True):
                 infos[i]["terminal_observation"] = observation
 
-# %% ../../nbs/worldmodel/13_agent_features.ipynb #cell-034
+# %% ../../nbs/worldmodel/13_agent_features.ipynb #cell-036
 class FeatureHead(BaseFeaturesExtractor):
     "What is read off stored features: first at each place, then over all of them."
 
