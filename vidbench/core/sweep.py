@@ -170,7 +170,7 @@ class Claim(NamedTuple):
     settings: dict[str, Any]  # chosen for it
     lock: IO                  # held as long as it is open
 
-# %% ../../nbs/core/13_sweep.ipynb #cell-027
+# %% ../../nbs/core/13_sweep.ipynb #cell-028
 class Sweep:
     "A sweep's folder."
 
@@ -249,7 +249,7 @@ class Sweep:
         states = self.states()
         return len(states) >= self.trials and "running" not in states
 
-# %% ../../nbs/core/13_sweep.ipynb #cell-029
+# %% ../../nbs/core/13_sweep.ipynb #cell-030
 def read_sweep(
     name: str,  # folder under outputs/sweeps
 ) -> Sweep:
@@ -257,7 +257,7 @@ def read_sweep(
     path = workspace() / "outputs" / "sweeps" / name / "sweep.yaml"
     return Sweep("", SweepConfig.load(path), name, 0)
 
-# %% ../../nbs/core/13_sweep.ipynb #cell-032
+# %% ../../nbs/core/13_sweep.ipynb #cell-033
 def value_of(
     run: Run,          # of a trial
     cfg: SweepConfig,  # what is wanted
@@ -269,7 +269,7 @@ def value_of(
     best = max if cfg.direction == "maximize" else min
     return float(best(logged, default=math.nan)) if cfg.metric.startswith("eval_") else math.nan
 
-# %% ../../nbs/core/13_sweep.ipynb #cell-034
+# %% ../../nbs/core/13_sweep.ipynb #cell-035
 def hopeless(
     trial: Any,        # of Optuna
     run: Run,          # its run
@@ -282,7 +282,7 @@ def hopeless(
             trial.report(record[cfg.watched], record["step"])
     return cfg.pruner != "none" and trial.should_prune()
 
-# %% ../../nbs/core/13_sweep.ipynb #cell-037
+# %% ../../nbs/core/13_sweep.ipynb #cell-038
 def finish_trial(
     sweep: Sweep,   # whose journal is told
     claim: Claim,   # the trial
@@ -319,7 +319,7 @@ def _watching(sweep: Sweep, claim: Claim, run: Run, pruned: threading.Event, eve
     over.set()
     thread.join()
 
-# %% ../../nbs/core/13_sweep.ipynb #cell-039
+# %% ../../nbs/core/13_sweep.ipynb #cell-040
 def trials_table(
     sweep: Sweep,    # any
 ) -> pd.DataFrame:   # trial, run, state, value, and a column a setting; best first
@@ -329,7 +329,7 @@ def trials_table(
     table = pd.DataFrame(rows, columns=["trial", "run", "state", "value", *sweep.cfg.space])
     return table.sort_values("value", ascending=sweep.cfg.direction == "minimize", ignore_index=True)
 
-# %% ../../nbs/core/13_sweep.ipynb #cell-041
+# %% ../../nbs/core/13_sweep.ipynb #cell-042
 def run_sweep(
     sweep: Sweep,                  # what to do
     parallel: int = 1,             # trials at a time
@@ -358,7 +358,7 @@ def _work(sweep: Sweep, pool: Pool, going: dict[int, Run]) -> None:
         going[claim.trial.number] = sweep.run(claim.trial.number, claim.settings).run
         finish_trial(sweep, claim, pool)
 
-# %% ../../nbs/core/13_sweep.ipynb #cell-043
+# %% ../../nbs/core/13_sweep.ipynb #cell-046
 def worker_tasks(
     sweep: Sweep,  # whose trials
     space: str,    # its file
@@ -372,7 +372,7 @@ def worker_tasks(
         run.folder.mkdir(exist_ok=True)
     return [Task(run, command) for run in runs]
 
-# %% ../../nbs/core/13_sweep.ipynb #cell-049
+# %% ../../nbs/core/13_sweep.ipynb #cell-052
 def _position(values: pd.Series, what: Range | list) -> tuple[np.ndarray, dict[float, str]]:
     "Where values lie on an axis from 0 to 1, and its labels."
     if isinstance(what, list):
@@ -408,7 +408,7 @@ def parallel_coordinates(
     ax.spines[:].set_visible(False)
     return figure
 
-# %% ../../nbs/core/13_sweep.ipynb #cell-051
+# %% ../../nbs/core/13_sweep.ipynb #cell-054
 def importances(
     sweep: Sweep,      # with some trials that ended
 ) -> dict[str, float]: # setting -> share of the variation that goes with it; they add up to 1
@@ -418,7 +418,7 @@ def importances(
         return {}
     return dict(_optuna().importance.get_param_importances(sweep.study))
 
-# %% ../../nbs/core/13_sweep.ipynb #cell-053
+# %% ../../nbs/core/13_sweep.ipynb #cell-056
 def importance_figure(
     shares: dict[str, float],  # from `importances`
 ) -> Any:                      # a figure

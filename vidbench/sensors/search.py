@@ -57,7 +57,7 @@ def open_study(
         study.tell(trial.number, state=optuna.trial.TrialState.FAIL)
     return study
 
-# %% ../../nbs/sensors/10_search.ipynb #cell-008
+# %% ../../nbs/sensors/10_search.ipynb #cell-009
 def search(
     cfg: SensorsConfig,      # what stays the same
     run: Run,                # where everything goes; resumes what is there

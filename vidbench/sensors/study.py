@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['logger', 'PRIMARY', 'SELECT', 'load_windows', 'split_windows', 'share_activities', 'Material', 'prepare',
            'build_model', 'recall_table', 'Watcher', 'fit', 'describe', 'load_model', 'prediction_table', 'against',
-           'verdict', 'evaluate', 'save_figures', 'check', 'over_seeds', 'over_people', 'sweep', 'spread']
+           'verdict', 'save_figures', 'evaluate', 'check', 'over_seeds', 'over_people', 'sweep', 'spread']
 
 # %% ../../nbs/sensors/08_study.ipynb #cell-002
 import functools
@@ -347,7 +347,48 @@ def verdict(
         said.append(report["audit"]["verdict"])
     return "; ".join(said)
 
-# %% ../../nbs/sensors/08_study.ipynb #cell-030
+# %% ../../nbs/sensors/08_study.ipynb #cell-032
+def save_figures(
+    cfg: SensorsConfig,            # of the run
+    run: Run,                      # where the figures go
+    model: TCNVAE,                 # trained
+    material: Material,            # its data
+    said: dict[str, Predictions],  # side -> predictions
+    report: dict[str, Any],        # of `evaluate`
+) -> None:
+    "Draw and save all pictures of a run."
+    log, primary = run.metrics(), material.sides[material.primary]
+    run.save_figure(schedule_figure(cfg), "schedules")
+    run.save_figure(loss_parts_figure(log), "loss_parts")
+    run.save_figure(_score_curves(log), "scores")
+    labels = [name.replace("_", "\n") for name in material.vocabulary]       # long names would run into each other
+    run.save_figure(confusion_matrix_figure(report[material.primary]["confusion"], labels), "confusion")
+    run.save_figure(interval_figure({name: report[name]["intervals"] for name in said}), "intervals")
+    both = ("in_domain", material.primary)
+    windows = [material.sides[n].windows for n in both]
+    run.save_figure(latent_figure(np.concatenate([said[n].latent for n in both]),
+                                  np.concatenate([w.activity for w in windows]),
+                                  np.concatenate([domains_of(w, cfg.domains) for w in windows])), "latent")
+    if cfg.lambda_rec:
+        run.save_figure(_reconstructions(model, primary), "reconstructions")
+
+def _score_curves(log: pd.DataFrame) -> Any:
+    "What is watched after each epoch, as far as the run has it."
+    names = ("eval_macro_f1", "eval_unseen_macro_f1", "eval_domain_accuracy", "eval_domain_probe")
+    curves = metric_curves(log, [n for n in names if n in log])
+    dress(curves.axes[0], "Scores after each epoch", "step", legend="outside")
+    return curves
+
+def _reconstructions(model: TCNVAE, data: WindowData, most: int = 4) -> Any:
+    "One window of each of the first activities, and what the decoder makes of it."
+    rows = [int(np.flatnonzero(data.activity == a)[0]) for a in np.unique(data.activity)[:most]]
+    x = data.windows.x[rows]
+    with torch.no_grad():
+        drawn = model.decode(model.embed(torch.from_numpy(x)), x.shape[1]).numpy()
+    return reconstruction_figure(x, drawn, data.windows.activity[rows], data.windows.channels,
+                                 data.windows.sample_rate_hz)
+
+# %% ../../nbs/sensors/08_study.ipynb #cell-035
 def _probes(cfg: SensorsConfig, material: Material, trained: Predictions) -> dict[str, float]:
     "How well the domain can be read from the latent, before training and after."
     if not material.adversary:
@@ -399,48 +440,7 @@ def _audit(material: Material) -> dict[str, Any]:
     audit = audit_split(material.sides["train"].windows, material.sides[material.primary].windows)
     return asdict(audit) | {"clean": audit.clean, "verdict": audit.verdict}
 
-# %% ../../nbs/sensors/08_study.ipynb #cell-032
-def save_figures(
-    cfg: SensorsConfig,            # of the run
-    run: Run,                      # where the figures go
-    model: TCNVAE,                 # trained
-    material: Material,            # its data
-    said: dict[str, Predictions],  # side -> predictions
-    report: dict[str, Any],        # of `evaluate`
-) -> None:
-    "Draw and save all pictures of a run."
-    log, primary = run.metrics(), material.sides[material.primary]
-    run.save_figure(schedule_figure(cfg), "schedules")
-    run.save_figure(loss_parts_figure(log), "loss_parts")
-    run.save_figure(_score_curves(log), "scores")
-    labels = [name.replace("_", "\n") for name in material.vocabulary]       # long names would run into each other
-    run.save_figure(confusion_matrix_figure(report[material.primary]["confusion"], labels), "confusion")
-    run.save_figure(interval_figure({name: report[name]["intervals"] for name in said}), "intervals")
-    both = ("in_domain", material.primary)
-    windows = [material.sides[n].windows for n in both]
-    run.save_figure(latent_figure(np.concatenate([said[n].latent for n in both]),
-                                  np.concatenate([w.activity for w in windows]),
-                                  np.concatenate([domains_of(w, cfg.domains) for w in windows])), "latent")
-    if cfg.lambda_rec:
-        run.save_figure(_reconstructions(model, primary), "reconstructions")
-
-def _score_curves(log: pd.DataFrame) -> Any:
-    "What is watched after each epoch, as far as the run has it."
-    names = ("eval_macro_f1", "eval_unseen_macro_f1", "eval_domain_accuracy", "eval_domain_probe")
-    curves = metric_curves(log, [n for n in names if n in log])
-    dress(curves.axes[0], "Scores after each epoch", "step", legend="outside")
-    return curves
-
-def _reconstructions(model: TCNVAE, data: WindowData, most: int = 4) -> Any:
-    "One window of each of the first activities, and what the decoder makes of it."
-    rows = [int(np.flatnonzero(data.activity == a)[0]) for a in np.unique(data.activity)[:most]]
-    x = data.windows.x[rows]
-    with torch.no_grad():
-        drawn = model.decode(model.embed(torch.from_numpy(x)), x.shape[1]).numpy()
-    return reconstruction_figure(x, drawn, data.windows.activity[rows], data.windows.channels,
-                                 data.windows.sample_rate_hz)
-
-# %% ../../nbs/sensors/08_study.ipynb #cell-035
+# %% ../../nbs/sensors/08_study.ipynb #cell-038
 def check(
     cfg: SensorsConfig,  # what would be run
 ) -> str:                # lines of text
@@ -466,7 +466,7 @@ def check(
              f"{sum(p.numel() for p in model.parameters()):,} parameters"]
     return "\n".join(lines)
 
-# %% ../../nbs/sensors/08_study.ipynb #cell-038
+# %% ../../nbs/sensors/08_study.ipynb #cell-041
 def over_seeds(
     cfg: SensorsConfig,        # one experiment
     seeds: Iterable[int],      # of its repetitions
