@@ -212,7 +212,7 @@ def _world_size() -> int:
     "Devices that train together."
     return int(os.environ.get("WORLD_SIZE", "1"))
 
-# %% ../../nbs/grounding/09_study.ipynb #cell-017
+# %% ../../nbs/grounding/09_study.ipynb #cell-019
 def _answers(cfg: GroundingConfig, run: Run, rewards: Rewards) -> dict[str, pd.DataFrame]:
     "Scored answers of the policy before training, after it, and after it with black frames."
     data, _ = _dataset(cfg, load_items(cfg).report)
