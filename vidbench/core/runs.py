@@ -136,10 +136,175 @@ def read_status(
     return {**stages.get(status.get("stage"), {}), **status, "stages": stages, "state": state, "error": error}
 
 # %% ../../nbs/core/03_runs.ipynb #cell-024
+class _RunFolder:
+    "A run's folder, `outputs/<job>/<name>/`, and where things are in it."
+
+    def __init__(self, folder: str | Path):
+        self.folder = Path(folder).resolve()
+        self.name, self.job = self.folder.name, self.folder.parent.name
+        self.leads = os.environ.get("RANK", "0") == "0"  # of several processes that train together, one writes
+
+    def path(self, name: str) -> Path:  # a file's name within the run
+        "Where a file of the run lies."
+        return self.folder / name
+
+    @property
+    def checkpoints(self) -> Path:
+        "Folder of the checkpoints."
+        return self.folder / "checkpoints"
+
+    @property
+    def figures(self) -> Path:
+        "Folder of the pictures."
+        return self.folder / "figures"
+
+    @property
+    def config(self) -> dict[str, Any]:
+        "The settings as plain values; `cfg_class.load(run.path('config.yaml'))` gives them back validated."
+        try:
+            return read_settings(self.path("config.yaml"))
+        except ConfigError as error:
+            raise RunError(str(error)) from None
+
+# %% ../../nbs/core/03_runs.ipynb #cell-027
+class _RunLog(_RunFolder):
+    "What a run measures, line by line."
+
+    def log(
+        self,
+        record: dict[str, Any],  # step, epoch and numbers
+    ) -> None:
+        "Append one line to `metrics.jsonl`."
+        if self.leads:
+            append_line(self.path("metrics.jsonl"), {"time": round(time.time(), 3)} | record)
+
+    def metrics(self) -> "pd.DataFrame":  # one row a log; NaN where a log did not have the number
+        "Everything that was logged, in order."
+        import pandas as pd
+        return pd.DataFrame(read_lines(self.path("metrics.jsonl")))
+
+    def incidents(self) -> "pd.DataFrame":  # one row a step that was undone
+        "What the stability guard saw."
+        import pandas as pd
+        return pd.DataFrame(read_lines(self.path("incidents.jsonl")))
+
+# %% ../../nbs/core/03_runs.ipynb #cell-030
+class _RunResults(_RunLog):
+    "What a run makes: pictures, panels and a report."
+
+    def save_figure(
+        self,
+        figure: Any,  # a matplotlib Figure
+        name: str,    # without an ending
+    ) -> Path:        # the PNG written
+        "Write a figure into the run."
+        path = self.figures / f"{name}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        figure.savefig(path, dpi=144, bbox_inches="tight")
+        return path
+
+    def save_panel(
+        self,
+        name: str,     # a plain name
+        content: Any,  # a matplotlib Figure, or text
+    ) -> None:
+        "Show something while the job trains: the dashboard has the newest of each name below the curves."
+        if not self.leads:
+            return
+        if isinstance(content, str):
+            write_text(self.path(f"panels/{name}.txt"), content)
+            return
+        self.path("panels").mkdir(exist_ok=True)
+        content.savefig(self.path(f"panels/.{name}.part"), dpi=90, format="png")
+        os.replace(self.path(f"panels/.{name}.part"), self.path(f"panels/{name}.png"))
+
+    def write_report(
+        self,
+        report: dict[str, Any],  # plain values
+    ) -> Path:                   # report.json
+        "Write what the job found."
+        return write_text(self.path("report.json"), json.dumps(report, indent=2, default=float))
+
+    @property
+    def report(self) -> dict[str, Any]:
+        "What the job found; empty before it was evaluated."
+        path = self.path("report.json")
+        return json.loads(path.read_text()) if path.exists() else {}
+
+# %% ../../nbs/core/03_runs.ipynb #cell-033
 def _now() -> str:
     "The time as ISO 8601 in UTC, to the second."
     return dt.datetime.now(dt.timezone.utc).isoformat(timespec="seconds")
 
+class _RunStages(_RunResults):
+    "How a run stands."
+
+    @property
+    def status(self) -> dict[str, Any]:
+        "How the run stands; see `read_status`."
+        return read_status(self.folder)
+
+    def set_stage(
+        self,
+        name: str,       # fit, evaluate, ...
+        state: str,      # running, finished, failed or interrupted
+        **details: Any,  # anything else worth knowing
+    ) -> None:
+        "Write the state of one stage; `stage` does it for a whole block."
+        if not self.leads:
+            return
+        stages = read_status(self.folder, living=False).get("stages", {})
+        if "started" in details and name in stages:  # what was made from this stage is out of date
+            stages = dict(list(stages.items())[:list(stages).index(name) + 1])
+        stages[name] = stages.get(name, {}) | {"state": state, "updated": _now()} | details
+        who = {"pid": os.getpid(), "host": socket.gethostname()}
+        write_text(self.path("status.json"), json.dumps({"stage": name} | who | {"stages": stages}, indent=2))
+
+    def has_finished(
+        self,
+        name: str,  # of a stage, such as evaluate
+    ) -> bool:
+        "Whether a stage is done and still up to date: no stage before it was begun again since."
+        return self.status["stages"].get(name, {}).get("state") == "finished"
+
+    @contextlib.contextmanager
+    def stage(
+        self,
+        name: str,          # fit, evaluate, ...
+        **details: Any,     # put into status.json beside the state, such as total_steps
+    ) -> Iterator[None]:
+        "Record in `status.json` that a stage of the job runs, and how it ended."
+        self.set_stage(name, "running", started=_now(), error=None, **details)
+        try:
+            yield
+        except BaseException as error:
+            stopped = isinstance(error, KeyboardInterrupt)
+            self.set_stage(name, "interrupted" if stopped else "failed", error=f"{type(error).__name__}: {error}")
+            raise
+        if self.leads and self.status["stages"][name]["state"] == "running":
+            self.set_stage(name, "finished")
+
+# %% ../../nbs/core/03_runs.ipynb #cell-040
+class _RunRequests(_RunStages):
+    "What others ask of a run while it goes."
+
+    def __init__(self, folder: str | Path):
+        super().__init__(folder)
+        self.watched = False  # set by a dashboard, so that the engine does not draw a progress bar as well
+        self.on_ready = lambda: None  # called by the engine once all is prepared and training can begin
+        self.on_look = lambda: None   # called whenever the job looks for a STOP: a dashboard lets clicks through
+
+    def stop(self) -> None:
+        "Ask the job to save and stop, from any process that sees the folder."
+        write_text(self.path("STOP"), "")
+
+    @property
+    def stop_requested(self) -> bool:
+        "Whether somebody asked the job to stop."
+        self.on_look()
+        return self.path("STOP").exists()
+
+# %% ../../nbs/core/03_runs.ipynb #cell-043
 def _new_name(parent: Path, preset: str) -> str:
     "A free name such as `smoke-1121-014500`."
     base = f"{preset or 'run'}-{dt.datetime.now():%m%d-%H%M%S}"
@@ -152,17 +317,9 @@ def _check_name(name: str) -> str:
         raise RunError(f"run name '{name}' is not a plain folder name: use letters, digits and - _ . = +")
     return name
 
-# %% ../../nbs/core/03_runs.ipynb #cell-026
-class Run:
+# %% ../../nbs/core/03_runs.ipynb #cell-045
+class Run(_RunRequests):
     "A run folder: `outputs/<job>/<name>/`."
-
-    def __init__(self, folder: str | Path):
-        self.folder = Path(folder).resolve()
-        self.name, self.job = self.folder.name, self.folder.parent.name
-        self.watched = False  # set by a dashboard, so that the engine does not draw a progress bar as well
-        self.leads = os.environ.get("RANK", "0") == "0"  # of several processes that train together, one writes
-        self.on_ready = lambda: None  # called by the engine once all is prepared and training can begin
-        self.on_look = lambda: None   # called whenever the job looks for a STOP: a dashboard lets clicks through
 
     def __repr__(self) -> str:
         return f"Run({self.job}/{self.name}, {self.status.get('state', 'new')})"
@@ -215,141 +372,7 @@ class Run:
             raise RunError(f"{folder}: not a run folder (no config.yaml in it); `vidbench runs` lists those there are")
         return run
 
-    def path(self, name: str) -> Path:  # a file's name within the run
-        "Where a file of the run lies."
-        return self.folder / name
-
-    @property
-    def checkpoints(self) -> Path:
-        "Folder of the checkpoints."
-        return self.folder / "checkpoints"
-
-    @property
-    def figures(self) -> Path:
-        "Folder of the pictures."
-        return self.folder / "figures"
-
-    @property
-    def config(self) -> dict[str, Any]:
-        "The settings as plain values; `cfg_class.load(run.path('config.yaml'))` gives them back validated."
-        try:
-            return read_settings(self.path("config.yaml"))
-        except ConfigError as error:
-            raise RunError(str(error)) from None
-
-    @property
-    def status(self) -> dict[str, Any]:
-        "How the run stands; see `read_status`."
-        return read_status(self.folder)
-
-    def log(
-        self,
-        record: dict[str, Any],  # step, epoch and numbers
-    ) -> None:
-        "Append one line to `metrics.jsonl`."
-        if self.leads:
-            append_line(self.path("metrics.jsonl"), {"time": round(time.time(), 3)} | record)
-
-    def metrics(self) -> "pd.DataFrame":  # one row a log; NaN where a log did not have the number
-        "Everything that was logged, in order."
-        import pandas as pd
-        return pd.DataFrame(read_lines(self.path("metrics.jsonl")))
-
-    def incidents(self) -> "pd.DataFrame":  # one row a step that was undone
-        "What the stability guard saw."
-        import pandas as pd
-        return pd.DataFrame(read_lines(self.path("incidents.jsonl")))
-
-    def save_figure(
-        self,
-        figure: Any,  # a matplotlib Figure
-        name: str,    # without an ending
-    ) -> Path:        # the PNG written
-        "Write a figure into the run."
-        path = self.figures / f"{name}.png"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        figure.savefig(path, dpi=144, bbox_inches="tight")
-        return path
-
-    def save_panel(
-        self,
-        name: str,     # a plain name
-        content: Any,  # a matplotlib Figure, or text
-    ) -> None:
-        "Show something while the job trains: the dashboard has the newest of each name below the curves."
-        if not self.leads:
-            return
-        if isinstance(content, str):
-            write_text(self.path(f"panels/{name}.txt"), content)
-            return
-        self.path("panels").mkdir(exist_ok=True)
-        content.savefig(self.path(f"panels/.{name}.part"), dpi=90, format="png")
-        os.replace(self.path(f"panels/.{name}.part"), self.path(f"panels/{name}.png"))
-
-    def write_report(
-        self,
-        report: dict[str, Any],  # plain values
-    ) -> Path:                   # report.json
-        "Write what the job found."
-        return write_text(self.path("report.json"), json.dumps(report, indent=2, default=float))
-
-    @property
-    def report(self) -> dict[str, Any]:
-        "What the job found; empty before it was evaluated."
-        path = self.path("report.json")
-        return json.loads(path.read_text()) if path.exists() else {}
-
-    def stop(self) -> None:
-        "Ask the job to save and stop, from any process that sees the folder."
-        write_text(self.path("STOP"), "")
-
-    @property
-    def stop_requested(self) -> bool:
-        "Whether somebody asked the job to stop."
-        self.on_look()
-        return self.path("STOP").exists()
-
-    def has_finished(
-        self,
-        name: str,  # of a stage, such as evaluate
-    ) -> bool:
-        "Whether a stage is done and still up to date: no stage before it was begun again since."
-        return self.status["stages"].get(name, {}).get("state") == "finished"
-
-    @contextlib.contextmanager
-    def stage(
-        self,
-        name: str,          # fit, evaluate, ...
-        **details: Any,     # put into status.json beside the state, such as total_steps
-    ) -> Iterator[None]:
-        "Record in `status.json` that a stage of the job runs, and how it ended."
-        self.set_stage(name, "running", started=_now(), error=None, **details)
-        try:
-            yield
-        except BaseException as error:
-            stopped = isinstance(error, KeyboardInterrupt)
-            self.set_stage(name, "interrupted" if stopped else "failed", error=f"{type(error).__name__}: {error}")
-            raise
-        if self.leads and self.status["stages"][name]["state"] == "running":
-            self.set_stage(name, "finished")
-
-    def set_stage(
-        self,
-        name: str,       # fit, evaluate, ...
-        state: str,      # running, finished, failed or interrupted
-        **details: Any,  # anything else worth knowing
-    ) -> None:
-        "Write the state of one stage; `stage` does it for a whole block."
-        if not self.leads:
-            return
-        stages = read_status(self.folder, living=False).get("stages", {})
-        if "started" in details and name in stages:  # what was made from this stage is out of date
-            stages = dict(list(stages.items())[:list(stages).index(name) + 1])
-        stages[name] = stages.get(name, {}) | {"state": state, "updated": _now()} | details
-        who = {"pid": os.getpid(), "host": socket.gethostname()}
-        write_text(self.path("status.json"), json.dumps({"stage": name} | who | {"stages": stages}, indent=2))
-
-# %% ../../nbs/core/03_runs.ipynb #cell-036
+# %% ../../nbs/core/03_runs.ipynb #cell-053
 def duration(
     seconds: float,  # may be NaN
 ) -> str:            # such as 1:02:03
@@ -359,7 +382,7 @@ def duration(
     hours, rest = divmod(int(seconds + 0.5), 3600)
     return (f"{hours}:{rest // 60:02d}:" if hours else f"{rest // 60}:") + f"{rest % 60:02d}"
 
-# %% ../../nbs/core/03_runs.ipynb #cell-038
+# %% ../../nbs/core/03_runs.ipynb #cell-055
 _COLUMNS = ("time", "step", "epoch", "loss", "learning_rate", "grad_norm", "step_ms", "eta_sec")
 
 def _numbers(record: dict[str, Any], prefix: str = "", most: int = 8) -> str:
@@ -368,7 +391,7 @@ def _numbers(record: dict[str, Any], prefix: str = "", most: int = 8) -> str:
              if k.startswith(prefix) and k not in _COLUMNS and isinstance(v, int | float)}
     return "  ".join(f"{k} {v:.4g}" for k, v in list(found.items())[:most])
 
-# %% ../../nbs/core/03_runs.ipynb #cell-039
+# %% ../../nbs/core/03_runs.ipynb #cell-056
 def log_line(
     record: dict[str, Any],  # one line of metrics.jsonl
     total_steps: int = 0,    # of the whole training; 0 when unknown
@@ -381,12 +404,12 @@ def log_line(
     line = f"{step} | loss {loss:8.4f} | lr {rate:.2e} | grad {grad:8.3f} | {ms:7.0f} ms | eta {duration(eta):>7}"
     return f"{line} | {more}" if (more := _numbers(record)) else line
 
-# %% ../../nbs/core/03_runs.ipynb #cell-042
+# %% ../../nbs/core/03_runs.ipynb #cell-059
 def _headline(report: dict[str, Any]) -> dict[str, float]:
     "The plain numbers of a report."
     return {k: v for k, v in report.items() if isinstance(v, int | float) and not isinstance(v, bool)}
 
-# %% ../../nbs/core/03_runs.ipynb #cell-043
+# %% ../../nbs/core/03_runs.ipynb #cell-060
 def all_runs(
     root: str | Path | None = None,  # `workspace()/outputs` when not given
     job: str | None = None,          # only this job's
@@ -415,7 +438,7 @@ def list_runs(
     columns = ["job", "run", "state", "stage", "preset", "started", "folder"]
     return pd.DataFrame(run_rows(all_runs(root, job)), columns=columns)
 
-# %% ../../nbs/core/03_runs.ipynb #cell-045
+# %% ../../nbs/core/03_runs.ipynb #cell-062
 def find_run(
     name: str,                       # run name, job/name, or a folder
     root: str | Path | None = None,  # `workspace()/outputs` when not given
@@ -431,7 +454,7 @@ def find_run(
         raise RunError(f"run '{name}' is of several jobs ({', '.join(run.job for run in hits)}): write job/name")
     raise RunError(f"no run '{name}': {nearest(name, [run.name for run in runs]) or 'there are none yet'}")
 
-# %% ../../nbs/core/03_runs.ipynb #cell-047
+# %% ../../nbs/core/03_runs.ipynb #cell-064
 def compare_runs(
     runs: list[Run],      # two or more
     all_settings: bool = False,  # also the settings in which they agree
