@@ -420,47 +420,64 @@ class Means:
         self.totals = {}
         return means
 
-# %% ../../nbs/core/04_training.ipynb #cell-046
-class Engine(Trainer):
-    "transformers.Trainer with the stability guard, seeded sampling and sealed checkpoints."
+# %% ../../nbs/core/04_training.ipynb #cell-050
+class _SealedTrainer(Trainer):
+    "transformers.Trainer with checkpoints that can be trusted."
 
     def __init__(
         self,
         *args: Any,                     # as Trainer's
         run: Run,                       # where everything goes
-        sampler: Sampler | None = None, # training order; `SeededSampler` when not given
         keep_checkpoints: int = 2,      # newest ones, beside the best
         **kwargs: Any,                  # as Trainer's
     ):
         super().__init__(*args, **kwargs)
-        if self.args.world_size > 1:
-            share_batch_norm(self.model)
         self.run, self.keep_checkpoints = run, keep_checkpoints
-        self.sampler = sampler or SeededSampler(len(self.train_dataset), self.args.seed)
-        self.guard, self.means = StabilityGuard(self.model), Means()
-        if not isinstance(self.model, PreTrainedModel) and not hasattr(self.model, "peft_config"):
-            self.model_accepts_loss_kwargs = False  # a plain forward(**batch) gets the batch and nothing else
-
-    def _get_train_sampler(self, train_dataset: Dataset | None = None) -> Sampler:
-        each = self._train_batch_size * self.args.gradient_accumulation_steps
-        return WholeBatches(self.sampler, each * self.args.world_size)
-
-    def highest(
-        self,
-        number: int,  # of this process
-    ) -> int:
-        "The highest number that any process has."
-        if self.args.world_size == 1:
-            return number
-        everywhere = torch.tensor(number, device=self.args.device)
-        dist.all_reduce(everywhere, dist.ReduceOp.MAX)
-        return int(everywhere)
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: nn.Module | None = None) -> None:
         "Strictly, where Trainer would pass over weights that it does not find."
         if self.is_fsdp_enabled:
             return super()._load_from_checkpoint(resume_from_checkpoint, model)
         load_weights(self.accelerator.unwrap_model(model or self.model), Path(resume_from_checkpoint))
+
+    def _save_checkpoint(self, model: nn.Module, trial: Any) -> None:
+        "As Trainer's, sealed at the end; older ones are deleted only then."
+        folder = Path(self._get_output_dir(trial)) / f"checkpoint-{self.state.global_step}"
+        if self.is_world_process_zero():
+            (folder / SEAL).unlink(missing_ok=True)
+        super()._save_checkpoint(model, trial)
+        self.accelerator.wait_for_everyone()
+        if self.is_world_process_zero():
+            seal(folder)
+            newest = _by_step(folder.parent)[:self.keep_checkpoints]
+            for old in _by_step(folder.parent):
+                if old not in newest and old.name != f"checkpoint-{self.state.best_global_step}":
+                    shutil.rmtree(old, ignore_errors=True)
+
+    def _determine_best_metric(self, metrics: dict[str, float], trial: Any) -> bool:
+        "As Trainer's, but never a collapsed model, and never NaN."
+        name = self.args.metric_for_best_model
+        if name and metrics.get("eval_collapsed"):
+            warn(self.run, "the model answers one class for nearly everything: not eligible as best",
+                 self.state.global_step)
+            return False
+        if name and name not in metrics:
+            raise TrainingError(f"selection by '{name}', but the evaluation gives {', '.join(sorted(metrics))}")
+        return super()._determine_best_metric(metrics, trial) if name and metrics[name] == metrics[name] else False
+
+# %% ../../nbs/core/04_training.ipynb #cell-053
+class _GuardedTrainer(_SealedTrainer):
+    "With steps that cannot poison the model."
+
+    def __init__(
+        self,
+        *args: Any,     # as before
+        **kwargs: Any,  # as before
+    ):
+        super().__init__(*args, **kwargs)
+        self.guard, self.means = StabilityGuard(self.model), Means()
+        if not isinstance(self.model, PreTrainedModel) and not hasattr(self.model, "peft_config"):
+            self.model_accepts_loss_kwargs = False  # a plain forward(**batch) gets the batch and nothing else
 
     def compute_loss(
         self,
@@ -478,24 +495,6 @@ class Engine(Trainer):
             finite = torch.isfinite(loss.detach())
             self.means.add({k: v for k, v in logs.items() if k != "loss"} | ({"loss": loss} if finite else {}))
         return (loss, outputs) if return_outputs else loss
-
-    def prediction_step(
-        self,
-        model: nn.Module,            # perhaps wrapped for several devices
-        inputs: dict[str, Any],      # one batch; the last one of several processes was filled up with repeats
-        *args: Any,                  # as Trainer's
-        **kwargs: Any,               # as Trainer's
-    ) -> tuple:                      # loss, logits, labels
-        "As Trainer's; repeats do not count in the loss, as they do not count in the metrics."
-        size = len(next(iter(inputs.values())))
-        remainder = self.accelerator.gradient_state.remainder if self.accelerator.gradient_state.end_of_dataloader else 0
-        real = remainder - size * self.args.process_index if self.args.world_size > 1 else 0
-        loss, logits, labels = super().prediction_step(model, dict(inputs), *args, **kwargs)
-        if loss is not None and 0 < real < size:
-            part = self._prepare_inputs({k: v[:real] if len(v) == size else v for k, v in inputs.items()})
-            with torch.no_grad(), self.compute_loss_context_manager():
-                loss = self.compute_loss(self.accelerator.unwrap_model(model), part).mean()
-        return loss, logits, labels
 
     def training_step(self, *args: Any, **kwargs: Any) -> Float[Tensor, ""]:
         "Forward and backward; a loss that is not finite is not added to Trainer's running mean."
@@ -532,32 +531,57 @@ class Engine(Trainer):
                 logs["bad_steps"] = self.guard.bad_steps
         super().log(logs, start_time)
 
-    def _determine_best_metric(self, metrics: dict[str, float], trial: Any) -> bool:
-        "As Trainer's, but never a collapsed model, and never NaN."
-        name = self.args.metric_for_best_model
-        if name and metrics.get("eval_collapsed"):
-            warn(self.run, "the model answers one class for nearly everything: not eligible as best",
-                 self.state.global_step)
-            return False
-        if name and name not in metrics:
-            raise TrainingError(f"selection by '{name}', but the evaluation gives {', '.join(sorted(metrics))}")
-        return super()._determine_best_metric(metrics, trial) if name and metrics[name] == metrics[name] else False
+# %% ../../nbs/core/04_training.ipynb #cell-057
+class Engine(_GuardedTrainer):
+    "transformers.Trainer with the stability guard, seeded sampling and sealed checkpoints."
 
-    def _save_checkpoint(self, model: nn.Module, trial: Any) -> None:
-        "As Trainer's, sealed at the end; older ones are deleted only then."
-        folder = Path(self._get_output_dir(trial)) / f"checkpoint-{self.state.global_step}"
-        if self.is_world_process_zero():
-            (folder / SEAL).unlink(missing_ok=True)
-        super()._save_checkpoint(model, trial)
-        self.accelerator.wait_for_everyone()
-        if self.is_world_process_zero():
-            seal(folder)
-            newest = _by_step(folder.parent)[:self.keep_checkpoints]
-            for old in _by_step(folder.parent):
-                if old not in newest and old.name != f"checkpoint-{self.state.best_global_step}":
-                    shutil.rmtree(old, ignore_errors=True)
+    def __init__(
+        self,
+        *args: Any,                     # as Trainer's
+        run: Run,                       # where everything goes
+        sampler: Sampler | None = None, # training order; `SeededSampler` when not given
+        keep_checkpoints: int = 2,      # newest ones, beside the best
+        **kwargs: Any,                  # as Trainer's
+    ):
+        super().__init__(*args, run=run, keep_checkpoints=keep_checkpoints, **kwargs)
+        if self.args.world_size > 1:
+            share_batch_norm(self.model)
+        self.sampler = sampler or SeededSampler(len(self.train_dataset), self.args.seed)
 
-# %% ../../nbs/core/04_training.ipynb #cell-050
+    def _get_train_sampler(self, train_dataset: Dataset | None = None) -> Sampler:
+        each = self._train_batch_size * self.args.gradient_accumulation_steps
+        return WholeBatches(self.sampler, each * self.args.world_size)
+
+    def highest(
+        self,
+        number: int,  # of this process
+    ) -> int:
+        "The highest number that any process has."
+        if self.args.world_size == 1:
+            return number
+        everywhere = torch.tensor(number, device=self.args.device)
+        dist.all_reduce(everywhere, dist.ReduceOp.MAX)
+        return int(everywhere)
+
+    def prediction_step(
+        self,
+        model: nn.Module,            # perhaps wrapped for several devices
+        inputs: dict[str, Any],      # one batch; the last one of several processes was filled up with repeats
+        *args: Any,                  # as Trainer's
+        **kwargs: Any,               # as Trainer's
+    ) -> tuple:                      # loss, logits, labels
+        "As Trainer's; repeats do not count in the loss, as they do not count in the metrics."
+        size = len(next(iter(inputs.values())))
+        remainder = self.accelerator.gradient_state.remainder if self.accelerator.gradient_state.end_of_dataloader else 0
+        real = remainder - size * self.args.process_index if self.args.world_size > 1 else 0
+        loss, logits, labels = super().prediction_step(model, dict(inputs), *args, **kwargs)
+        if loss is not None and 0 < real < size:
+            part = self._prepare_inputs({k: v[:real] if len(v) == size else v for k, v in inputs.items()})
+            with torch.no_grad(), self.compute_loss_context_manager():
+                loss = self.compute_loss(self.accelerator.unwrap_model(model), part).mean()
+        return loss, logits, labels
+
+# %% ../../nbs/core/04_training.ipynb #cell-060
 @contextlib.contextmanager
 def catch_signals() -> Iterator[list[int]]:  # grows by one number a signal
     "Collect SIGTERM, SIGINT and SIGUSR2 (pre-emption) so that the loop can save; a second SIGINT interrupts at once."
@@ -579,7 +603,7 @@ def catch_signals() -> Iterator[list[int]]:  # grows by one number a signal
         for number, handler in before.items():
             signal.signal(number, handler)
 
-# %% ../../nbs/core/04_training.ipynb #cell-052
+# %% ../../nbs/core/04_training.ipynb #cell-062
 class RunCallback(TrainerCallback):
     "Ties Trainer's loop to the run folder: when to log, evaluate, save and stop, and what to write."
 
@@ -662,7 +686,7 @@ def _is_speed(name: str) -> bool:
     "Whether a number of Trainer's log is about its own speed, or about no training at all."
     return name.endswith(("_runtime", "_per_second", "_steps_per_sec")) or name in ("total_flos", "epoch")
 
-# %% ../../nbs/core/04_training.ipynb #cell-055
+# %% ../../nbs/core/04_training.ipynb #cell-065
 @dataclass
 class TrainResult:
     "How a training ended."
@@ -679,7 +703,7 @@ class TrainResult:
         "Share of the steps that were not undone."
         return 1 - self.bad_steps / max(1, self.step)
 
-# %% ../../nbs/core/04_training.ipynb #cell-057
+# %% ../../nbs/core/04_training.ipynb #cell-067
 def forget_after(
     run: Run,   # its logs are cut
     step: int,  # the last step to keep
@@ -691,7 +715,7 @@ def forget_after(
             kept = [json.dumps(r) + "\n" for r in read_lines(path) if r.get("step", 0) <= step]
             write_text(path, "".join(kept))
 
-# %% ../../nbs/core/04_training.ipynb #cell-059
+# %% ../../nbs/core/04_training.ipynb #cell-069
 def finished_training(
     run: Run,             # any run
 ) -> TrainResult | None:  # none when there is still something to do
@@ -699,7 +723,7 @@ def finished_training(
     stage = run.status["stages"].get("fit", {})
     return TrainResult(**stage["result"]) if stage.get("result", {}).get("finished") else None
 
-# %% ../../nbs/core/04_training.ipynb #cell-061
+# %% ../../nbs/core/04_training.ipynb #cell-071
 def out_of_memory(
     error: BaseException,  # any
 ) -> bool:
@@ -720,7 +744,7 @@ def explain_out_of_memory(
         values = ", ".join(f"{name} (now {getattr(cfg, name)})" for name in settings)
         raise TrainingError(f"out of memory: lower {values}, or set auto_batch_size=True") from error
 
-# %% ../../nbs/core/04_training.ipynb #cell-063
+# %% ../../nbs/core/04_training.ipynb #cell-073
 def train(
     model: nn.Module,                        # forward(**batch) -> dict with loss, and optionally logits and logs
     cfg: TrainingConfig,                     # how to train
@@ -799,7 +823,7 @@ def _conclude(run: Run, trainer: Engine, callback: RunCallback) -> TrainResult:
         raise KeyboardInterrupt(f"stopped at step {result.step} of {total}, checkpoint saved: run again to resume")
     return result
 
-# %% ../../nbs/core/04_training.ipynb #cell-089
+# %% ../../nbs/core/04_training.ipynb #cell-099
 def health_summary(
     run: Run,              # any run that has trained
 ) -> dict[str, Any]:       # plain values, for a report
