@@ -321,8 +321,8 @@ def recall_groups(
     return groups
 
 # %% ../../nbs/grounding/07_training.ipynb #cell-034
-class GrpoEngine(Engine):
-    "The core engine with a step that samples, rewards and learns."
+class _GroupLearner(Engine):
+    "The core engine, learning from scored groups."
 
     def __init__(
         self,
@@ -331,52 +331,17 @@ class GrpoEngine(Engine):
         **kwargs: Any,
     ):
         super().__init__(*args, **kwargs)
-        self.job, self.kept, self.devices = job, {}, self.accelerator.num_processes
+        self.job, self.devices = job, self.accelerator.num_processes
         self.sharded = self.is_deepspeed_enabled or self.is_fsdp_enabled
-        self.roller = Roller(job, self._prepare_inputs, self._all_done if self.sharded else None)
 
     @property
     def policy(self) -> nn.Module:
         "The model that learns, without wrappers for several devices: gradients are averaged by ourselves."
         return self.accelerator.unwrap_model(self.model)
 
-    def _all_done(self, mine: bool) -> bool:
-        "Whether every device is done: with sharded weights none may stop before the others."
-        return bool(self.accelerator.gather(torch.tensor([mine], device=self.accelerator.device)).all())
-
     def _everywhere(self, values: list) -> list:
         "This device's values with those of the others."
         return gather_object(values) if self.devices > 1 else values
-
-    def training_step(
-        self,
-        model: nn.Module,         # as Trainer hands it
-        inputs: dict[str, Any],   # from `collate_visits`
-        num_items_in_batch: Any = None,  # not needed: nothing is accumulated
-    ) -> Float[Tensor, ""]:       # the loss, without gradients
-        "Sample, reward, learn."
-        clock = [time.perf_counter()]
-        with self.compute_loss_context_manager():
-            groups = self._groups(inputs["visits"], clock)
-        model.train()
-        loss, learned = self._learn(groups)
-        clock.append(time.perf_counter())
-        self._note(groups, loss, learned, np.diff(clock))
-        return torch.nan_to_num(loss, nan=0.0, posinf=0.0, neginf=0.0)
-
-    def _groups(self, visits: list[dict[str, Any]], clock: list[float]) -> list[Group]:
-        "This step's groups: sampled and scored, or those that were kept for another update."
-        if visits[0]["use"]:
-            groups = recall_groups(self.kept, self.roller, self.policy, visits)
-            clock += [time.perf_counter()] * 2
-            return groups
-        groups = self.roller(self.policy, visits)
-        clock.append(time.perf_counter())
-        score_groups(groups, self.job.rewards, self.job.cfg.scale_rewards, self._everywhere)
-        clock.append(time.perf_counter())
-        self.kept = {(g.sample_id, g.query): g for g in groups}
-        self._write(groups)
-        return groups
 
     def _learn(self, groups: list[Group]) -> tuple[Tensor, list[dict[str, float]]]:
         "A backward pass for each group that has something to teach; with sharded weights one for all."
@@ -406,15 +371,37 @@ class GrpoEngine(Engine):
                 weight.grad = torch.zeros_like(weight) if weight.grad is None else weight.grad
                 weight.grad = self.accelerator.reduce(weight.grad, "mean")
 
-    def _note(self, groups: list[Group], loss: Tensor, learned: list[dict[str, float]], seconds: np.ndarray) -> None:
-        "Log a step of all devices; seconds are this one's."
-        longest, ends = self.job.cfg.max_completion_tokens, stop_tokens(self.policy)
-        rows = self._everywhere([group_metrics(g, longest, ends) for g in groups] + learned)
-        tokens = sum(self._everywhere([sum(len(ids) for g in groups for ids in g.ids)]))
-        spent = dict(zip(("rollout_sec", "reward_sec", "update_sec"), map(float, seconds), strict=True))
-        self.means.add(mean_of(rows) | spent | {"tokens_per_sec": tokens / max(1e-9, sum(seconds))})
-        if torch.isfinite(loss):
-            self.means.add({"loss": loss})
+# %% ../../nbs/grounding/07_training.ipynb #cell-037
+class _RolloutEngine(_GroupLearner):
+    "Samples and scores the groups that it learns from."
+
+    def __init__(
+        self,
+        *args: Any,   # as before
+        job: Job,     # what to do in a step
+        **kwargs: Any,
+    ):
+        super().__init__(*args, job=job, **kwargs)
+        self.kept: dict[tuple, Group] = {}
+        self.roller = Roller(job, self._prepare_inputs, self._all_done if self.sharded else None)
+
+    def _all_done(self, mine: bool) -> bool:
+        "Whether every device is done: with sharded weights none may stop before the others."
+        return bool(self.accelerator.gather(torch.tensor([mine], device=self.accelerator.device)).all())
+
+    def _groups(self, visits: list[dict[str, Any]], clock: list[float]) -> list[Group]:
+        "This step's groups: sampled and scored, or those that were kept for another update."
+        if visits[0]["use"]:
+            groups = recall_groups(self.kept, self.roller, self.policy, visits)
+            clock += [time.perf_counter()] * 2
+            return groups
+        groups = self.roller(self.policy, visits)
+        clock.append(time.perf_counter())
+        score_groups(groups, self.job.rewards, self.job.cfg.scale_rewards, self._everywhere)
+        clock.append(time.perf_counter())
+        self.kept = {(g.sample_id, g.query): g for g in groups}
+        self._write(groups)
+        return groups
 
     def _write(self, groups: list[Group]) -> None:
         "Every rollout goes to the run's folder; now and then one is shown."
@@ -440,6 +427,36 @@ class GrpoEngine(Engine):
         file = Path(checkpoint or "") / f"rollouts-{self.args.process_index}.pt"
         if checkpoint and file.is_file():
             self.kept = load_groups(file)
+
+# %% ../../nbs/grounding/07_training.ipynb #cell-040
+class GrpoEngine(_RolloutEngine):
+    "The core engine with a step that samples, rewards and learns."
+
+    def training_step(
+        self,
+        model: nn.Module,         # as Trainer hands it
+        inputs: dict[str, Any],   # from `collate_visits`
+        num_items_in_batch: Any = None,  # not needed: nothing is accumulated
+    ) -> Float[Tensor, ""]:       # the loss, without gradients
+        "Sample, reward, learn."
+        clock = [time.perf_counter()]
+        with self.compute_loss_context_manager():
+            groups = self._groups(inputs["visits"], clock)
+        model.train()
+        loss, learned = self._learn(groups)
+        clock.append(time.perf_counter())
+        self._note(groups, loss, learned, np.diff(clock))
+        return torch.nan_to_num(loss, nan=0.0, posinf=0.0, neginf=0.0)
+
+    def _note(self, groups: list[Group], loss: Tensor, learned: list[dict[str, float]], seconds: np.ndarray) -> None:
+        "Log a step of all devices; seconds are this one's."
+        longest, ends = self.job.cfg.max_completion_tokens, stop_tokens(self.policy)
+        rows = self._everywhere([group_metrics(g, longest, ends) for g in groups] + learned)
+        tokens = sum(self._everywhere([sum(len(ids) for g in groups for ids in g.ids)]))
+        spent = dict(zip(("rollout_sec", "reward_sec", "update_sec"), map(float, seconds), strict=True))
+        self.means.add(mean_of(rows) | spent | {"tokens_per_sec": tokens / max(1e-9, sum(seconds))})
+        if torch.isfinite(loss):
+            self.means.add({"loss": loss})
 
     def evaluate(
         self,
