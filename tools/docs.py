@@ -41,6 +41,7 @@ pre { background: color-mix(in srgb, var(--ink) 6%, transparent); padding: 12px;
 table { border-collapse: collapse; font-size: 14px; display: block; overflow: auto }
 td, th { border-bottom: 1px solid var(--line); padding: 4px 10px; text-align: left; vertical-align: top }
 blockquote { margin: 0; color: var(--soft); font-size: 1.1em } .gallery { display: grid; gap: 28px }
+.dataframe, .dataframe * { border-left: 0; border-right: 0 }
 .k, .kn, .kc { color: #8250df } .s1, .s2, .sd { color: #0a7d4f } .c1 { color: var(--soft) } .nf, .nc { color: var(--accent) }
 .jp-InputPrompt, .jp-OutputPrompt, .anchor-link { display: none }
 """
@@ -67,7 +68,7 @@ def address(path: Path) -> str:
 def short_title(path: Path, group: str) -> str:
     "A title for a list under its group's name: `Behaviour: settings` is `Settings` there."
     first, _, rest = title(path).partition(": ")
-    return rest.capitalize() if rest and first == group else first
+    return rest[:1].upper() + rest[1:] if rest and first in (group, group.removesuffix("s")) else first
 
 
 def navigation(here: str) -> str:

@@ -115,8 +115,8 @@ def toy_model(
     warm = fresh.with_name(f"{fresh.name}-warm{steps}-{TOY_DRAWING}")
     if not (warm / "config.json").is_file():
         model, processor = load_vlm(fresh)
-        losses = warm_up(model, processor, steps, seed)
-        logger.info("warmed up: loss %.3f to %.3f in %d steps", losses[0], np.mean(losses[-10:]), steps)
+        if losses := warm_up(model, processor, steps, seed):
+            logger.info("warmed up: loss %.3f to %.3f in %d steps", losses[0], np.mean(losses[-10:]), steps)
         save_vlm(warm, model, processor)
     return warm
 
