@@ -100,7 +100,7 @@ class Film:
     captions: tuple[str, ...]                             # references of one another
     read: Callable[[], UInt8[np.ndarray, "time height width 3"]]  # decodes or draws the frames
 
-# %% ../../nbs/worldmodel/07_captions.ipynb #cell-013
+# %% ../../nbs/worldmodel/07_captions.ipynb #cell-014
 def _read_video(path: str, num_frames: int, size_px: int) -> np.ndarray:
     "Frames spread over a video."
     info = probe(path)
@@ -108,7 +108,7 @@ def _read_video(path: str, num_frames: int, size_px: int) -> np.ndarray:
         raise VideoError(path, f"{info.frames} frames are too few for num_frames={num_frames}")
     return read_window(path, num_frames, end_sec=info.duration_sec, size_px=(size_px, size_px))[0]
 
-# %% ../../nbs/worldmodel/07_captions.ipynb #cell-014
+# %% ../../nbs/worldmodel/07_captions.ipynb #cell-015
 def films_of(
     table: pd.DataFrame,  # video_path and caption
     cfg: CaptionConfig,   # num_frames and size_px
@@ -121,7 +121,7 @@ def films_of(
         return Film(path, version, tuple(dict.fromkeys(captions)), read)
     return [one(path, captions) for path, captions in table.groupby("video_path", sort=False)["caption"]]
 
-# %% ../../nbs/worldmodel/07_captions.ipynb #cell-017
+# %% ../../nbs/worldmodel/07_captions.ipynb #cell-018
 SENTENCES = {
     "fire": ("A fire spreads to the {way} beside a {colour} {thing}.", "Beside a {colour} {thing}, flames move to the {way}."),
     "smoke": ("Dark smoke drifts to the {way} over a {colour} {thing}.", "Over a {colour} {thing}, smoke moves to the {way}."),
@@ -154,7 +154,7 @@ def draw_facts(
     rng = np.random.default_rng((13, seed))
     return Disaster(*(str(rng.choice(list(words))) for words in (SENTENCES, THINGS, PAINTS, WAYS)), seed)
 
-# %% ../../nbs/worldmodel/07_captions.ipynb #cell-019
+# %% ../../nbs/worldmodel/07_captions.ipynb #cell-020
 _KIND_WORDS = {"fire": "fire", "flames": "fire", "smoke": "smoke", "flood": "flood", "water": "flood", "rocks": "rocks",
                "collapses": "collapse", "falls": "collapse"}
 
@@ -168,7 +168,7 @@ def spoken_facts(
     found = {name: {table[w] for w in words if w in table} for name, table in known.items()}
     return {name: said.pop() if len(said) == 1 else "" for name, said in found.items()}
 
-# %% ../../nbs/worldmodel/07_captions.ipynb #cell-022
+# %% ../../nbs/worldmodel/07_captions.ipynb #cell-023
 def _inside(depth: np.ndarray, size_px: int) -> np.ndarray:
     "A soft mask: 1 inside, 0 outside, one pixel of edge."
     return np.clip(depth * size_px + 0.5, 0, 1)
@@ -225,7 +225,7 @@ def draw_disaster(
         film.append(picture + 2 * rng.standard_normal((size_px, size_px, 1)))
     return np.clip(film, 0, 255).astype(np.uint8)
 
-# %% ../../nbs/worldmodel/07_captions.ipynb #cell-026
+# %% ../../nbs/worldmodel/07_captions.ipynb #cell-027
 def toy_films(
     clips: int,          # how many
     side: int,           # 0 train, 1 val, 2 test: other scenes on each
@@ -250,7 +250,7 @@ def toy_documents(
         return " ".join(filter(None, (context, prompt, second)))
     return [one() for _ in range(count)]
 
-# %% ../../nbs/worldmodel/07_captions.ipynb #cell-029
+# %% ../../nbs/worldmodel/07_captions.ipynb #cell-030
 def load_films(
     cfg: CaptionConfig,  # data, val_share and seed
 ) -> tuple[dict[str, list[Film]], pd.DataFrame]:  # train, val, test; items left out, with the problem
@@ -269,7 +269,7 @@ def load_films(
     parts = {"test": order[:held], "val": order[held : 2 * held], "train": order[2 * held :]}
     return {name: [films[i] for i in parts[name]] for name in ("train", "val", "test")}, problems
 
-# %% ../../nbs/worldmodel/07_captions.ipynb #cell-032
+# %% ../../nbs/worldmodel/07_captions.ipynb #cell-033
 VIDEO_ENDINGS = (".mp4", ".avi", ".mov", ".mkv", ".webm")
 
 def find_videos(
@@ -281,7 +281,7 @@ def find_videos(
         raise ConfigError(f"{folder} holds no videos: name a folder with {', '.join(VIDEO_ENDINGS)} files")
     return found
 
-# %% ../../nbs/worldmodel/07_captions.ipynb #cell-033
+# %% ../../nbs/worldmodel/07_captions.ipynb #cell-035
 def _resample(video: Path, target: Path, fps: float, side_px: int, min_sec: float, max_sec: float) -> float:
     "Write the middle of a video at another rate and size; gives its length in seconds."
     info = probe(video)
@@ -296,7 +296,7 @@ def _resample(video: Path, target: Path, fps: float, side_px: int, min_sec: floa
     write_video(target, frames, fps)
     return length
 
-# %% ../../nbs/worldmodel/07_captions.ipynb #cell-034
+# %% ../../nbs/worldmodel/07_captions.ipynb #cell-036
 def preprocess(
     folder: str | Path,     # raw videos
     out: str | Path,        # where the clips go, by the same names; what is there is not made again
@@ -316,7 +316,7 @@ def preprocess(
         rows.append((str(video), "" if problem else str(target), length, problem))
     return pd.DataFrame(rows, columns=["video_path", "clip_path", "duration_sec", "problem"])
 
-# %% ../../nbs/worldmodel/07_captions.ipynb #cell-037
+# %% ../../nbs/worldmodel/07_captions.ipynb #cell-039
 QUESTION = "Describe in one sentence what happens in this video, where, and in which direction."
 
 @dataclass
@@ -348,7 +348,7 @@ class EndpointCaptioner:
         return price, (f"{videos} requests to {self.endpoint.model} with {frames} frames each: about {read:,} tokens read, "
                        f"{write:,} written, {price:.2f} dollars")
 
-# %% ../../nbs/worldmodel/07_captions.ipynb #cell-040
+# %% ../../nbs/worldmodel/07_captions.ipynb #cell-042
 class LocalCaptioner:
     "A video LLM of transformers, on this machine."
 
@@ -375,7 +375,23 @@ class LocalCaptioner:
         ids = self.model.generate(**batch, max_new_tokens=self.max_new_tokens, do_sample=False)
         return self.collate.processor.decode(ids[0, batch["input_ids"].shape[1] :], skip_special_tokens=True).strip()
 
-# %% ../../nbs/worldmodel/07_captions.ipynb #cell-043
+# %% ../../nbs/worldmodel/07_captions.ipynb #cell-045
+def _caption_one(video: Path, captioner: Callable[..., str], frames: int, size_px: int | None) -> tuple[str, str]:
+    "A caption, or why there is none."
+    try:
+        seen, times = read_window(video, frames, size_px=(size_px, size_px) if size_px else None)
+        return captioner(seen, times).strip(), "the captioner said nothing"
+    except VideoError as error:
+        return "", error.reason
+
+def _check_cost(captioner: Any, videos: int, frames: int, max_dollars: float | None) -> None:
+    "Say what it will cost, before it starts; refuse what is too much."
+    price, words = captioner.cost(videos, frames) if hasattr(captioner, "cost") else (0.0, f"{videos} videos on this machine")
+    logger.info(words)
+    if max_dollars is not None and price > max_dollars:
+        raise ConfigError(f"{words}, more than max_dollars={max_dollars:g}: raise it, or take fewer frames or videos")
+
+# %% ../../nbs/worldmodel/07_captions.ipynb #cell-046
 def caption_videos(
     folder: str | Path,               # of videos
     captioner: Callable[..., str],    # frames and times -> caption
@@ -401,19 +417,3 @@ def caption_videos(
         else:
             problems[str(video)] = problem
     return pd.DataFrame(read_lines(out), columns=["video_path", "caption"]), problems
-
-# %% ../../nbs/worldmodel/07_captions.ipynb #cell-044
-def _caption_one(video: Path, captioner: Callable[..., str], frames: int, size_px: int | None) -> tuple[str, str]:
-    "A caption, or why there is none."
-    try:
-        seen, times = read_window(video, frames, size_px=(size_px, size_px) if size_px else None)
-        return captioner(seen, times).strip(), "the captioner said nothing"
-    except VideoError as error:
-        return "", error.reason
-
-def _check_cost(captioner: Any, videos: int, frames: int, max_dollars: float | None) -> None:
-    "Say what it will cost, before it starts; refuse what is too much."
-    price, words = captioner.cost(videos, frames) if hasattr(captioner, "cost") else (0.0, f"{videos} videos on this machine")
-    logger.info(words)
-    if max_dollars is not None and price > max_dollars:
-        raise ConfigError(f"{words}, more than max_dollars={max_dollars:g}: raise it, or take fewer frames or videos")

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['logger', 'SELECT', 'open_run', 'ClipSet', 'collate_masked', 'read_clips', 'Material', 'prepare', 'FollowTarget',
            'VJepaEngine', 'Watcher', 'surprise_curves', 'surprise_scores', 'warnings_of', 'fit', 'build_model',
-           'probe_scores', 'first_epoch_above', 'verdict', 'evaluate', 'make_figures', 'check']
+           'probe_hits', 'probe_gain', 'first_epoch_above', 'verdict', 'evaluate', 'make_figures', 'check']
 
 # %% ../../nbs/worldmodel/05_pretrain.ipynb #cell-002
 import functools
@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
-from jaxtyping import UInt8
+from jaxtyping import Bool, UInt8
 from torch import nn
 from torch.utils.data import Dataset
 from transformers import TrainerCallback
@@ -51,6 +51,7 @@ from vidbench.worldmodel.probes import (
     pixel_features,
     pixel_surprise,
     rankme,
+    step_means,
     surprise_figure,
 )
 from .settings import PretrainConfig, WorldConfig
@@ -250,7 +251,7 @@ class VJepaEngine(Engine):
         super().__init__(*args, **kwargs)
         self.add_callback(FollowTarget(self))
 
-# %% ../../nbs/worldmodel/05_pretrain.ipynb #cell-020
+# %% ../../nbs/worldmodel/05_pretrain.ipynb #cell-021
 @dataclass
 class Watcher:
     "Measures a model at each evaluation; what the engine calls `compute_metrics`."
@@ -262,10 +263,11 @@ class Watcher:
         "Probe, effective rank, distance of the target, and surprise by violation, all on the validation side."
         few = slice(0, self.cfg.probe_clips)
         sides = [self.material.sides[name] for name in ("train", "val")]
-        pooled = [frozen_tokens(self.model.target, side.all_frames()[few], self.cfg.grid).mean(1).numpy() for side in sides]
-        found = {"rank": rankme(np.concatenate(pooled)), "ema_distance": ema_distance(self.model)}
+        tokens = [frozen_tokens(self.model.target, side.all_frames()[few], self.cfg.grid) for side in sides]
+        found = {"rank": rankme(torch.cat(tokens).mean(1).numpy()), "ema_distance": ema_distance(self.model)}
         if self.material.labelled:
-            found["probe"] = float((linear_probe(pooled[0], sides[0].labels[few], pooled[1]) == sides[1].labels[few]).mean())
+            means = [step_means(part, self.cfg.grid[0]) for part in tokens]
+            found["probe"] = float((linear_probe(means[0], sides[0].labels[few], means[1]) == sides[1].labels[few]).mean())
         pairs = self.material.pairs["val"]
         scores = surprise_scores(surprise_curves(self.model, pairs), pairs, 10)
         return found | {"surprise" if name == "all" else f"surprise_{name}": value[0] for name, value in scores.items()}
@@ -285,7 +287,7 @@ def surprise_scores(
     "How often the impossible surprises a model more, with intervals over scenes."
     return expectation_scores(*(curve.mean(1) for curve in curves), pairs.violations, pairs.scenes, resamples)
 
-# %% ../../nbs/worldmodel/05_pretrain.ipynb #cell-022
+# %% ../../nbs/worldmodel/05_pretrain.ipynb #cell-023
 def warnings_of(
     metrics: pd.DataFrame,  # run.metrics()
     cfg: PretrainConfig,    # the causality weight
@@ -303,7 +305,7 @@ def warnings_of(
         said.append("the causality loss wins by freezing time, predictions hardly move: lower causality_weight")
     return said
 
-# %% ../../nbs/worldmodel/05_pretrain.ipynb #cell-025
+# %% ../../nbs/worldmodel/05_pretrain.ipynb #cell-026
 SELECT = {"probe": ("eval_probe", True), "surprise": ("eval_surprise", True), "loss": ("eval_loss", False)}
 
 def fit(
@@ -336,13 +338,13 @@ def _train(cfg: PretrainConfig, run: Run, material: Material, callbacks: tuple =
         select=select, higher_is_better=higher, watch=lambda log: warnings_of(log, cfg),
         memory_settings=("batch_size", "size_px", "num_frames"), torch_compile=cfg.torch_compile)
 
-# %% ../../nbs/worldmodel/05_pretrain.ipynb #cell-030
-def probe_scores(
-    cfg: PretrainConfig,   # passes of the attentive probe, resamples
+# %% ../../nbs/worldmodel/05_pretrain.ipynb #cell-031
+def probe_hits(
+    cfg: PretrainConfig,   # passes of the attentive probe
     material: Material,    # labelled
     encoder: nn.Module | None,  # frozen; none: pixels
-) -> dict[str, tuple[float, float, float]]:  # probe -> accuracy and interval over recordings
-    "Accuracy of the probes, taught on the training side and asked on the test side."
+) -> dict[str, Bool[np.ndarray, " clip"]]:  # probe -> whether it names each test clip rightly
+    "The probes, taught on the training side and asked on the test side."
     learn, test = material.sides["train"], material.sides["test"]
     few, truth = slice(0, cfg.probe_clips), test.labels
     frames = [learn.all_frames()[few], test.all_frames()]
@@ -350,14 +352,24 @@ def probe_scores(
         pooled, tokens = [pixel_features(part) for part in frames], None
     else:
         tokens = [frozen_tokens(encoder, part, cfg.grid) for part in frames]
-        pooled = [part.mean(1).numpy() for part in tokens]
+        pooled = [step_means(part, cfg.grid[0]) for part in tokens]
     said = {"linear": linear_probe(pooled[0], learn.labels[few], pooled[1]),
             "k-NN": knn_probe(pooled[0], learn.labels[few], pooled[1])}
     if tokens:
-        said["attentive"] = attentive_probe(tokens[0], learn.labels[few], tokens[1], cfg.probe_epochs, cfg.seed)
-    return {name: grouped_interval(answer == truth, test.groups, cfg.bootstrap) for name, answer in said.items()}
+        said["attentive"] = attentive_probe(tokens[0], learn.labels[few], tokens[1], cfg.grid[0], cfg.probe_epochs, cfg.seed)
+    return {name: answer == truth for name, answer in said.items()}
 
-# %% ../../nbs/worldmodel/05_pretrain.ipynb #cell-032
+# %% ../../nbs/worldmodel/05_pretrain.ipynb #cell-034
+def probe_gain(
+    hits: dict[str, dict[str, Bool[np.ndarray, " clip"]]],  # trained and untrained, by `probe_hits`
+    groups: Sequence[Any],                                  # the recording of each clip
+    resamples: int = 1000,                                  # of the bootstrap
+) -> dict[str, tuple[float, float, float]]:                 # probe -> difference in accuracy, and its interval
+    "What training added to each probe's accuracy: paired, over recordings."
+    return {name: grouped_interval(right.astype(float) - hits["untrained"][name], groups, resamples)
+            for name, right in hits["trained"].items()}
+
+# %% ../../nbs/worldmodel/05_pretrain.ipynb #cell-036
 def first_epoch_above(
     metrics: pd.DataFrame,  # run.metrics()
     pairs: ToyPairs,        # of the validation side
@@ -371,7 +383,7 @@ def first_epoch_above(
         when[name] = round(float(good["epoch"].iloc[0]), 2) if len(good) else None
     return when
 
-# %% ../../nbs/worldmodel/05_pretrain.ipynb #cell-034
+# %% ../../nbs/worldmodel/05_pretrain.ipynb #cell-038
 def verdict(
     report: dict[str, Any],  # of `evaluate`
 ) -> str:
@@ -381,9 +393,9 @@ def verdict(
     said = [f"the impossible surprises more in {value:.0%} of film quadruples [{low:.0%}, {high:.0%}]: {word}",
             f"untrained {report['intervals']['surprise']['untrained']['all'][0]:.0%}, pixels "
             f"{report['intervals']['surprise']['pixels']['all'][0]:.0%}"]
-    if report["intervals"]["probes"]:
-        each = {side: rows["linear"][0] for side, rows in report["intervals"]["probes"].items()}
-        said.append("linear probe " + ", ".join(f"{side} {value:.2f}" for side, value in each.items()))
+    for name, (gain, least, most) in report["intervals"]["probe_gain"].items():
+        said.append(f"{name} probe {report['intervals']['probes']['trained'][name][0]:.2f}, to which training added {gain:+.2f} "
+                    f"[{least:+.2f}, {most:+.2f}]")
     said.append(f"effective rank {report['rank']:.1f}")
     return "; ".join(said) + "."
 
@@ -393,22 +405,34 @@ def evaluate(
 ) -> dict[str, Any]:      # what report.json holds
     "Probe the selected checkpoint and surprise it; write the encoder, report.json and the figures."
     with run.stage("evaluate"):
-        material, untrained = prepare(cfg), build_model(cfg).eval()
-        trained = load_weights(VJepa(cfg.replace(init_from="")), best_checkpoint(run)).eval()
-        models = {"trained": trained, "untrained": untrained}
-        probes = {side: probe_scores(cfg, material, m.target if m else None)
-                  for side, m in (models | {"pixels": None}).items()} if material.labelled else {}
-        pairs = material.pairs["test"]
-        curves = {side: surprise_curves(m, pairs) for side, m in models.items()}
-        surprise = {side: surprise_scores(found, pairs, cfg.bootstrap) for side, found in curves.items()}
-        surprise["pixels"] = expectation_scores(pixel_surprise(pairs.possible), pixel_surprise(pairs.impossible),
-                                                pairs.violations, pairs.scenes, cfg.bootstrap)
+        material, trained = prepare(cfg), load_weights(VJepa(cfg.replace(init_from="")), best_checkpoint(run)).eval()
+        models = {"trained": trained, "untrained": build_model(cfg).eval()}
+        curves = {side: surprise_curves(model, material.pairs["test"]) for side, model in models.items()}
+        intervals = {"surprise": _surprise_intervals(cfg, material, curves), **_probe_intervals(cfg, material, models)}
         save_encoder(trained, run.path("encoder"))
-        report = _report(cfg, run, material, {"probes": probes, "surprise": surprise}, trained)
+        report = _report(cfg, run, material, intervals, trained)
         run.write_report(report)
         for name, figure in make_figures(cfg, run, material, curves["trained"]).items():
             run.save_figure(figure, name)
     return report
+
+def _surprise_intervals(cfg: PretrainConfig, material: Material, curves: dict[str, list[np.ndarray]]) -> dict[str, dict]:
+    "How often the impossible surprises each model, and bare pixels, more."
+    pairs = material.pairs["test"]
+    pixels = expectation_scores(pixel_surprise(pairs.possible), pixel_surprise(pairs.impossible), pairs.violations,
+                                pairs.scenes, cfg.bootstrap)
+    return {side: surprise_scores(found, pairs, cfg.bootstrap) for side, found in curves.items()} | {"pixels": pixels}
+
+def _probe_intervals(cfg: PretrainConfig, material: Material, models: dict[str, VJepa]) -> dict[str, dict]:
+    "What the probes find in each model and in bare pixels, and what training added; empty without labels."
+    if not material.labelled:
+        return {"probes": {}, "probe_gain": {}}
+    groups = material.sides["test"].groups
+    hits = {side: probe_hits(cfg, material, model.target) for side, model in models.items()}
+    hits["pixels"] = probe_hits(cfg, material, None)
+    found = {side: {name: grouped_interval(right, groups, cfg.bootstrap) for name, right in each.items()}
+             for side, each in hits.items()}
+    return {"probes": found, "probe_gain": probe_gain(hits, groups, cfg.bootstrap)}
 
 def _report(cfg: PretrainConfig, run: Run, material: Material, intervals: dict, trained: VJepa) -> dict[str, Any]:
     "Headline, intervals, health, and what the next phase takes."
@@ -422,7 +446,7 @@ def _report(cfg: PretrainConfig, run: Run, material: Material, intervals: dict, 
         "checkpoint": best_checkpoint(run).name, "encoder": str(run.path("encoder")), "health": health_summary(run)}
     return report | {"verdict": verdict(report)}
 
-# %% ../../nbs/worldmodel/05_pretrain.ipynb #cell-036
+# %% ../../nbs/worldmodel/05_pretrain.ipynb #cell-040
 def make_figures(
     cfg: PretrainConfig,  # the run's settings
     run: Run,             # with its report written
@@ -454,7 +478,7 @@ def _by_epoch(metrics: pd.DataFrame, names: list[str]) -> Figure:
     ax.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False, fontsize=13)
     return figure
 
-# %% ../../nbs/worldmodel/05_pretrain.ipynb #cell-039
+# %% ../../nbs/worldmodel/05_pretrain.ipynb #cell-043
 def check(
     cfg: PretrainConfig,  # what would be run
 ) -> str:                 # lines of text

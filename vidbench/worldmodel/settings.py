@@ -47,20 +47,19 @@ class WorldConfig(TrainingConfig):
     bootstrap: int = Field(1000, ge=10, description="resamples of an interval")
 
 # %% ../../nbs/worldmodel/00_settings.ipynb #cell-011
-_TINY = {"size_px": 32, "patch_px": 8, "hidden_size": 64, "depth": 3, "heads": 8, "pred_hidden_size": 48, "pred_depth": 2,
+_TINY = {"size_px": 32, "patch_px": 8, "hidden_size": 64, "depth": 3, "heads": 8, "pred_hidden_size": 48, "pred_depth": 1,
          "pred_heads": 6, "learning_rate": 4e-3, "warmup_share": 0.1, "batch_size": 16, "eval_batch_size": 32,
          "ema_start": 0.98, "ema_end": 0.999, "crop_scale_min": 1.0, "flip": True, "mask_ratio": 0.75,
-         "init_std": 0.1, "future_share": 0.9, "future_ahead": 1, "device": "cpu"}
+         "init_std": 0.1, "masking": "multi_block", "future_share": 0.5, "device": "cpu"}
 
 class PretrainConfig(WorldConfig):
     "Settings of the job `pretrain`: V-JEPA with a causality loss."
     job: ClassVar[str] = "pretrain"
     presets: ClassVar[dict[str, dict[str, Any]]] = {
         "smoke": {**_TINY, "toy_clips": 96, "epochs": 4, "pairs": 12, "probe_epochs": 10, "bootstrap": 200, "log_every": 2},
-        "toy": {**_TINY, "toy_clips": 1280, "epochs": 5, "pairs": 45, "probe_clips": 400, "probe_epochs": 30,
-                "select_by": "surprise"},
+        "toy": {**_TINY, "toy_clips": 2560, "epochs": 6, "pairs": 45, "probe_clips": 800, "probe_epochs": 30},
         "small": {**_TINY, "size_px": 64, "hidden_size": 96, "depth": 4, "heads": 12, "pred_hidden_size": 64, "pred_heads": 8,
-                  "crop_scale_min": 0.6, "future_share": 0.25, "future_ahead": 0, "epochs": 60, "learning_rate": 1e-3},
+                  "crop_scale_min": 0.6, "future_share": 0.25, "epochs": 60, "learning_rate": 1e-3},
         "vitl": {"mixed_precision": "bf16", "activation_checkpointing": True, "epochs": 100, "learning_rate": 5e-4,
                  "warmup_share": 0.1, "num_workers": 8}}
 
