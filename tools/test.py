@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Every check and test of the project, each in a process of its own; ends with a true line `N passed, N failed`.
 
-Usage: test.py [NAME ...] [--jobs 2] [--limit SECONDS] [--list]
+Usage: test.py [NAME ...] [--jobs 3] [--limit SECONDS] [--list]
 
 The tests are: the lint, the checks of tools/checks.py, each library notebook (by nbdev's test), and each experiment
 notebook with its `smoke` preset (by `vidbench run` in a temporary workspace). NAMEs select the tests whose name has
@@ -51,13 +51,13 @@ class Result(NamedTuple):
 
 
 def all_tests() -> list[Test]:
-    "The longest first, so that two at a time end together."
+    "The longest first, so that those at a time end together."
     def notebooks(folder: Path) -> list[Path]:
         found = sorted(folder.rglob("*.ipynb"))
         return [p for p in found if not any(part.startswith((".", "_")) for part in p.relative_to(NBS).parts)]
 
     python, apart = sys.executable, (NBS / "experiments", NBS / "benchmarks")
-    jobs = [Test(f"run {p.relative_to(NBS)}", [python, "-c", RUN_JOB, str(p)], 300) for p in notebooks(apart[0])]
+    jobs = [Test(f"run {p.relative_to(NBS)}", [python, "-c", RUN_JOB, str(p)], 400) for p in notebooks(apart[0])]
     library = [Test(str(p.relative_to(NBS)), p, 150)
                for p in notebooks(NBS) if not any(folder in p.parents for folder in apart)]
     checks = [Test(f"check {name}", [python, str(ROOT / "tools/checks.py"), name], 120)
@@ -160,7 +160,7 @@ def run_all(tests: list[Test], jobs: int) -> list[Result]:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("names", nargs="*", help="run the tests whose name contains one of these")
-    parser.add_argument("--jobs", type=int, default=2, help="tests at a time")
+    parser.add_argument("--jobs", type=int, default=3, help="tests at a time; they wait a lot")
     parser.add_argument("--limit", type=float, default=float("inf"), help="seconds, for each test at most")
     parser.add_argument("--list", action="store_true", help="show the names and stop")
     args = parser.parse_args()
