@@ -105,7 +105,9 @@ def make_sampler(
     samplers = _optuna().samplers
     seed = int(np.random.default_rng((cfg.seed, number)).integers(2**31))
     if cfg.sampler == "grid":
-        return samplers.GridSampler(cfg.grid(), seed=cfg.seed)
+        sampler = samplers.GridSampler(cfg.grid(), seed=cfg.seed)
+        sampler.after_trial = lambda *_: None  # the last trial would stop Optuna's own loop, and there is none here
+        return sampler
     return samplers.TPESampler(seed=seed) if cfg.sampler == "tpe" else samplers.RandomSampler(seed)
 
 # %% ../../nbs/core/13_sweep.ipynb #cell-015
