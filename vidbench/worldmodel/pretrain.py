@@ -294,7 +294,7 @@ def warnings_of(
 ) -> list[str]:             # one line a worry
     "What should worry the user about a pretraining."
     logged = metrics.dropna(subset=["target_std"]) if "target_std" in metrics else metrics.iloc[:0]
-    if logged.empty:
+    if len(logged) < 5:  # one line alone swings with the masks of its batch
         return []
     recent, rank, said = logged.tail(5).mean(numeric_only=True), metrics.get("eval_rank", pd.Series(dtype=float)).dropna(), []
     if recent["target_std"] < 0.1:
