@@ -37,7 +37,7 @@ LIVE_PICTURE, STATIC_PICTURE = "img.widget-image, .widget-image img", ".jp-Rende
 TOY = ('''
 import subprocess, sys, time
 from vidbench.core.config import Config
-from vidbench.core.dashboard import Dashboard
+from vidbench.launch.dashboard import Dashboard
 from vidbench.core.runs import Run
 
 class ToyConfig(Config):
@@ -73,7 +73,7 @@ Dashboard(Run.open(elsewhere.folder)).show()
 
 
 AGAIN = ("""
-from vidbench.core.dashboard import Dashboard
+from vidbench.launch.dashboard import Dashboard
 from vidbench.core.runs import find_run
 Dashboard(find_run("toy/here")).show(can_stop=True)
 """,)

@@ -51,7 +51,7 @@ def sync() -> list[str]:
 
 
 def parameters() -> list[str]:
-    from vidbench.core.launch import _verbs, config_class, read_parameters
+    from vidbench.launch.jobs import _verbs, config_class, read_parameters
     wrong = []
     for notebook in sorted((ROOT / "nbs/experiments").glob("[!._]*.ipynb")):
         cells = json.loads(notebook.read_text())["cells"]
@@ -83,9 +83,9 @@ import vidbench
 seconds = time.perf_counter() - start
 assert seconds < 0.1, f"import vidbench took {seconds:.2f} s"
 assert len([m for m in sys.modules if m.startswith("vidbench")]) == 1, "import vidbench imports more than itself"
-import vidbench.core.launch
+import vidbench.launch.cli
 heavy = {"torch", "pandas", "papermill", "matplotlib"} & set(sys.modules)
-assert not heavy, f"vidbench.core.launch imports {heavy}"
+assert not heavy, f"vidbench.launch.cli imports {heavy}"
 import vidbench.core.config, vidbench.core.events, vidbench.core.runs
 assert "torch" not in sys.modules, "config, events or runs import torch"
 """

@@ -123,7 +123,7 @@ def _page_of(link: re.Match) -> str:
 
 def commands() -> str:
     "The help of each command."
-    from vidbench.core.launch import main
+    from vidbench.launch.cli import main
     def help_of(*words: str) -> str:
         text = io.StringIO()
         with redirect_stdout(text), suppress(SystemExit):

@@ -28,7 +28,8 @@ NBS = ROOT / "nbs"
 IMPORTED_ONCE = ["nbdev.test", "matplotlib.figure", "pandas", "sklearn.metrics", "torchvision", "transformers.trainer"]
 RUN_JOB = """
 import pathlib, sys
-from vidbench.core.launch import main, read_parameters
+from vidbench.launch.cli import main
+from vidbench.launch.jobs import read_parameters
 preset = ["--preset", "smoke"] if "preset" in read_parameters(pathlib.Path(sys.argv[1])) else []
 sys.exit(main(["run", sys.argv[1], *preset]))
 """

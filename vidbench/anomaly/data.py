@@ -20,10 +20,10 @@ from transformers import ProcessorMixin
 from .captions import attach_captions, caption_class, choose_captions, pick_caption
 from .settings import AnomalyConfig
 from .toys import make_toys
+from ..core.engine import Draw
 from ..core.events import EventError, missing_videos, read_events, refuse_outside, split_by_video
 from ..core.runs import workspace
 from ..core.tiny_vlm import VideoChatCollator
-from ..core.training import Draw
 from ..core.video import ClipCache, VideoError, check_quarantine, probe
 
 # %% ../../nbs/anomaly/03_data.ipynb #cell-005

@@ -22,8 +22,10 @@ from transformers import TrainerCallback
 
 from .models import adapter_weights, require_fp32
 from .settings import AnomalyConfig
+from ..core.checkpoints import TrainingError
+from ..core.engine import Engine
 from ..core.runs import Run
-from ..core.training import Engine, TrainingError, health_summary
+from ..core.training import health_summary
 
 # %% ../../nbs/anomaly/05_stability.ipynb #cell-005
 def clip_values(

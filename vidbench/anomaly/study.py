@@ -39,19 +39,17 @@ from vidbench.anomaly.figures import (
 from .models import adapter_weights, add_adapters, load_adapter, load_base
 from .settings import AnomalyConfig
 from .stability import StableEngine, final_line, health_warnings
+from ..core.checkpoints import TrainingError, best_checkpoint, why_unusable
 from ..core.events import audit_split
 from ..core.figures import interval_figure, loss_curves
 from ..core.runs import Run
 from ..core.tiny_vlm import VideoChatCollator
 from vidbench.core.training import (
-    TrainingError,
     TrainResult,
-    best_checkpoint,
     explain_out_of_memory,
     finished_training,
     health_summary,
     train,
-    why_unusable,
 )
 
 logger = logging.getLogger(__name__)

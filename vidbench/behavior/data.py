@@ -23,7 +23,7 @@ from torchvision.models import get_model_weights
 from torchvision.transforms.v2 import functional as F
 
 from .settings import BehaviorConfig
-from ..core.training import Draw
+from ..core.engine import Draw
 from ..core.video import ClipCache
 
 logger = logging.getLogger(__name__)

@@ -54,7 +54,9 @@ from vidbench.behavior.evaluation import (
 from .models import build_model
 from .settings import BehaviorConfig, stacking_warning
 from ..core import figures
+from ..core.checkpoints import best_checkpoint, load_weights
 from ..core.config import ConfigError
+from ..core.engine import SeededSampler, has_collapsed, warn
 from vidbench.core.events import (
     SplitAudit,
     audit_split,
@@ -67,17 +69,7 @@ from vidbench.core.events import (
 from ..core.figures import Figure
 from ..core.runs import Run, workspace
 from ..core.toys import make_toy_videos
-from vidbench.core.training import (
-    SeededSampler,
-    TrainResult,
-    best_checkpoint,
-    finished_training,
-    has_collapsed,
-    health_summary,
-    load_weights,
-    train,
-    warn,
-)
+from ..core.training import TrainResult, finished_training, health_summary, train
 from ..core.video import ClipCache, VideoError, check_quarantine, probe
 
 logger = logging.getLogger(__name__)

@@ -21,8 +21,8 @@ import pandas as pd
 from jaxtyping import UInt8
 from torch.utils.data import Dataset
 
+from ..core.engine import Draw, SeededSampler
 from ..core.toys import make_once
-from ..core.training import Draw, SeededSampler
 from ..core.video import ClipCache, VideoError, probe, write_video
 from .prompts import write_completion, write_span
 from .rewards import cosines

@@ -21,9 +21,9 @@ from peft import LoraConfig, PeftModel, get_peft_model
 from torch import nn
 from transformers import PreTrainedModel, ProcessorMixin
 
+from ..core.checkpoints import best_checkpoint
 from ..core.runs import Run, workspace
 from ..core.tiny_vlm import VideoChatCollator, load_vlm, save_vlm, tiny_vlm, train_briefly
-from ..core.training import best_checkpoint
 from .data import TOY_DRAWING, draw_queries, draw_toy, parse_item, plan_toys, recount, teach_idly
 from .grpo import backbone
 from .prompts import find_prompt

@@ -16,8 +16,9 @@ import pandas as pd
 import torch
 from torch import nn
 
+from ..core.checkpoints import best_checkpoint
 from ..core.runs import Run, workspace
-from ..core.training import TrainResult, best_checkpoint, finished_training, health_summary, train
+from ..core.training import TrainResult, finished_training, health_summary, train
 from ..core.video import ClipCache, check_quarantine
 from vidbench.grounding.data import (
     GroundingData,
@@ -30,6 +31,7 @@ from vidbench.grounding.data import (
     split_items,
     summarize,
 )
+from .engine import GrpoEngine, Job, alarms, collate_visits, cut_rollouts
 from vidbench.grounding.evaluation import (
     answer_queries,
     by_group,
@@ -43,7 +45,6 @@ from .figures import policy_figure, refusal_figure, reward_figure, timeline_figu
 from .policy import Asker, Reference, load_policy
 from .rewards import Rewards, sentence_encoder
 from .settings import ZERO3_OFFLOAD, GroundingConfig
-from .training import GrpoEngine, Job, alarms, collate_visits, cut_rollouts
 
 # %% ../../nbs/grounding/09_study.ipynb #cell-005
 def _annotations(cfg: GroundingConfig) -> tuple[str | Path, str | Path, str]:

@@ -18,7 +18,7 @@ from jaxtyping import Float, Int
 from torch.utils.data import Dataset, Sampler
 
 from ..core.config import nearest
-from ..core.training import Draw
+from ..core.engine import Draw
 from .windows import SensorWindows, WindowError, concatenate, refuse_constant_channels
 
 # %% ../../nbs/sensors/02_batches.ipynb #cell-007

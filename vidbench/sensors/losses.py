@@ -19,8 +19,8 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from transformers import TrainerCallback
 
+from ..core.engine import Engine
 from ..core.figures import Figure, dress, new_figure
-from ..core.training import Engine
 from .settings import SensorsConfig
 from .tcn_vae import TCNVAE
 

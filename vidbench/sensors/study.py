@@ -20,18 +20,11 @@ import numpy as np
 import pandas as pd
 import torch
 
+from ..core.checkpoints import best_checkpoint, load_weights
+from ..core.engine import has_collapsed, warn
 from ..core.figures import confusion_matrix_figure, dress, interval_figure, metric_curves
 from ..core.runs import Run, write_text
-from vidbench.core.training import (
-    TrainResult,
-    best_checkpoint,
-    finished_training,
-    has_collapsed,
-    health_summary,
-    load_weights,
-    train,
-    warn,
-)
+from ..core.training import TrainResult, finished_training, health_summary, train
 from vidbench.sensors.batches import (
     Augmentation,
     BalancedSampler,
@@ -61,8 +54,8 @@ from vidbench.sensors.evaluation import (
     soft_neighbourhood_density,
     warnings_of,
 )
+from .figures import latent_figure, loss_parts_figure, reconstruction_figure
 from .losses import Objective, ScheduleCallback, SensorsEngine, schedule_figure
-from .pictures import latent_figure, loss_parts_figure, reconstruction_figure
 from .settings import SensorsConfig, split_source
 from .tcn_vae import TCNVAE, load_encoder
 from .toys import make_toy_windows
