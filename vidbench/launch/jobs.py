@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 import yaml
 from pydantic import ValidationError, create_model
 
-from ..core.config import Config, explain, nearest
+from ..core.config import Config, all_renamed, explain, nearest
 
 # %% ../../nbs/launch/00_jobs.ipynb #cell-008
 def job_folders() -> list[Path]:  # those that exist, the nearest first
@@ -158,7 +158,7 @@ def _sort(settings: dict, parameters: dict, known: type[Config]) -> tuple[dict, 
     "Split what was set into the notebook's parameters and the job's overrides; refuse the rest."
     for name in settings:
         names = [*parameters, *(known.model_fields if "overrides" in parameters else ())]
-        if name not in names and name not in known.aliases:
+        if name.partition(".")[0] not in names and name not in all_renamed(known):
             raise LaunchError(f"unknown parameter '{name}': {nearest(name, names)}")
     mine = {name: value for name, value in settings.items() if name in parameters}
     return mine, {name: value for name, value in settings.items() if name not in mine}
