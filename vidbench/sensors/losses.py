@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from transformers import TrainerCallback
 
-from ..core.engine import Engine
+from ..core.engine import Engine, Recomputes
 from ..core.figures import Figure, dress, new_figure
 from .settings import SensorsConfig
 from .tcn_vae import TCNVAE
@@ -147,7 +147,7 @@ def total_loss(
     return sum(weighted.values()), {name: value.detach() for name, value in (parts | weighted).items()}
 
 # %% ../../nbs/sensors/04_losses.ipynb #cell-027
-class Objective(nn.Module):
+class Objective(Recomputes, nn.Module):
     "A TCN-VAE with its loss: what the engine trains."
 
     def __init__(
@@ -182,9 +182,9 @@ class Objective(nn.Module):
         logs |= {"reversal": weights.reversal, "beta": weights.kl} if generative or weights.domain else {}
         return {"loss": loss, "logs": logs, "logits": out["activity_logits"]}
 
-    def gradient_checkpointing_enable(self, *args: Any, **kwargs: Any) -> None:
-        "What the engine calls for `activation_checkpointing`."
-        self.model.encoder.recompute = True
+    def recomputed_parts(self) -> list[nn.Module]:
+        "What `activation_checkpointing` computes again on the way back."
+        return list(self.model.encoder.network)
 
 # %% ../../nbs/sensors/04_losses.ipynb #cell-032
 class ScheduleCallback(TrainerCallback):

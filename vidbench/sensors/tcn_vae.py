@@ -19,7 +19,6 @@ import torch
 from jaxtyping import Float
 from safetensors.torch import load_file
 from torch import Tensor, nn
-from torch.utils.checkpoint import checkpoint
 
 from .settings import receptive_field
 
@@ -93,7 +92,6 @@ class TCNEncoder(nn.Module):
         self.input_dim, self.hidden_dims, self.kernel_size = input_dim, tuple(hidden_dims), kernel_size
         self.network = nn.Sequential(*(ResidualBlock(widths[i], widths[i + 1], kernel_size, 2**i, dropout)
                                        for i in range(len(hidden_dims))))
-        self.recompute = False  # activations, to save memory
 
     @property
     def receptive_field(self) -> int:
@@ -105,10 +103,7 @@ class TCNEncoder(nn.Module):
         x: Float[Tensor, "batch time channel"],   # windows
     ) -> Float[Tensor, "batch time hidden"]:
         "Features of each moment and its past."
-        x = x.transpose(1, 2)
-        for block in self.network:
-            x = checkpoint(block, x, use_reentrant=False) if self.recompute and self.training else block(x)
-        return x.transpose(1, 2)
+        return self.network(x.transpose(1, 2)).transpose(1, 2)
 
 # %% ../../nbs/sensors/03_tcn_vae.ipynb #cell-015
 class CheckpointError(ValueError):

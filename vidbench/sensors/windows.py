@@ -6,8 +6,8 @@
 __all__ = ['ACTIVITIES', 'SYNONYMS', 'PER_WINDOW', 'CHANNELS', 'GRAVITY', 'UCI_CHANNELS', 'PAMAP2_ACTIVITIES', 'WISDM_RECORD',
            'PEOPLE', 'WindowError', 'canonical_activity', 'SensorWindows', 'event_ids', 'refuse_constant_channels',
            'without_channels', 'fill_gaps', 'resample', 'window_starts', 'why_dropped', 'cut_windows', 'align_channels',
-           'crop_windows', 'merge_notes', 'concatenate', 'read_uci_har', 'read_pamap2', 'read_wisdm', 'read_hapt',
-           'open_table', 'unbroken', 'read_windows', 'from_table']
+           'crop_windows', 'merge_notes', 'concatenate', 'read_uci_har', 'read_uci_har_parts', 'read_pamap2',
+           'read_wisdm', 'read_hapt', 'open_table', 'unbroken', 'read_windows', 'from_table']
 
 # %% ../../nbs/sensors/01_windows.ipynb #cell-002
 import gzip
@@ -353,9 +353,10 @@ def _must_exist(path: Path, what: str) -> Path:
 
 # %% ../../nbs/sensors/01_windows.ipynb #236ce39f
 def read_uci_har(
-    root: str | Path,      # folder `UCI HAR Dataset`, or the one it is in
-    split: str = "train",  # train or test
-) -> SensorWindows:        # nine channels, 128 samples at 50 Hz
+    root: str | Path,                               # folder `UCI HAR Dataset`, or the one it is in
+    split: str = "train",                           # train or test
+    vocabulary: Sequence[str] | None = ACTIVITIES,  # activities that may occur; none = any
+) -> SensorWindows:                                 # nine channels, 128 samples at 50 Hz
     "Windows of one part of UCI HAR, in its published layout."
     root = _folder(root, "UCI HAR Dataset")
     folder = _must_exist(root / split, f"UCI HAR has the parts train and test, here are: "
@@ -365,7 +366,7 @@ def read_uci_har(
     x = np.stack([pd.read_csv(f, sep=r"\s+", header=None, dtype=np.float32).to_numpy() for f in files], axis=2)
     names = dict(line.split() for line in (root / "activity_labels.txt").read_text().splitlines() if line.strip())
     codes, person = ((folder / f"{name}_{split}.txt").read_text().split() for name in ("y", "subject"))
-    activity = np.array([canonical_activity(names.get(code, code), source=str(folder)) for code in codes])
+    activity = np.array([canonical_activity(names.get(code, code), vocabulary, str(folder)) for code in codes])
     notes = {"format": "uci_har", "rows_read": len(x)}
     windows = SensorWindows(x, activity, np.array(person), "uci_har", 50.0, UCI_CHANNELS, notes=notes)
     return _in_blocks(windows, step_sec=1.28)
@@ -379,6 +380,15 @@ def _in_blocks(windows: SensorWindows, step_sec: float) -> SensorWindows:
     place = np.arange(len(windows)) - np.flatnonzero(new)[block - 1]
     names = [f"{person}/{number}" for person, number in zip(windows.person, block, strict=True)]
     return replace(windows, recording=np.array(names), start_sec=place * step_sec)
+
+# %% ../../nbs/sensors/01_windows.ipynb #7d57ec1f
+def read_uci_har_parts(
+    root: str | Path,                               # folder `UCI HAR Dataset`, or the one it is in
+    vocabulary: Sequence[str] | None = ACTIVITIES,  # activities that may occur; none = any
+) -> SensorWindows:                                 # of both parts, as far as they are there
+    "Windows of UCI HAR; its two parts have different people."
+    there = [part for part in ("train", "test") if list(Path(root).glob(f"**/{part}/Inertial Signals"))]
+    return concatenate([read_uci_har(root, part, vocabulary) for part in there or ["train"]])
 
 # %% ../../nbs/sensors/01_windows.ipynb #cell-046
 PAMAP2_ACTIVITIES = {1: "lying", 2: "sitting", 3: "standing", 4: "walking", 5: "running", 6: "cycling",
