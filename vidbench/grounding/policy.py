@@ -179,7 +179,7 @@ def base_model(
     cfg: GroundingConfig,  # which model
 ) -> Path | str:           # what `load_vlm` loads
     "Where the model that a run starts from is; the tiny one is made when there is none yet."
-    return cfg.model or toy_model(workspace() / "data", cfg.warmup_steps, cfg.seed)
+    return toy_model(workspace() / "data", cfg.toy.warmup_steps, cfg.seed) if cfg.model == "toy" else cfg.model
 
 # %% ../../nbs/grounding/05_policy.ipynb #09ddc3c1
 def load_policy(
