@@ -226,6 +226,7 @@ def load_base(
     check_model(model, processor, cfg.model)
     frames = processor.video_processor
     frames.do_sample_frames = False      # Qwen3-VL's would drop every other frame
+    frames.cap_pixels_per_frame = False  # the budget is ours
     if "longest_edge" in (frames.size or {}):
         pixels = cfg.frame_pixels * (cfg.num_frames if "qwen3" in model.config.model_type else 1)  # Qwen3-VL: of the clip
         frames.size = {"shortest_edge": 28 * 28, "longest_edge": pixels}
