@@ -163,6 +163,7 @@ def story_figure(
     axes[2].plot(story.came, color=palette()[1], linestyle="--", label="what came, discounted")
     for moment in shown:
         axes[2].axvline(moment, color="0.85", linewidth=1, zorder=0)
+    axes[2].xaxis.get_major_locator().set_params(integer=True)
     dress(axes[2], "", "step of the episode", "return", legend="outside")
     return figure
 
