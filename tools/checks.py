@@ -51,14 +51,14 @@ def sync() -> list[str]:
 
 
 def parameters() -> list[str]:
-    from vidbench.launch.jobs import _verbs, config_class, read_parameters
+    from vidbench.launch.jobs import config_class, imported_names, read_parameters
     wrong = []
     for notebook in sorted((ROOT / "nbs/experiments").glob("[!._]*.ipynb")):
         cells = json.loads(notebook.read_text())["cells"]
         tagged = sum("parameters" in cell["metadata"].get("tags", []) for cell in cells)
         if tagged != 1:
             wrong.append(f"{notebook.name}: {tagged} cells are tagged `parameters`, should be 1")
-        elif "fit" not in {name for _, name in _verbs(notebook).values()}:
+        elif "fit" not in {name for _, name in imported_names(notebook).values()}:
             continue  # it looks at runs, and makes none
         elif "preset" not in read_parameters(notebook):
             wrong.append(f"{notebook.name}: its parameters have no `preset`")
