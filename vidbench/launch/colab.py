@@ -7,6 +7,7 @@ __all__ = ['keep_on_drive', 'lacks_bf16', 'small_gpu', 'cut_off', 'settle_in']
 
 # %% ../../nbs/launch/10_colab.ipynb #cell-002
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -61,7 +62,9 @@ def settle_in(
     run_name: str = "",                       # likewise
     drive: bool = False,                      # keep `data/` and `outputs/` on Google Drive
 ) -> tuple[dict[str, Any], str]:              # overrides and run name, as they are best here
-    "Make a borrowed machine ready for a job's notebook."
+    "Make a borrowed machine ready for a job's notebook; elsewhere, nothing."
+    if "google.colab" not in sys.modules:
+        return dict(overrides or {}), run_name
     if drive:
         keep_on_drive()
     overrides = dict(overrides or {})

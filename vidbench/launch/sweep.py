@@ -26,6 +26,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from typing_extensions import Self
 
 from ..core.config import Config, ConfigError
+from ..core.reports import flat
 from ..core.runs import Run, read_lines, workspace
 from .jobs import LaunchError, find_job, plan
 from .parallel import Board, Pool, Task, make_task, progress
@@ -61,7 +62,7 @@ class Range(BaseModel):
 class SweepConfig(Config):
     "What a sweep varies, and what it wants."
     job: ClassVar[str] = "sweeps"
-    metric: str = Field(description="a number of report.json, or eval_... for the best value in the log")
+    metric: str = Field(description="a metric of the report, or eval_... for the best value in the log")
     direction: Literal["maximize", "minimize"] = "maximize"
     sampler: Literal["tpe", "random", "grid"] = "tpe"
     pruner: Literal["none", "median", "halving"] = Field("none", description="end trials early that look hopeless")
@@ -265,8 +266,8 @@ def value_of(
     cfg: SweepConfig,  # what is wanted
 ) -> float:            # NaN when the run does not give it
     "What a run achieved."
-    if cfg.metric in run.report:
-        return float(run.report[cfg.metric])
+    if (found := flat(run.report).get(cfg.metric)) is not None:
+        return found
     logged = [r[cfg.metric] for r in read_lines(run.path("metrics.jsonl")) if isinstance(r.get(cfg.metric), int | float)]
     best = max if cfg.direction == "maximize" else min
     return float(best(logged, default=math.nan)) if cfg.metric.startswith("eval_") else math.nan

@@ -9,7 +9,8 @@ from vidbench.core.config import Config
 class PendulumConfig(Config):
     "A pendulum, and what is to happen to it."
     job: ClassVar[str] = "pendulum"
-    presets: ClassVar[dict] = {"smoke": {"steps": 3}, "long": {"steps": 1000, "pause_sec": 0.1}}
+    presets: ClassVar[dict] = {"smoke": {"steps": 3}, "long": {"steps": 1000, "pause_sec": 0.1},
+                               "slow": {"steps": 40, "pause_sec": 0.1, "fate": "listen"}, "failing": {"fate": "raise"}}
     steps: int = Field(10, ge=1, description="swings")
     pause_sec: float = Field(0.0, ge=0, description="between two swings")
     rate: float = Field(1.0, description="the nearer to 3, the better the score")
