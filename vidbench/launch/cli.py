@@ -262,7 +262,8 @@ def _add_watching(commands: Any) -> None:
     logs.add_argument("-f", "--follow", action="store_true", help="and what it prints, until it is over")
     runs = _add(commands, "runs", _runs, "the runs so far, newest first", "behavior\n--json")
     runs.add_argument("job", nargs="?", help="only this job's")
-    compare = _add(commands, "compare", _compare, "runs side by side: scores, settings that differ, a paired test", "first second")
+    compare = _add(commands, "compare", _compare,
+                   "runs side by side: scores, settings that differ, a paired test", "first second")
     compare.add_argument("runs", nargs="+", metavar="RUN")
     for parser in (status, runs, compare):
         parser.add_argument("--json", action="store_true", help="for a program to read")

@@ -178,7 +178,8 @@ def export_comparison(
 def _write_table(table: pd.DataFrame, path: Path) -> list[Path]:
     "A table as CSV, and for a paper."
     table.to_csv(path.with_suffix(".csv"))
-    path.with_suffix(".tex").write_text(table.to_latex(escape=True))
+    short = table.map(lambda value: f"{value:.4g}" if isinstance(value, float) else value)
+    path.with_suffix(".tex").write_text(short.to_latex(escape=True))
     return [path.with_suffix(".csv"), path.with_suffix(".tex")]
 
 # %% ../../nbs/launch/08_compare.ipynb #cell-022
