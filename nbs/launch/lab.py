@@ -46,4 +46,6 @@ class Lab:
         os.environ.clear()
         os.environ.update(variables)
         sys.path[:] = path
+        for name in [name for name, module in sys.modules.items() if str(self.folder) in str(getattr(module, "__file__", ""))]:
+            del sys.modules[name]
         self.temporary.cleanup()
