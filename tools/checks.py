@@ -4,6 +4,8 @@
 sync        exporting and cleaning every notebook again changes nothing, and no module is without its notebook
 parameters  every experiment notebook has one cell tagged `parameters`, with literals only; one that trains, a preset `smoke`
 readme      README.md is what nbs/index.ipynb gives
+outputs     the notebooks that readers look at first hold pictures, none is older than its code, and all are fit to be seen
+docs        the documentation builds from what there is (nothing is run), and no link leads nowhere
 import      `import vidbench` takes under 0.1 s, and the command line needs neither torch, pandas nor papermill
 this        tools/test.py reports a hanging, a killed and a failing notebook beside one that passes
 """
@@ -76,6 +78,25 @@ def readme() -> list[str]:
     return [] if same else [f"README.md is not what nbs/index.ipynb gives: {command}"]
 
 
+MOST_MB = 12  # of all files in the repository together
+
+
+def outputs() -> list[str]:
+    import executed
+    folders = (ROOT / "nbs").rglob("*.ipynb")
+    notebooks = sorted(p for p in folders if ".ipynb_checkpoints" not in p.parts and not p.name.startswith("_"))
+    wrong = [line for path in notebooks for line in executed.wrong_with(path)]
+    size = sum((ROOT / name).stat().st_size for name in files()) / 1e6
+    return wrong + [f"the repository's files have {size:.1f} MB, should stay below {MOST_MB}"] * (size >= MOST_MB)
+
+
+def docs() -> list[str]:
+    with tempfile.TemporaryDirectory() as folder:
+        done = subprocess.run([sys.executable, ROOT / "tools/docs.py", "site", Path(folder, "site"), "--quick"],
+                              capture_output=True, text=True, check=False)
+    return (done.stdout + done.stderr).splitlines() if done.returncode else []
+
+
 IMPORTS = """
 import sys, time
 start = time.perf_counter()
@@ -126,7 +147,8 @@ def this() -> list[str]:
 
 
 if __name__ == "__main__":
-    checks = {"sync": sync, "parameters": parameters, "readme": readme, "import": imports, "this": this}
+    checks = {"sync": sync, "parameters": parameters, "readme": readme, "outputs": outputs, "docs": docs, "import": imports,
+              "this": this}
     if len(sys.argv) != 2 or sys.argv[1] not in checks:
         sys.exit(__doc__)
     problems = checks[sys.argv[1]]()

@@ -62,7 +62,7 @@ def all_tests() -> list[Test]:
     library = [Test(str(p.relative_to(NBS)), p, 150)
                for p in notebooks(NBS) if not any(folder in p.parents for folder in apart)]
     checks = [Test(f"check {name}", [python, str(ROOT / "tools/checks.py"), name], 120)
-              for name in ("sync", "parameters", "readme", "import", "this")]
+              for name in ("sync", "parameters", "readme", "outputs", "docs", "import", "this")]
     checks.append(Test("check slurm", [python, str(ROOT / "tools/slurm_test.py")], 450))
     return [*jobs, *library, Test("check lint", [python, "-m", "ruff", "check", "."], 60), *checks]
 
