@@ -6,6 +6,8 @@ parameters  every experiment notebook has one cell tagged `parameters`, with lit
 readme      README.md is what nbs/index.ipynb gives
 arrows      imports go downhill: core <- study <- launch, pretrain <- caption <- agent; no circle, lazy imports included
 settings    every setting of every job is read somewhere
+outputs     the notebooks that readers look at first hold pictures, none is older than its code, and all are fit to be seen
+docs        the documentation builds from what there is (nothing is run), and no link leads nowhere
 import      `import vidbench` takes under 0.1 s, and the command line needs neither torch, pandas nor papermill
 this        tools/test.py reports a hanging, a killed and a failing notebook beside one that passes
 """
@@ -78,6 +80,25 @@ def readme() -> list[str]:
         same = (Path(folder) / "README.md").read_text() == (ROOT / "README.md").read_text()
     command = "jupyter nbconvert --to markdown nbs/index.ipynb --output-dir . --output README"
     return [] if same else [f"README.md is not what nbs/index.ipynb gives: {command}"]
+
+
+MOST_MB = 12  # of all files in the repository together
+
+
+def outputs() -> list[str]:
+    import executed
+    folders = (ROOT / "nbs").rglob("*.ipynb")
+    notebooks = sorted(p for p in folders if ".ipynb_checkpoints" not in p.parts and not p.name.startswith("_"))
+    wrong = [line for path in notebooks for line in executed.wrong_with(path)]
+    size = sum((ROOT / name).stat().st_size for name in files()) / 1e6
+    return wrong + [f"the repository's files have {size:.1f} MB, should stay below {MOST_MB}"] * (size >= MOST_MB)
+
+
+def docs() -> list[str]:
+    with tempfile.TemporaryDirectory() as folder:
+        done = subprocess.run([sys.executable, ROOT / "tools/docs.py", "site", Path(folder, "site"), "--quick"],
+                              capture_output=True, text=True, check=False)
+    return (done.stdout + done.stderr).splitlines() if done.returncode else []
 
 
 IMPORTS = """
@@ -230,7 +251,7 @@ def this() -> list[str]:
 
 if __name__ == "__main__":
     checks = {"sync": sync, "parameters": parameters, "readme": readme, "arrows": arrows, "settings": settings,
-              "import": imports, "this": this}
+              "outputs": outputs, "docs": docs, "import": imports, "this": this}
     if len(sys.argv) != 2 or sys.argv[1] not in checks:
         sys.exit(__doc__)
     problems = checks[sys.argv[1]]()
