@@ -4,9 +4,9 @@
 
 # %% auto #0
 __all__ = ['logger', 'VIDEO_ENDINGS', 'FORMAT_VERSION', 'ENDING', 'HALF', 'HEADER_BYTES', 'VideoError', 'frames_at',
-           'video_files', 'write_video', 'VideoInfo', 'probe', 'read_clip', 'grid_times', 'entry_name', 'save_entry',
-           'load_entry', 'evict_oldest', 'refuse_foreign', 'TooManyBadVideos', 'check_quarantine', 'CachedClip',
-           'ClipCache', 'clip_cache']
+           'video_files', 'write_video', 'container', 'VideoInfo', 'probe', 'read_clip', 'grid_times', 'entry_name',
+           'save_entry', 'load_entry', 'evict_oldest', 'refuse_foreign', 'TooManyBadVideos', 'check_quarantine',
+           'CachedClip', 'ClipCache', 'clip_cache']
 
 # %% ../../nbs/core/02_video.ipynb #cell-002
 import contextlib
@@ -16,6 +16,7 @@ import math
 import mmap
 import multiprocessing.connection
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -103,6 +104,26 @@ def write_video(
     return path
 
 # %% ../../nbs/core/02_video.ipynb #cell-018
+_CONTAINERS = {  # demuxer: its films begin so
+    "mov": rb".{4}(ftyp|moov|mdat|free|skip|wide|pnot)", "matroska": rb"\x1a\x45\xdf\xa3", "avi": rb"RIFF.{4}AVI",
+    "mpegts": rb"(?:.{4})?\x47.{187}(?:.{4})?\x47", "mpeg": rb"\x00\x00\x01\xba", "flv": rb"FLV\x01",
+    "asf": rb"\x30\x26\xb2\x75\x8e\x66\xcf\x11", "ogg": rb"OggS"}
+
+
+def container(
+    path: str | Path,  # a file
+) -> str:              # FFmpeg's name for it: mov, matroska, avi, mpegts, mpeg, flv, asf or ogg
+    "Which kind of film a file is, by its first bytes; a `VideoError` for anything else."
+    with open(path, "rb") as file:
+        head = file.read(512)
+    for name, first_bytes in _CONTAINERS.items():
+        if re.match(first_bytes, head, re.DOTALL):
+            return name
+    text = head[:64].isascii() and head.strip() != b""
+    raise VideoError(path, "not a readable video: " + ("its first bytes are text; playlists and manifests are not followed"
+                                                       if text else "its first bytes are of no container that is known"))
+
+# %% ../../nbs/core/02_video.ipynb #cell-021
 class _DecordFilm:
     "A file opened by decord."
 
@@ -118,7 +139,13 @@ class _DecordFilm:
         "The frames at these indices, (time, height, width, 3) uint8."
         return self.reader.get_batch(indices).asnumpy()
 
-# %% ../../nbs/core/02_video.ipynb #cell-021
+# %% ../../nbs/core/02_video.ipynb #cell-023
+def _sane(starts_sec: Float[np.ndarray, "frame"]) -> bool:
+    "Whether time stamps can be believed: finite, ascending, from 0."
+    return len(starts_sec) > 0 and bool(np.isfinite(starts_sec).all() and abs(starts_sec[0]) < 1e-3
+                                        and (np.diff(starts_sec) > 0).all())
+
+# %% ../../nbs/core/02_video.ipynb #cell-026
 def _upright_rgb(frame: av.VideoFrame, size_px: tuple[int, int] | None) -> np.ndarray:
     "One frame as RGB: turned upright by its rotation flag, then squashed."
     turns = [("transpose", "cclock")] * (round(frame.rotation / 90) % 4)
@@ -130,100 +157,187 @@ def _upright_rgb(frame: av.VideoFrame, size_px: tuple[int, int] | None) -> np.nd
     graph.push(frame)
     return graph.pull().to_ndarray()
 
-# %% ../../nbs/core/02_video.ipynb #cell-023
-class _AvFilm:
-    "A file opened by PyAV."
+# %% ../../nbs/core/02_video.ipynb #cell-028
+def _open_av(path: str) -> av.container.InputContainer:
+    "A film by PyAV, in the container that its first bytes say."
+    return av.open(path, format=container(path), metadata_errors="ignore")
 
-    def __init__(self, path: str, size_px: tuple[int, int] | None):
-        self.path, self.size_px = path, size_px
-        with av.open(path, metadata_errors="ignore") as box:
-            stream = _video_stream(box, path)
-            packets = [(p.pts, p.duration or 0) for p in box.demux(stream) if p.pts is not None and not p.is_discard]
-            tick_sec = float(stream.time_base)  # gone once the container is closed
-        if not packets:
-            raise VideoError(path, "holds no frames")
-        self.pts, lengths = (np.array(column) for column in zip(*sorted(packets), strict=True))
-        edges = np.append(self.pts, self.pts[-1] + lengths[-1]) - self.pts[0]
-        self.spans = np.stack([edges[:-1], edges[1:]], 1) * tick_sec
-
-    def frames(self, indices: list[int]) -> np.ndarray:
-        "The frames at these indices, (time, height, width, 3) uint8."
-        wanted, found = {int(pts) for pts in self.pts[indices]}, {}
-        with av.open(self.path, metadata_errors="ignore") as box:
-            stream = _video_stream(box, self.path)
-            box.seek(min(wanted), stream=stream)
-            for frame in box.decode(stream):
-                if frame.pts in wanted:
-                    found[frame.pts] = _upright_rgb(frame, self.size_px)
-                if len(found) == len(wanted):
-                    break
-        if len(found) < len(wanted):
-            raise VideoError(self.path, f"{len(wanted) - len(found)} of {len(wanted)} frames cannot be decoded")
-        return np.stack([found[int(pts)] for pts in self.pts[indices]])
-
-
+# %% ../../nbs/core/02_video.ipynb #cell-029
 def _video_stream(box: av.container.InputContainer, path: str) -> av.VideoStream:
     "The first video stream of a container."
     if not box.streams.video:
         raise VideoError(path, "holds no video stream")
     return box.streams.video[0]
 
-# %% ../../nbs/core/02_video.ipynb #cell-028
+# %% ../../nbs/core/02_video.ipynb #cell-030
+def _packets(path: str) -> tuple[list[av.Packet], float, float]:
+    "The packets of a film from its first key frame on, seconds a tick, and seconds a frame."
+    with _open_av(path) as box:
+        stream = _video_stream(box, path)
+        packets = [p for p in box.demux(stream) if p.size and not p.is_discard]
+        tick_sec = float(stream.time_base)  # gone once the container is closed
+        rate = float(stream.average_rate or 25)
+    first = next((i for i, p in enumerate(packets) if p.is_keyframe), None)
+    if first is None:
+        raise VideoError(path, "holds no frames")
+    shown = packets[first].pts  # frames that refer to what lies before the first key frame cannot be decoded
+    rest = [p for p in packets[first:] if p.pts is None or shown is None or p.pts >= shown]
+    return rest, tick_sec, 1 / rate
+
+# %% ../../nbs/core/02_video.ipynb #cell-032
+class _AvFilm:
+    "A file opened by PyAV whose frames are found by their time stamps."
+
+    def __init__(self, path: str, size_px: tuple[int, int] | None):
+        self.path, self.size_px = path, size_px
+        packets, tick_sec, frame_sec = _packets(path)
+        stamps = [(p.pts, p.duration or 0) for p in packets]
+        if None in dict(stamps) or len(dict(stamps)) < len(stamps):
+            raise VideoError(path, "its frames have no time stamps of their own")
+        self.pts, lengths = (np.array(column) for column in zip(*sorted(stamps), strict=True))
+        last = lengths[-1] or round(frame_sec / tick_sec)  # FLV does not say how long the last frame is shown
+        edges = np.append(self.pts, self.pts[-1] + last) - self.pts[0]
+        self.spans = np.stack([edges[:-1], edges[1:]], 1) * tick_sec
+
+    def frames(self, indices: list[int]) -> np.ndarray:
+        "The frames at these indices, (time, height, width, 3) uint8."
+        wanted = {int(pts) for pts in self.pts[indices]}
+        found = self._find(wanted, min(wanted)) or self._find(wanted, None)  # a seek may land behind its aim
+        if found is None:
+            raise VideoError(self.path, "some of the frames asked for cannot be decoded")
+        return np.stack([found[int(pts)] for pts in self.pts[indices]])
+
+    def _find(self, wanted: set[int], seek_to: int | None) -> dict[int, np.ndarray] | None:
+        "Decode from the key frame before a stamp, or from the beginning, until all wanted ones are there."
+        found = {}
+        with _open_av(self.path) as box:
+            stream = _video_stream(box, self.path)
+            if seek_to is not None:
+                box.seek(seek_to, stream=stream)
+            for frame in box.decode(stream):
+                if frame.pts in wanted:
+                    found[frame.pts] = _upright_rgb(frame, self.size_px)
+                if len(found) == len(wanted):
+                    return found
+        return None
+
+# %% ../../nbs/core/02_video.ipynb #cell-034
+class _CountedFilm:
+    "A file opened by PyAV whose frames are told by counting them."
+
+    def __init__(self, path: str, size_px: tuple[int, int] | None):
+        self.path, self.size_px = path, size_px
+        packets, tick_sec, frame_sec = _packets(path)
+        due = np.sort([p.dts if p.dts is not None else i for i, p in enumerate(packets)]) * tick_sec
+        starts = due - due[0]
+        if not _sane(starts) or any(p.dts is None for p in packets):
+            starts = np.arange(len(packets)) * frame_sec
+        self.spans = np.stack([starts, np.append(starts[1:], starts[-1] + frame_sec)], 1)
+        self.box, self.next = None, 0
+
+    def _restart(self) -> None:
+        "Begin at the first frame again."
+        if self.box is not None:
+            self.box.close()
+        self.box, self.next = _open_av(self.path), 0
+        self.decoded = self.box.decode(_video_stream(self.box, self.path))
+
+    def frames(self, indices: list[int]) -> np.ndarray:
+        "The frames at these indices, (time, height, width, 3) uint8."
+        if self.box is None or min(indices) < self.next:
+            self._restart()
+        found = {}
+        while self.next <= max(indices):
+            frame = next(self.decoded, None)
+            if frame is None:
+                raise VideoError(self.path, f"ends after {self.next} of {len(self.spans)} frames")
+            if self.next in indices:
+                found[self.next] = _upright_rgb(frame, self.size_px)
+            self.next += 1
+        return np.stack([found[i] for i in indices])
+
+# %% ../../nbs/core/02_video.ipynb #cell-039
+_TRUSTED = ("h264", "hevc", "vp8", "vp9", "av1", "libdav1d", "libvpx-vp9")  # decord finds their frames; not MPEG-4's
+
+
+def _codec(path: str) -> str:
+    "The name of a film's decoder."
+    with _open_av(path) as box:
+        return _video_stream(box, path).codec_context.name
+
+# %% ../../nbs/core/02_video.ipynb #cell-041
+def _open(path: str, size_px: tuple[int, int] | None) -> _DecordFilm | _AvFilm | _CountedFilm:
+    "Open a film the fastest way that can be trusted with it."
+    kind = container(path)
+    ways = [_AvFilm, _CountedFilm] if kind not in ("avi", "mpeg", "ogg") else [_CountedFilm]
+    if kind in ("mov", "matroska") and _codec(path) in _TRUSTED:
+        with contextlib.suppress(Exception):  # decord raises many kinds; PyAV then says what is wrong
+            opened = _DecordFilm(path, size_px)
+            if _sane(opened.spans[:, 0]):
+                return opened
+    for way in ways[:-1]:
+        with contextlib.suppress(VideoError):
+            return way(path, size_px)
+    return ways[-1](path, size_px)
+
+# %% ../../nbs/core/02_video.ipynb #cell-043
 _open_film: dict[tuple, Any] = {}  # at most one: (path, identity, size) -> film
 
 
-def _film(path: str, size_px: tuple[int, int] | None) -> _DecordFilm | _AvFilm:
-    "Open a video by decord, or by PyAV where decord cannot."
+def _film(path: str, size_px: tuple[int, int] | None) -> _DecordFilm | _AvFilm | _CountedFilm:
+    "The film that is open, or another one in its place."
     if not os.path.isfile(path):
         raise VideoError(path, "not a file" if os.path.exists(path) else "no such file")
     stat = os.stat(path)
     if not stat.st_size:
         raise VideoError(path, "empty file (0 bytes)")
-    key = (path, stat.st_ino, stat.st_size, stat.st_mtime_ns, size_px)
+    key = (path, stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, size_px)
     if key not in _open_film:
         _open_film.clear()
-        try:
-            _open_film[key] = _DecordFilm(path, size_px)
-        except Exception:  # decord raises many kinds; PyAV then says what is wrong
-            _open_film[key] = _AvFilm(path, size_px)
+        _open_film[key] = _open(path, size_px)
     return _open_film[key]
 
-# %% ../../nbs/core/02_video.ipynb #cell-030
+# %% ../../nbs/core/02_video.ipynb #cell-045
 def _decode(path: str, indices: list[int], size_px: tuple[int, int] | None) -> np.ndarray:
     "Frames by index; where decord fails on damaged data, PyAV tries, and says why if it cannot either."
     try:
         frames = _film(path, size_px).frames(indices)
     except Exception:
+        known = _film(path, size_px)
         _open_film.clear()
-        frames = _AvFilm(path, size_px).frames(indices)
+        frames = (_AvFilm if isinstance(known, _DecordFilm) else _CountedFilm)(path, size_px).frames(indices)
     if frames.shape[0] != len(indices) or frames.shape[-1] != 3:
         raise VideoError(path, f"decoding gave shape {frames.shape} for {len(indices)} frames")
     return frames
 
+# %% ../../nbs/core/02_video.ipynb #cell-046
+def _chosen(path: str, spans: np.ndarray, times_sec: list, clamp: bool) -> list[int]:
+    "Which frames are on the screen at some times; with `clamp`, times outside the video are left out."
+    times, duration_sec = np.asarray(times_sec, float), spans[-1, 1]
+    inside = (times > -1e-3) & (times < duration_sec + (-1e-3 if clamp else 1e-3))
+    if not (inside.any() if clamp else inside.all()):
+        worst = times[~inside][0]
+        raise VideoError(path, f"{worst:.3f} s lies outside the video, which is {duration_sec:.3f} s long")
+    return frames_at(times[inside], spans[:, 0]).tolist()
 
+# %% ../../nbs/core/02_video.ipynb #cell-048
 def _read_job(
     path: str, times_sec: list | None, indices: list | None, size_px: tuple[int, int] | None, clamp: bool
 ) -> np.ndarray:
     "Frames at times or indices; with `clamp`, times outside the video are left out."
     spans = _film(path, size_px).spans
-    total_frames, duration_sec = len(spans), spans[-1, 1]
     if times_sec is not None:
-        times = np.asarray(times_sec, float)
-        inside = (times > -1e-3) & (times < duration_sec + (-1e-3 if clamp else 1e-3))
-        if not (inside.any() if clamp else inside.all()):
-            worst = times[~inside][0]
-            raise VideoError(path, f"{worst:.3f} s lies outside the video, which is {duration_sec:.3f} s long")
-        indices = frames_at(times[inside], spans[:, 0]).tolist()
-    indices = list(range(total_frames)) if indices is None else indices
-    if indices and not 0 <= min(indices) <= max(indices) < total_frames:
-        raise VideoError(path, f"frame {max(indices)} lies outside the video, which has frames 0 to {total_frames - 1}")
+        indices = _chosen(path, spans, times_sec, clamp)
+    indices = list(range(len(spans))) if indices is None else indices
+    if indices and not 0 <= min(indices) <= max(indices) < len(spans):
+        raise VideoError(path, f"frame {max(indices)} lies outside the video, which has frames 0 to {len(spans) - 1}")
     return _decode(path, indices, size_px)
 
-# %% ../../nbs/core/02_video.ipynb #cell-032
+# %% ../../nbs/core/02_video.ipynb #cell-050
 def _probe_job(path: str) -> dict[str, Any]:
     "What `VideoInfo` holds, but for the path."
     spans = _film(path, None).spans
-    with av.open(path, metadata_errors="ignore") as box:
+    with _open_av(path) as box:
         frame = next(box.decode(_video_stream(box, path)), None)
     if frame is None:
         raise VideoError(path, "holds no frames")
@@ -233,7 +347,7 @@ def _probe_job(path: str) -> dict[str, Any]:
     return dict(frames=len(spans), fps=fps, width=width, height=height, duration_sec=duration_sec,
                 rotation=-int(frame.rotation) % 360)
 
-# %% ../../nbs/core/02_video.ipynb #cell-035
+# %% ../../nbs/core/02_video.ipynb #cell-053
 def _serve(pipe: multiprocessing.connection.Connection) -> None:
     "Answer jobs until the pipe closes: `(True, result)` or `(False, reason)`."
     for name in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2):
@@ -255,14 +369,14 @@ def _serve(pipe: multiprocessing.connection.Connection) -> None:
         signal.setitimer(signal.ITIMER_REAL, 0)
         pipe.send(reply)
 
-
+# %% ../../nbs/core/02_video.ipynb #cell-054
 def _reason(error: Exception) -> str:
     "A codec's error as one short line."
     words = getattr(error, "strerror", None) or str(error) or type(error).__name__
     damaged = "not a readable video, or damaged here: " if isinstance(error, av.error.FFmpegError) else ""
     return f"{damaged}{words}".strip()[:300]
 
-# %% ../../nbs/core/02_video.ipynb #cell-038
+# %% ../../nbs/core/02_video.ipynb #cell-057
 class _Decoder:
     "A decoding process and the pipe to it."
 
@@ -297,7 +411,7 @@ class _Decoder:
             raise VideoError(path, answer)
         return answer
 
-
+# %% ../../nbs/core/02_video.ipynb #cell-058
 def _stop(owner: int, process: subprocess.Popen, pipe: Any, getpid: Any = os.getpid) -> None:
     "Close the pipe; end the process if it is ours."
     pipe.close()
@@ -305,19 +419,19 @@ def _stop(owner: int, process: subprocess.Popen, pipe: Any, getpid: Any = os.get
         process.kill()
         process.wait()
 
-
+# %% ../../nbs/core/02_video.ipynb #cell-059
 def _is_ready(pipe: multiprocessing.connection.Connection) -> bool:
     try:
         return pipe.recv() == "ready"
     except EOFError:
         return False
 
-
+# %% ../../nbs/core/02_video.ipynb #cell-060
 def _ending(process: subprocess.Popen) -> str:
     code = process.wait()
     return signal.Signals(-code).name if code < 0 else f"exit code {code}"
 
-# %% ../../nbs/core/02_video.ipynb #cell-040
+# %% ../../nbs/core/02_video.ipynb #cell-062
 _threads = threading.local()
 
 
@@ -328,7 +442,7 @@ def _ask(job: str, path: str | Path, timeout_sec: float, *args: Any) -> Any:
         decoder = _threads.decoder = _Decoder()
     return decoder.ask(job, str(path), timeout_sec, *args)
 
-# %% ../../nbs/core/02_video.ipynb #cell-044
+# %% ../../nbs/core/02_video.ipynb #cell-066
 @dataclass(frozen=True)
 class VideoInfo:
     "What a video holds, as it is shown: sizes are those after rotation."
@@ -341,7 +455,7 @@ class VideoInfo:
     duration_sec: float  # from the first frame to the end of the last
     rotation: int        # clockwise degrees by which stored frames are turned to be upright: 0, 90, 180, 270
 
-
+# %% ../../nbs/core/02_video.ipynb #cell-067
 def probe(
     path: str | Path,          # a video file
     timeout_sec: float = 20.0, # limit for the file, in seconds
@@ -349,7 +463,7 @@ def probe(
     "Frames, rate, size, duration and rotation of a video; a `VideoError` where it cannot be read."
     return VideoInfo(path=str(path), **_ask("probe", path, timeout_sec))
 
-# %% ../../nbs/core/02_video.ipynb #cell-046
+# %% ../../nbs/core/02_video.ipynb #cell-069
 def read_clip(
     path: str | Path,                         # a video file
     times_sec: Any = None,                    # times from the first frame on, within the video, in any order
@@ -365,7 +479,7 @@ def read_clip(
     size = None if size_px is None else (int(size_px[0]), int(size_px[1]))
     return _ask("read", path, timeout_sec, times, numbers, size, False)
 
-# %% ../../nbs/core/02_video.ipynb #cell-056
+# %% ../../nbs/core/02_video.ipynb #cell-079
 def grid_times(
     start_sec: float,  # window's start; may lie before 0
     end_sec: float,    # window's end, after its start
@@ -377,7 +491,7 @@ def grid_times(
     times = start_sec + np.arange(math.ceil((end_sec - start_sec) * fps - 1e-6)) / fps
     return times[times > -1e-6]
 
-# %% ../../nbs/core/02_video.ipynb #cell-059
+# %% ../../nbs/core/02_video.ipynb #cell-082
 FORMAT_VERSION = 1  # raise when the same settings would give other pixels
 ENDING, HALF = ".clip", ".clip-part"  # of an entry, and of one that is being written
 
@@ -405,7 +519,7 @@ def _resolved(path: str, inode: int) -> str:
     "The path without links; remembered, because it asks the disk about every folder on the way."
     return os.path.realpath(path)
 
-# %% ../../nbs/core/02_video.ipynb #cell-062
+# %% ../../nbs/core/02_video.ipynb #cell-085
 HEADER_BYTES = 128  # before the frames of an entry
 _MAGIC = b"vidbench clip 2\n"
 
@@ -443,7 +557,7 @@ def save_entry(
         raise
     return HEADER_BYTES + frames.nbytes
 
-# %% ../../nbs/core/02_video.ipynb #cell-064
+# %% ../../nbs/core/02_video.ipynb #cell-087
 def load_entry(
     path: str | Path,          # a cache entry
     size_px: tuple[int, int],  # (height, width) of its frames
@@ -463,7 +577,7 @@ def load_entry(
         raise ValueError(f"{path}: not a whole entry of the cache")
     return frames
 
-# %% ../../nbs/core/02_video.ipynb #cell-067
+# %% ../../nbs/core/02_video.ipynb #cell-090
 def _entries(folder: Path) -> list[tuple[float, int, str]]:
     "When each entry and each half was used last, its size, and where it is."
     found = []
@@ -487,7 +601,7 @@ def evict_oldest(
             total -= size
     return total
 
-# %% ../../nbs/core/02_video.ipynb #cell-070
+# %% ../../nbs/core/02_video.ipynb #cell-093
 def refuse_foreign(
     folder: Path,  # that a cache is to use
 ) -> None:
@@ -498,7 +612,7 @@ def refuse_foreign(
         raise VideoError(folder, f"holds {len(foreign)} files that are no clips of the cache, such as {foreign[0]}: "
                          "give the cache a folder of its own")
 
-# %% ../../nbs/core/02_video.ipynb #cell-073
+# %% ../../nbs/core/02_video.ipynb #cell-096
 class TooManyBadVideos(RuntimeError):
     "More videos than allowed cannot be read; `quarantine` lists them with their reasons."
 
@@ -519,7 +633,7 @@ def check_quarantine(
             f"{len(quarantine)} of {total_videos} videos cannot be read, more than max_bad_share={max_bad_share:g}; "
             f"first {path}: {reason}; mend or leave out these files, or raise max_bad_share", quarantine)
 
-# %% ../../nbs/core/02_video.ipynb #cell-076
+# %% ../../nbs/core/02_video.ipynb #cell-099
 class CachedClip(NamedTuple):
     "A window's frames and their times."
 
@@ -590,7 +704,7 @@ class _ClipFolder:
         evict_oldest(self.folder, -1)
         self._room_bytes = 0.0
 
-# %% ../../nbs/core/02_video.ipynb #cell-084
+# %% ../../nbs/core/02_video.ipynb #cell-107
 class ClipCache(_ClipFolder):
     "Clips decoded once at one size and rate, kept in a folder that workers and runs may share."
 
@@ -649,7 +763,7 @@ class ClipCache(_ClipFolder):
             return getattr(error, "reason", str(error))
         return None
 
-# %% ../../nbs/core/02_video.ipynb #cell-087
+# %% ../../nbs/core/02_video.ipynb #cell-110
 def clip_cache(
     cfg: Any,        # settings with size_px (one number: square), fps and cache_gb
 ) -> ClipCache:
