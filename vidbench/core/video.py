@@ -5,12 +5,13 @@
 # %% auto #0
 __all__ = ['logger', 'VIDEO_ENDINGS', 'FORMAT_VERSION', 'ENDING', 'HALF', 'HEADER_BYTES', 'VideoError', 'frames_at',
            'video_files', 'write_video', 'container', 'VideoInfo', 'probe', 'read_clip', 'grid_times', 'entry_name',
-           'save_entry', 'load_entry', 'evict_oldest', 'refuse_foreign', 'TooManyBadVideos', 'check_quarantine',
-           'CachedClip', 'ClipCache', 'clip_cache']
+           'save_entry', 'load_entry', 'evict_oldest', 'refuse_foreign', 'ClipStore', 'CachedClip', 'ClipCache',
+           'TooManyBadVideos', 'check_quarantine', 'usable', 'fill_windows', 'clip_cache']
 
 # %% ../../nbs/core/02_video.ipynb #cell-002
 import contextlib
 import hashlib
+import io
 import logging
 import math
 import mmap
@@ -25,7 +26,7 @@ import time
 import uuid
 import weakref
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from fractions import Fraction
@@ -492,7 +493,7 @@ def grid_times(
     return times[times > -1e-6]
 
 # %% ../../nbs/core/02_video.ipynb #cell-082
-FORMAT_VERSION = 1  # raise when the same settings would give other pixels
+FORMAT_VERSION = 2  # raise when the same settings would give other pixels
 ENDING, HALF = ".clip", ".clip-part"  # of an entry, and of one that is being written
 
 
@@ -502,106 +503,147 @@ def entry_name(
     end_sec: float,            # window's end
     size_px: tuple[int, int],  # (height, width)
     fps: float,                # frames a second
-) -> str:                      # file name of the window's entry
+    quality: int = 0,          # of the pictures: 0 exact, else as JPEG has it
+) -> str:                      # file name of the window's entry, in one of 256 folders
     "Name of a window's cache entry; changes with the file and with every setting."
     try:
         stat = os.stat(video_path)
     except OSError as error:
         gone = isinstance(error, FileNotFoundError)
         raise VideoError(video_path, "no such file" if gone else error.strerror) from None
-    real = _resolved(str(video_path), stat.st_ino)
-    what = (real, stat.st_size, stat.st_mtime_ns, f"{start_sec:.6f} {end_sec:.6f} {fps:.6f}", *size_px, FORMAT_VERSION)
-    return hashlib.sha1(repr(what).encode()).hexdigest() + ENDING
+    file = _resolved(str(video_path), stat.st_ino), stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns
+    what = (*file, f"{start_sec:.6f} {end_sec:.6f} {fps:.6f}", *size_px, quality, FORMAT_VERSION)
+    name = hashlib.sha1(repr(what).encode()).hexdigest()
+    return f"{name[:2]}/{name}{ENDING}"
 
-
+# %% ../../nbs/core/02_video.ipynb #cell-083
 @lru_cache(maxsize=65536)
 def _resolved(path: str, inode: int) -> str:
     "The path without links; remembered, because it asks the disk about every folder on the way."
     return os.path.realpath(path)
 
-# %% ../../nbs/core/02_video.ipynb #cell-085
+# %% ../../nbs/core/02_video.ipynb #cell-086
 HEADER_BYTES = 128  # before the frames of an entry
-_MAGIC = b"vidbench clip 2\n"
+_MAGIC = b"vidbench clip 3\n"
 
 
-def _header(frames: UInt8[np.ndarray, "time height width 3"]) -> bytes:
-    "What stands before an entry's frames: the kind of file, their shape, and a checksum of every page."
-    flat = np.ascontiguousarray(frames).reshape(-1)
-    whole = len(flat) // 4096 * 4096
-    pages = zlib.crc32(flat[:whole].reshape(-1, 4096)[:, :64].tobytes())
-    shape = " ".join(map(str, frames.shape[:3]))
-    return (_MAGIC + f"{shape} {zlib.crc32(flat[whole:].tobytes(), pages)}".encode()).ljust(HEADER_BYTES)
+def _checksum(data: UInt8[np.ndarray, " byte"], quality: int) -> int:
+    "Of all bytes; of exact frames, of some in each page."
+    if quality:
+        return zlib.crc32(data)
+    whole = len(data) // 4096 * 4096
+    pages = zlib.crc32(data[:whole].reshape(-1, 4096)[:, :64].tobytes())
+    return zlib.crc32(data[whole:].tobytes(), pages)
 
+# %% ../../nbs/core/02_video.ipynb #cell-088
+def _pack(frames: UInt8[np.ndarray, "time height width 3"], quality: int) -> bytes:
+    "Frames as bytes: as they are, or the lengths of their JPEGs and these."
+    if not quality:
+        return np.ascontiguousarray(frames).tobytes()
+    from PIL import Image
+    pictures = []
+    for frame in frames:
+        Image.fromarray(frame).save(file := io.BytesIO(), "JPEG", quality=quality, subsampling=0)
+        pictures.append(file.getvalue())
+    return np.array([len(p) for p in pictures], "<u4").tobytes() + b"".join(pictures)
 
-def _is_entry(path: str | Path) -> bool:
-    "Whether a file is one of ours: by its ending and its first bytes."
-    try:
-        with open(path, "rb") as file:
-            return str(path).endswith(ENDING) and file.read(len(_MAGIC)) == _MAGIC
-    except OSError:
-        return False
+# %% ../../nbs/core/02_video.ipynb #cell-089
+def _unpack(data: UInt8[np.ndarray, " byte"], shape: tuple[int, ...], quality: int) -> UInt8[np.ndarray, "time height width 3"]:
+    "The frames again."
+    if not quality:
+        return data.reshape(shape)
+    from PIL import Image
+    ends = 4 * shape[0] + data[:4 * shape[0]].view("<u4").cumsum()
+    starts = [4 * shape[0], *ends[:-1]]
+    return np.stack([np.asarray(Image.open(io.BytesIO(data[a:b].tobytes()))) for a, b in zip(starts, ends, strict=True)])
 
-
+# %% ../../nbs/core/02_video.ipynb #cell-092
 def save_entry(
     path: Path,                                        # where the entry belongs
     frames: UInt8[np.ndarray, "time height width 3"],  # its clip
+    quality: int = 0,                                  # 0 exact, else as JPEG has it
 ) -> int:                                              # bytes on disk
     "Write a cache entry so that it appears complete or not at all."
+    path.parent.mkdir(exist_ok=True)
     half = path.with_name(f".{path.stem}.{uuid.uuid4().hex}{HALF}")
+    data = _pack(frames, quality)
+    check = _checksum(np.frombuffer(data, np.uint8), quality)
+    header = _MAGIC + " ".join(map(str, (*frames.shape, quality, len(data), check))).encode()
     try:
         with open(half, "xb") as file:
-            file.write(_header(frames) + np.ascontiguousarray(frames).tobytes())
+            file.write(header.ljust(HEADER_BYTES) + data)
         os.replace(half, path)
     except BaseException:
         half.unlink(missing_ok=True)
         raise
-    return HEADER_BYTES + frames.nbytes
+    return HEADER_BYTES + len(data)
 
-# %% ../../nbs/core/02_video.ipynb #cell-087
+# %% ../../nbs/core/02_video.ipynb #cell-094
 def load_entry(
     path: str | Path,          # a cache entry
     size_px: tuple[int, int],  # (height, width) of its frames
-) -> UInt8[np.ndarray, "time height width 3"]:  # read-only, mapped
-    "Map a cache entry into memory and mark it as used; a `ValueError` where it was cut, zeroed or is of another size."
-    file = os.open(path, os.O_RDONLY)
-    try:
-        if time.time() - os.fstat(file).st_mtime > 60:
+) -> UInt8[np.ndarray, "time height width 3"]:  # read-only; exact ones mapped
+    "A cache entry's frames, marked as used; a `ValueError` where it was cut, zeroed or is of another size."
+    with open(path, "rb") as file:
+        if time.time() - os.fstat(file.fileno()).st_mtime > 60:
             with contextlib.suppress(OSError):  # another user's
                 os.utime(path)
-        data = mmap.mmap(file, 0, access=mmap.ACCESS_READ)
-    finally:
-        os.close(file)
-    frames = np.frombuffer(data, np.uint8, offset=min(len(data), HEADER_BYTES))
-    frames = frames.reshape(-1, *size_px, 3).view(np.memmap)
-    if data[:HEADER_BYTES] != _header(frames):
+        mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    *shape, quality, length, check = map(int, mapped[len(_MAGIC):HEADER_BYTES].split() or [0] * 7)
+    data = np.frombuffer(mapped, np.uint8)[HEADER_BYTES:].view(np.memmap)
+    if mapped[:len(_MAGIC)] != _MAGIC or len(data) != length or _checksum(data, quality) != check:
         raise ValueError(f"{path}: not a whole entry of the cache")
-    return frames
+    if tuple(shape[1:3]) != size_px:
+        raise ValueError(f"{path}: frames of {shape[1]} x {shape[2]}, not of {size_px[0]} x {size_px[1]}")
+    return _unpack(data, tuple(shape), quality)
 
-# %% ../../nbs/core/02_video.ipynb #cell-090
-def _entries(folder: Path) -> list[tuple[float, int, str]]:
-    "When each entry and each half was used last, its size, and where it is."
-    found = []
+# %% ../../nbs/core/02_video.ipynb #cell-097
+def _is_entry(path: str | Path) -> bool:
+    "Whether a file is one of ours: by its ending and its first bytes."
+    try:
+        with open(path, "rb") as file:
+            return str(path).endswith((ENDING, HALF)) and file.read(14) == _MAGIC[:14]
+    except OSError:
+        return False
+
+# %% ../../nbs/core/02_video.ipynb #cell-098
+def _entries(folder: str | Path) -> Iterator[tuple[float, int, str]]:
+    "When each entry and each half was used last, its size, and where it is: one after the other."
     for item in os.scandir(folder):
         with contextlib.suppress(FileNotFoundError):  # another run evicted it just now
-            if item.name.endswith((ENDING, HALF)) and item.is_file(follow_symlinks=False):
-                found.append((item.stat().st_mtime, item.stat().st_size, item.path))
-    return found
+            if item.is_dir(follow_symlinks=False) and len(item.name) == 2:
+                yield from _entries(item.path)
+            elif item.name.endswith((ENDING, HALF)) and item.is_file(follow_symlinks=False):
+                yield item.stat().st_mtime, item.stat().st_size, item.path
+
+# %% ../../nbs/core/02_video.ipynb #cell-100
+_BINS = 4096  # of age: a hundredth of it each, at the most
+
+
+def _age_bin(age_sec: float) -> int:
+    "A number that rises with age, in steps of a hundredth of it."
+    return min(_BINS - 1, int(100 * math.log1p(max(0.0, age_sec))))
 
 
 def evict_oldest(
-    folder: Path,    # holds the entries
+    folder: Path,     # holds the entries
     max_bytes: float, # all of them together may take this much
-) -> int:            # bytes that remain
+) -> int:             # bytes that remain
     "Remove entries, those used longest ago first, until the rest fits; left-over halves of dead writers too."
-    found = _entries(folder)
-    total, hour_ago = sum(size for _, size, _ in found), time.time() - 3600
-    for used, size, path in sorted(found):
-        if (path.endswith(HALF) and used < hour_ago) or (total > max_bytes and _is_entry(path)):
+    now, sizes = time.time(), np.zeros(_BINS, np.int64)
+    for used, size, path in _entries(folder):
+        if path.endswith(HALF) and now - used > 3600 and _is_entry(path):
             Path(path).unlink(missing_ok=True)
-            total -= size
-    return total
+        else:
+            sizes[_age_bin(now - used)] += size
+    keep = int(np.searchsorted(sizes.cumsum(), max_bytes, side="right"))  # bins that fit
+    for used, size, path in _entries(folder) if sizes.sum() > max_bytes else ():
+        if _age_bin(now - used) >= keep and not path.endswith(HALF) and _is_entry(path):
+            Path(path).unlink(missing_ok=True)
+            sizes[_age_bin(now - used)] -= size
+    return int(sizes.sum())
 
-# %% ../../nbs/core/02_video.ipynb #cell-093
+# %% ../../nbs/core/02_video.ipynb #cell-105
 def refuse_foreign(
     folder: Path,  # that a cache is to use
 ) -> None:
@@ -612,162 +654,196 @@ def refuse_foreign(
         raise VideoError(folder, f"holds {len(foreign)} files that are no clips of the cache, such as {foreign[0]}: "
                          "give the cache a folder of its own")
 
-# %% ../../nbs/core/02_video.ipynb #cell-096
-class TooManyBadVideos(RuntimeError):
-    "More videos than allowed cannot be read; `quarantine` lists them with their reasons."
+# %% ../../nbs/core/02_video.ipynb #cell-107
+class ClipStore:
+    "Clips on the disk under a bound: what a cache is made of."
 
-    def __init__(self, message: str, quarantine: Any):
-        super().__init__(message)
-        self.quarantine = quarantine
-
-
-def check_quarantine(
-    quarantine: Any,       # table with a row a bad video: video_path, reason
-    total_videos: int,     # how many videos were asked for
-    max_bad_share: float,  # 0 to 1
-) -> None:
-    "Refuse when more than the allowed share of videos is bad."
-    if len(quarantine) > max_bad_share * total_videos:
-        path, reason = quarantine.iloc[0][["video_path", "reason"]]
-        raise TooManyBadVideos(
-            f"{len(quarantine)} of {total_videos} videos cannot be read, more than max_bad_share={max_bad_share:g}; "
-            f"first {path}: {reason}; mend or leave out these files, or raise max_bad_share", quarantine)
-
-# %% ../../nbs/core/02_video.ipynb #cell-099
-class CachedClip(NamedTuple):
-    "A window's frames and their times."
-
-    frames: UInt8[np.ndarray, "time height width 3"]  # read-only, mapped from the cache
-    times_sec: Float[np.ndarray, "time"]              # seconds in the video
-
-
-class _ClipFolder:
-    "A folder of clips at one size and rate."
-
-    def __init__(
-        self,
-        folder: str | Path,                     # holds the entries; made if missing
-        size_px: tuple[int, int] = (112, 112),  # (height, width) of the frames, squashed to it
-        fps: float = 12.0,                      # frames a second
-        max_gb: float = 20.0,                   # bound on the folder's size, in 1e9 bytes
-    ):
-        self.folder, self.size_px, self.fps = Path(folder), (int(size_px[0]), int(size_px[1])), float(fps)
-        self.max_bytes = max_gb * 1e9
+    def __init__(self, folder: str | Path, max_gb: float):
+        self.folder, self.max_bytes = Path(folder), max_gb * 1e9
         self._room_bytes = 0.0  # may be written before the folder must be measured again
         self.folder.mkdir(parents=True, exist_ok=True)
         refuse_foreign(self.folder)
 
-    def read(
-        self,
-        video_path: str | Path,     # a video file
-        start_sec: float,           # window's start; what lies before the video is left out
-        end_sec: float,             # window's end, itself left out, as is what lies beyond the video
-        timeout_sec: float = 20.0,  # limit where it must be decoded
-    ) -> CachedClip:                # at least one frame
-        "A window's clip, from the cache or decoded into it; a `VideoError` if it lies outside the video."
-        path = self._entry(video_path, start_sec, end_sec)
-        try:
-            frames = load_entry(path, self.size_px)
-        except (OSError, ValueError):  # never made, evicted, another user's, or spoiled on the disk
-            frames = self._make(path, video_path, start_sec, end_sec, timeout_sec)
-        return CachedClip(frames, grid_times(start_sec, end_sec, self.fps)[: len(frames)])
+    def save(self, name: str, frames: UInt8[np.ndarray, "time height width 3"], quality: int) -> None:
+        "Keep a clip; a folder of somebody else's that may not be written is left as it is."
+        with contextlib.suppress(PermissionError):
+            self._room_bytes -= save_entry(self.folder / name, frames, quality)
+        if self._room_bytes < 0:  # evict to nine tenths, so that not every write has to measure
+            total = evict_oldest(self.folder, self.max_bytes)
+            total = evict_oldest(self.folder, 0.9 * self.max_bytes) if total > 0.9 * self.max_bytes else total
+            self._room_bytes = self.max_bytes - total
 
-    def _entry(self, video_path: str | Path, start_sec: float, end_sec: float) -> str:
-        return f"{self.folder}/{entry_name(video_path, start_sec, end_sec, self.size_px, self.fps)}"
-
-    def _make(
-        self, path: str, video_path: str | Path, start_sec: float, end_sec: float, timeout_sec: float
-    ) -> UInt8[np.ndarray, "time height width 3"]:
-        "Decode a window into its entry."
-        times = grid_times(start_sec, end_sec, self.fps)
-        if not len(times):
-            raise VideoError(video_path, f"window {start_sec:g} to {end_sec:g} s lies before the video")
-        frames = _ask("read", video_path, timeout_sec, times.tolist(), None, self.size_px, True)
-        self._room_bytes -= save_entry(Path(path), frames)
-        if self._room_bytes < 0:
-            self._make_room()
-        return frames
-
-    def _make_room(self) -> None:
-        "Measure the folder and keep to the bound; evict to nine tenths, so that not every write has to measure."
-        full = evict_oldest(self.folder, math.inf) > self.max_bytes
-        total = evict_oldest(self.folder, 0.9 * self.max_bytes if full else self.max_bytes)
-        self._room_bytes = self.max_bytes - total
-
-    def size_report(self) -> dict[str, float]:  # clips, gb, max_gb
-        "How many entries there are, what they take, and the bound, in 1e9 bytes."
-        sizes = [size for _, size, path in _entries(self.folder) if path.endswith(ENDING)]
-        return dict(clips=len(sizes), gb=sum(sizes) / 1e9, max_gb=self.max_bytes / 1e9)
+    def sizes(self) -> tuple[int, int]:  # entries, bytes
+        "How many entries there are, and what they take."
+        found = [size for _, size, path in _entries(self.folder) if path.endswith(ENDING)]
+        return len(found), sum(found)
 
     def clear(self) -> None:
         "Remove every entry; a film that somebody put there stays."
         evict_oldest(self.folder, -1)
         self._room_bytes = 0.0
 
-# %% ../../nbs/core/02_video.ipynb #cell-107
-class ClipCache(_ClipFolder):
+# %% ../../nbs/core/02_video.ipynb #cell-111
+class CachedClip(NamedTuple):
+    "A window's frames and their times."
+
+    frames: UInt8[np.ndarray, "time height width 3"]  # read-only, mapped from the cache
+    times_sec: Float[np.ndarray, "time"]              # seconds in the video
+
+# %% ../../nbs/core/02_video.ipynb #cell-112
+class ClipCache:
     "Clips decoded once at one size and rate, kept in a folder that workers and runs may share."
 
-    def fill(
+    def __init__(
         self,
-        windows: Any,                # DataFrame with a row a window: video_path, start_sec, end_sec
-        workers: int | None = None,  # decoding processes; None: one a CPU core
-        progress: bool = True,       # show a bar
-        max_bad_share: float = 0.2,  # refuse when more than this share of the videos is bad
-        timeout_sec: float = 20.0,   # limit for a window
-    ) -> Any:                        # DataFrame with a row a bad video: video_path, reason
-        "Decode all windows that are not there yet; returns the videos that could not be read."
-        import pandas as pd
+        folder: str | Path,                     # holds the entries and nothing else; made if missing
+        size_px: tuple[int, int] = (112, 112),  # (height, width) of the frames, squashed to it
+        fps: float = 12.0,                      # frames a second
+        max_gb: float = 20.0,                   # bound on the folder's size, in 1e9 bytes
+        quality: int = 0,                       # of the pictures kept: 0 exact, else as JPEG has it (95 is good)
+    ):
+        self.store = ClipStore(folder, max_gb)
+        self.folder, self.quality = self.store.folder, quality
+        self.size_px, self.fps = (int(size_px[0]), int(size_px[1])), float(fps)
 
-        self._warn_if_too_small(windows)
-        columns = ["video_path", "start_sec", "end_sec"]
-        videos = {str(path): list(zip(part.start_sec, part.end_sec, strict=True))
-                  for path, part in windows[columns].drop_duplicates().groupby("video_path", sort=False)}
-        bad = self._fill_videos(videos, workers or os.cpu_count() or 1, progress, timeout_sec)
-        quarantine = pd.DataFrame(sorted(bad.items()), columns=["video_path", "reason"])
-        check_quarantine(quarantine, len(videos), max_bad_share)
-        return quarantine
+    def name(self, video_path: str | Path, start_sec: float, end_sec: float) -> str:
+        "A window's entry."
+        return entry_name(video_path, start_sec, end_sec, self.size_px, self.fps, self.quality)
 
-    def _warn_if_too_small(self, windows: Any) -> None:
-        need = (windows.end_sec - windows.start_sec).sum() * self.fps * self.size_px[0] * self.size_px[1] * 3
-        if need > self.max_bytes:
-            logger.warning("max_gb=%.3g is less than the %.3g GB of these windows: entries will be evicted and decoded "
-                           "again; raise max_gb", self.max_bytes / 1e9, need / 1e9)
-
-    def _fill_videos(self, videos: dict[str, list], workers: int, progress: bool, timeout_sec: float) -> dict[str, str]:
-        "Spread videos over threads, each with a decoding process; video -> reason of the bad ones."
-        from tqdm.auto import tqdm
-
-        order = sorted(videos, key=lambda path: hash((path, os.getpid())))  # runs that fill together share the work
-        bad, bar = {}, tqdm(total=sum(map(len, videos.values())), desc="decoding clips", disable=not progress)
-        with bar, ThreadPoolExecutor(min(workers, len(videos)) or 1) as pool:
-            jobs = {pool.submit(self._fill_video, path, videos[path], timeout_sec, bar): path for path in order}
-            try:
-                for job in as_completed(jobs):
-                    if reason := job.result():
-                        bad[jobs[job]] = reason
-            except BaseException:  # a full disk, Ctrl-C: do not decode the rest first
-                pool.shutdown(cancel_futures=True)
-                raise
-        return bad
-
-    def _fill_video(self, video_path: str, spans: list[tuple], timeout_sec: float, bar: Any) -> str | None:
-        "Decode the missing windows of a video; the first one that fails gives the reason and ends it."
+    def read(
+        self,
+        video_path: str | Path,     # a video file
+        start_sec: float,           # window's start; what lies before the video is left out
+        end_sec: float,             # window's end, itself left out, as is what lies beyond the video
+        timeout_sec: float = 20.0,  # limit where it must be decoded, beside twice the window's length
+    ) -> CachedClip:                # at least one frame
+        "A window's clip, from the cache or decoded into it; a `VideoError` if it lies outside the video."
+        name = self.name(video_path, start_sec, end_sec)
         try:
-            for start_sec, end_sec in sorted(spans):
-                path = self._entry(video_path, start_sec, end_sec)
-                if not os.path.exists(path):
-                    self._make(path, video_path, start_sec, end_sec, timeout_sec)
-                bar.update()
-        except (VideoError, ValueError) as error:
-            return getattr(error, "reason", str(error))
-        return None
+            frames = load_entry(self.folder / name, self.size_px)
+        except (OSError, ValueError):  # never made, evicted, another user's, or spoiled on the disk
+            frames = self.decode(video_path, start_sec, end_sec, timeout_sec)
+            self.store.save(name, frames, self.quality)
+            frames = _unpack(np.frombuffer(_pack(frames, self.quality), np.uint8), frames.shape, self.quality)
+        return CachedClip(frames, grid_times(start_sec, end_sec, self.fps)[: len(frames)])
 
-# %% ../../nbs/core/02_video.ipynb #cell-110
+    def decode(self, video_path: str | Path, start_sec: float, end_sec: float, timeout_sec: float = 20.0) -> np.ndarray:
+        "A window's frames from the film itself."
+        times = grid_times(start_sec, end_sec, self.fps)
+        if not len(times):
+            raise VideoError(video_path, f"window {start_sec:g} to {end_sec:g} s lies before the video")
+        return _ask("read", video_path, timeout_sec + 2 * (end_sec - start_sec), times.tolist(), None, self.size_px, True)
+
+    def fill(self, windows: Any, workers: int | None = None, progress: bool = True, max_bad_share: float = 0.2,
+             timeout_sec: float = 20.0) -> Any:  # DataFrame with a row a film that has a bad window: video_path, reason
+        "Decode all windows that are not there yet, for who wants whole films only; see `fill_windows`."
+        bad = fill_windows(self, windows, workers, progress, 1.0, timeout_sec).drop_duplicates("video_path")
+        check_quarantine(bad, windows["video_path"].nunique(), max_bad_share)
+        return bad[["video_path", "reason"]].reset_index(drop=True)
+
+    def size_report(self) -> dict[str, float]:  # clips, gb, max_gb
+        "How many entries there are, what they take, and the bound, in 1e9 bytes."
+        clips, size = self.store.sizes()
+        return dict(clips=clips, gb=size / 1e9, max_gb=self.store.max_bytes / 1e9)
+
+    def clear(self) -> None:
+        "Remove every entry."
+        self.store.clear()
+
+# %% ../../nbs/core/02_video.ipynb #cell-118
+class TooManyBadVideos(RuntimeError):
+    "More than allowed cannot be read; `quarantine` lists it with the reasons."
+
+    def __init__(self, message: str, quarantine: Any):
+        super().__init__(message)
+        self.quarantine = quarantine
+
+# %% ../../nbs/core/02_video.ipynb #cell-119
+def check_quarantine(
+    quarantine: Any,       # table with a row a bad video, or a bad window: video_path, reason
+    total: int,            # how many were asked for
+    max_bad_share: float,  # 0 to 1
+    what: str = "videos",  # what is counted: videos, or windows
+) -> None:
+    "Refuse when more than the allowed share is bad."
+    bad = quarantine["video_path"].nunique() if what == "videos" else len(quarantine)
+    if bad > max_bad_share * total:
+        path, reason = quarantine.iloc[0][["video_path", "reason"]]
+        raise TooManyBadVideos(
+            f"{bad} of {total} {what} cannot be read, more than max_bad_share={max_bad_share:g}; "
+            f"first {path}: {reason}; mend or leave out these files, or raise max_bad_share", quarantine)
+
+# %% ../../nbs/core/02_video.ipynb #cell-121
+def usable(
+    windows: Any,     # DataFrame: video_path, start_sec, end_sec
+    quarantine: Any,  # of `fill_windows`
+) -> Any:             # a row a window: whether it was read
+    "Which windows are not in the quarantine."
+    columns = ["video_path", "start_sec", "end_sec"]
+    keys = [set(map(tuple, table[columns].astype({"video_path": str}).to_numpy().tolist())) for table in (windows, quarantine)]
+    return windows[columns].apply(lambda row: (str(row.iloc[0]), *row.iloc[1:]) not in keys[1], axis=1).astype(bool)
+
+# %% ../../nbs/core/02_video.ipynb #cell-123
+def _fill_film(cache: ClipCache, film: str, spans: list[tuple], timeout_sec: float, bar: Any) -> list[tuple]:
+    "Decode the missing windows of a film; those that cannot be, with their reasons."
+    bad, late = [], []  # late: a decoder that hung or died twice is not asked a third time
+    for start_sec, end_sec in sorted(spans):
+        try:
+            name = cache.name(film, start_sec, end_sec)
+            if len(late) == 2 and not (cache.folder / name).exists():
+                raise VideoError(film, f"not tried after two windows of this film: {late[0]}")
+            if not (cache.folder / name).exists():
+                cache.store.save(name, cache.decode(film, start_sec, end_sec, timeout_sec), cache.quality)
+        except (VideoError, ValueError) as error:
+            reason = getattr(error, "reason", str(error))
+            late += [reason] if reason.startswith(("not decoded within", "the decoder crashed")) else []
+            bad.append((film, start_sec, end_sec, reason))
+        bar.update()
+    return bad
+
+# %% ../../nbs/core/02_video.ipynb #cell-124
+def _fill_films(cache: ClipCache, films: dict[str, list], workers: int, timeout_sec: float, bar: Any) -> list[tuple]:
+    "Spread films over threads, each with a decoding process; what is bad in all of them."
+    order = sorted(films, key=lambda path: hash((path, os.getpid())))  # runs that fill together share the work
+    with bar, ThreadPoolExecutor(min(workers, len(films)) or 1) as pool:
+        jobs = [pool.submit(_fill_film, cache, path, films[path], timeout_sec, bar) for path in order]
+        try:
+            return [row for job in as_completed(jobs) for row in job.result()]
+        except BaseException:  # a full disk, Ctrl-C: do not decode the rest first
+            pool.shutdown(cancel_futures=True)
+            raise
+
+# %% ../../nbs/core/02_video.ipynb #cell-125
+def fill_windows(
+    cache: ClipCache,            # to be filled
+    windows: Any,                # DataFrame with a row a window: video_path, start_sec, end_sec
+    workers: int | None = None,  # decoding processes; None: one a CPU core
+    progress: bool = True,       # show a bar
+    max_bad_share: float = 0.2,  # refuse when more than this share of the windows is bad
+    timeout_sec: float = 20.0,   # limit for a window, beside twice its length
+) -> Any:                        # DataFrame with a row a bad window: video_path, start_sec, end_sec, reason
+    "Decode all windows that are not there yet; returns those that could not be read."
+    import pandas as pd
+    from tqdm.auto import tqdm
+    columns = ["video_path", "start_sec", "end_sec"]
+    asked = windows[columns].drop_duplicates()
+    need = (asked.end_sec - asked.start_sec).sum() * cache.fps * cache.size_px[0] * cache.size_px[1] * 3
+    if need / (10 if cache.quality else 1) > cache.store.max_bytes:
+        logger.warning("max_gb=%.3g is less than the %.3g GB of these windows: entries will be evicted and decoded again; "
+                       "raise max_gb", cache.store.max_bytes / 1e9, need / 1e9)
+    films = {str(path): list(zip(part.start_sec, part.end_sec, strict=True))
+             for path, part in asked.groupby("video_path", sort=False)}
+    bar = tqdm(total=len(asked), desc="decoding clips", disable=not progress)
+    bad = _fill_films(cache, films, workers or os.cpu_count() or 1, timeout_sec, bar)
+    quarantine = pd.DataFrame(sorted(bad), columns=[*columns, "reason"])
+    check_quarantine(quarantine, len(asked), max_bad_share, "windows")
+    return quarantine
+
+# %% ../../nbs/core/02_video.ipynb #cell-132
 def clip_cache(
-    cfg: Any,        # settings with size_px (one number: square), fps and cache_gb
+    cfg: Any,        # settings with size_px (one number: square), fps and cache_gb; cache_quality where there is one
 ) -> ClipCache:
     "The workspace's cache of decoded clips, at the size and rate of a job's settings."
     from vidbench.core.runs import workspace
     size_px = cfg.size_px if isinstance(cfg.size_px, Sequence) else (cfg.size_px, cfg.size_px)
-    return ClipCache(workspace() / "data" / "clip-cache", size_px, cfg.fps, cfg.cache_gb)
+    return ClipCache(workspace() / "data" / "clip-cache", size_px, cfg.fps, cfg.cache_gb, getattr(cfg, "cache_quality", 0))
