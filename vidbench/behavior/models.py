@@ -9,7 +9,7 @@ __all__ = ['logger', 'OURS', 'HEADS', 'ModelError', 'classification_loss', 'clas
            'stages', 'learning_rate_shares', 'VideoClassifier', 'checkpoint_stages', 'load_start', 'build_model',
            'last_layer', 'Head', 'clip_features']
 
-# %% ../../nbs/behavior/02_models.ipynb #a64e2e10
+# %% ../../nbs/behavior/02_models.ipynb #4b2eacab
 import contextlib
 import inspect
 import json
@@ -31,11 +31,11 @@ from ..core.toys import TinyVideoNet
 
 logger = logging.getLogger(__name__)
 
-# %% ../../nbs/behavior/02_models.ipynb #0d69a3bb
+# %% ../../nbs/behavior/02_models.ipynb #4fdbb33c
 class ModelError(ValueError):
     "A model that cannot be built or loaded; the message is one line."
 
-# %% ../../nbs/behavior/02_models.ipynb #869e31f1
+# %% ../../nbs/behavior/02_models.ipynb #4d4ffc8b
 def classification_loss(
     logits: Float[Tensor, "batch classes"],                            # of each clip
     labels: Int[Tensor, " batch"] | Float[Tensor, "batch classes"],    # classes, or a probability for each
@@ -52,7 +52,7 @@ def classification_loss(
     known = (target * log_prob.exp()).sum(-1)  # p_t
     return ((1 - known).clamp(min=0) ** gamma * cross_entropy).sum() / (target * weights).sum()
 
-# %% ../../nbs/behavior/02_models.ipynb #7976963f
+# %% ../../nbs/behavior/02_models.ipynb #e2657a69
 def class_weights(
     counts: Sequence[int],  # training events of each class
     kind: str,              # none, inverse or effective
@@ -67,13 +67,13 @@ def class_weights(
     raw = 1 / n if kind == "inverse" else (1 - beta) / (1 - beta**n)
     return (raw / raw.mean()).float()
 
-# %% ../../nbs/behavior/02_models.ipynb #68b6f991
+# %% ../../nbs/behavior/02_models.ipynb #73da50fa
 def _block(inputs: int, outputs: int, stride: tuple[int, int, int]) -> nn.Sequential:
     "3-D convolution, batch norm, ReLU."
     conv = nn.Conv3d(inputs, outputs, 3, stride, padding=1, bias=False)
     return nn.Sequential(conv, nn.BatchNorm3d(outputs), nn.ReLU())
 
-# %% ../../nbs/behavior/02_models.ipynb #740d6cf3
+# %% ../../nbs/behavior/02_models.ipynb #04fa6b26
 class SmallVideoNet(nn.Module):
     "A small 3-D CNN over frames and frame differences; `fc` is its head."
 
@@ -98,7 +98,7 @@ class SmallVideoNet(nn.Module):
         both = torch.cat([clips, change], dim=2).transpose(1, 2)  # (batch, 6, time, height, width)
         return self.fc(self.pool(self.body(both)).flatten(1))
 
-# %% ../../nbs/behavior/02_models.ipynb #ac17258e
+# %% ../../nbs/behavior/02_models.ipynb #dfd7f660
 OURS = {"tiny": TinyVideoNet, "small": SmallVideoNet}    # these take time before channels
 
 def torchvision_network(
@@ -115,7 +115,7 @@ def torchvision_network(
         net.pos_encoding.spatial_size = tuple((side - 1) // 4 + 1 for side in frame_px)
     return net
 
-# %% ../../nbs/behavior/02_models.ipynb #48d7e6d5
+# %% ../../nbs/behavior/02_models.ipynb #446c6164
 class TransformersNet(nn.Module):
     "A video classifier of transformers, with clips in and logits out."
 
@@ -134,7 +134,7 @@ class TransformersNet(nn.Module):
         "Logits of each class."
         return self.net(**{self.takes: clips}).logits
 
-# %% ../../nbs/behavior/02_models.ipynb #ac60ace8
+# %% ../../nbs/behavior/02_models.ipynb #1ccf7424
 def transformers_network(
     name: str,               # an id on the hub, or a folder
     num_classes: int,        # of its head
@@ -153,7 +153,7 @@ def transformers_network(
                          f"({' '.join(str(error).split())[:200]})") from None
     return TransformersNet(net)
 
-# %% ../../nbs/behavior/02_models.ipynb #e55f40fb
+# %% ../../nbs/behavior/02_models.ipynb #13f3695b
 HEADS = {"s3d": "classifier", "mvit_v2_s": "head", "swin3d_t": "head"}  # the others of torchvision call it fc
 
 def replace_head(
@@ -170,7 +170,7 @@ def replace_head(
     setattr(net, place, nn.Sequential(nn.Dropout(dropout), new))
     return net
 
-# %% ../../nbs/behavior/02_models.ipynb #87f2c3c3
+# %% ../../nbs/behavior/02_models.ipynb #0d2451f2
 def make_network(
     cfg: BehaviorConfig,    # model, size of clips, dropout
     num_classes: int,       # of its head
@@ -189,7 +189,7 @@ def channels_first(
     "Whether a network wants (batch, channel, time, height, width), as torchvision's do."
     return not isinstance(net, TransformersNet | TinyVideoNet | SmallVideoNet)
 
-# %% ../../nbs/behavior/02_models.ipynb #50d95ca3
+# %% ../../nbs/behavior/02_models.ipynb #4278a4ca
 def check_fits(
     cfg: BehaviorConfig,    # model and size of clips
 ) -> None:
@@ -217,7 +217,7 @@ def _remedy(cfg: BehaviorConfig) -> str:
                     for names in (("num_frames", "frames_per_clip"), ("image_size", "crop_size")))
     return f"set num_frames={frames} size_px={side}"
 
-# %% ../../nbs/behavior/02_models.ipynb #0e480330
+# %% ../../nbs/behavior/02_models.ipynb #1f3b30bd
 def read_weights(
     path: str | Path,      # .pth, .pt, .bin or .safetensors
 ) -> dict[str, Tensor]:    # name -> tensor, without the prefix of our wrapper
@@ -236,7 +236,7 @@ def read_weights(
     state = next((state[key] for key in ("state_dict", "model") if isinstance(state.get(key), dict)), state)
     return {name.removeprefix("module.").removeprefix("net."): value for name, value in state.items()}
 
-# %% ../../nbs/behavior/02_models.ipynb #d0ed7e14
+# %% ../../nbs/behavior/02_models.ipynb #b6f63897
 def load_matching(
     net: nn.Module,             # changed in place
     state: dict[str, Tensor],   # weights of the same kind of network
@@ -254,7 +254,7 @@ def load_matching(
                        ", ".join(left[:6]) + (", ..." if len(left) > 6 else ""))
     return left
 
-# %% ../../nbs/behavior/02_models.ipynb #d353eb0e
+# %% ../../nbs/behavior/02_models.ipynb #3da13e02
 def kinetics_weights(
     model: str,             # one of torchvision's
 ) -> dict[str, Tensor]:     # name -> tensor
@@ -266,7 +266,7 @@ def kinetics_weights(
         raise ModelError(f"{model}: weights could not be downloaded from {weights.url} ({error}): fetch that file "
                          "elsewhere and set pretrained to its path, or set pretrained=False") from None
 
-# %% ../../nbs/behavior/02_models.ipynb #d5d0c7ef
+# %% ../../nbs/behavior/02_models.ipynb #fce0994c
 @contextlib.contextmanager
 def frozen_statistics(
     module: nn.Module,  # whose batch norms are to stay as they are
@@ -283,7 +283,7 @@ def frozen_statistics(
             m.momentum = momentum
             m.num_batches_tracked.copy_(batches)
 
-# %% ../../nbs/behavior/02_models.ipynb #47f73e5a
+# %% ../../nbs/behavior/02_models.ipynb #2c8ad790
 def stages(
     net: nn.Module,      # from `make_network`
 ) -> list[nn.Module]:    # first to last
@@ -300,7 +300,7 @@ def _size(module: nn.Module) -> int:
     "Number of parameters."
     return sum(p.numel() for p in module.parameters())
 
-# %% ../../nbs/behavior/02_models.ipynb #5ed7b9c9
+# %% ../../nbs/behavior/02_models.ipynb #67090afb
 def learning_rate_shares(
     net: nn.Module,     # from `make_network`
     decay: float,       # of a part against the next; 1 = all alike
@@ -314,7 +314,7 @@ def learning_rate_shares(
         found[name] = decay ** (last - depth.get(id(parameter), last if after else 0))
     return found
 
-# %% ../../nbs/behavior/02_models.ipynb #b5e39b91
+# %% ../../nbs/behavior/02_models.ipynb #64c4c429
 class VideoClassifier(nn.Module):
     "A network and its loss, as the training engine wants them."
 
@@ -356,7 +356,7 @@ class VideoClassifier(nn.Module):
         for stage in stages(self.net):
             vars(stage).pop("forward", None)
 
-# %% ../../nbs/behavior/02_models.ipynb #f3fdaec4
+# %% ../../nbs/behavior/02_models.ipynb #e7d794de
 def checkpoint_stages(
     net: nn.Module,             # changed in place
     options: dict[str, Any],    # for torch.utils.checkpoint
@@ -381,7 +381,7 @@ def _checkpointed(stage: nn.Module, forward: Any, options: dict, *args: Any, **k
         return forward(stage, *args, **kwargs)
     return checkpoint(forward, stage, *args, **options, **kwargs)
 
-# %% ../../nbs/behavior/02_models.ipynb #efc52baa
+# %% ../../nbs/behavior/02_models.ipynb #342bb299
 def load_start(
     net: nn.Module,         # changed in place
     cfg: BehaviorConfig,    # pretrained
@@ -393,7 +393,7 @@ def load_start(
         load_matching(net, read_weights(cfg.pretrained), str(cfg.pretrained))
     return net
 
-# %% ../../nbs/behavior/02_models.ipynb #82209534
+# %% ../../nbs/behavior/02_models.ipynb #2a5eb58d
 def build_model(
     cfg: BehaviorConfig,                  # model, weights, loss
     num_classes: int,                     # at least 2
@@ -410,14 +410,14 @@ def build_model(
     return VideoClassifier(load_start(net, cfg) if start else net, cfg.focal_gamma if cfg.loss == "focal" else 0.0,
                            cfg.label_smoothing, class_weights(counts or [], cfg.class_weights))
 
-# %% ../../nbs/behavior/02_models.ipynb #9f088039
+# %% ../../nbs/behavior/02_models.ipynb #5089e7cf
 def last_layer(
     net: nn.Module,    # from `make_network`
 ) -> nn.Module:        # a Linear, or S3D's 1x1x1 convolution
     "The layer that makes the logits."
     return [m for m in net.modules() if isinstance(m, nn.Linear | nn.Conv3d)][-1]
 
-# %% ../../nbs/behavior/02_models.ipynb #ed384ca9
+# %% ../../nbs/behavior/02_models.ipynb #0e0798c3
 class Head(nn.Module):
     "The last layer alone, over features; as the training engine wants it."
 
@@ -454,7 +454,7 @@ class Head(nn.Module):
         last.bias.data.copy_(self.fc.bias.data)
         return model
 
-# %% ../../nbs/behavior/02_models.ipynb #cfa3a342
+# %% ../../nbs/behavior/02_models.ipynb #ce214fe3
 @torch.no_grad()
 def clip_features(
     model: VideoClassifier,                              # in evaluation mode
