@@ -7,7 +7,7 @@ __all__ = ['EvaluationError', 'prob_classes', 'read_predictions', 'video_of', 'i
            'score_intervals', 'score_predictions', 'worth_of_choosing', 'softmax', 'best_temperature', 'Temperature',
            'fit_temperature']
 
-# %% ../../nbs/behavior/03_evaluation.ipynb #bb109292
+# %% ../../nbs/behavior/03_evaluation.ipynb #7394fee8
 import difflib
 import os
 from collections.abc import Iterable, Sequence
@@ -23,10 +23,11 @@ from vidbench.core.doubt import (
     confusion_counts,
     confusion_scores,
     intervals,
+    mean_interval,
     ranking_scores,
 )
 
-# %% ../../nbs/behavior/03_evaluation.ipynb #549a21ae
+# %% ../../nbs/behavior/03_evaluation.ipynb #47c7e3e9
 class EvaluationError(ValueError):
     "Predictions that cannot be scored: one line that says why and the way out."
 
@@ -35,14 +36,14 @@ def _nearest(name: str, known: Iterable[str]) -> str:
     close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.4)
     return f" (nearest: {close[0]!r})" if close else ""
 
-# %% ../../nbs/behavior/03_evaluation.ipynb #65e69f86
+# %% ../../nbs/behavior/03_evaluation.ipynb #13772a6b
 def prob_classes(
     predictions: pd.DataFrame,    # with `prob_<class>` columns
 ) -> list[str]:
     "The classes that a table of predictions has probabilities for."
     return [str(name)[5:] for name in predictions.columns if str(name).startswith("prob_")]
 
-# %% ../../nbs/behavior/03_evaluation.ipynb #93a9cf07
+# %% ../../nbs/behavior/03_evaluation.ipynb #d2bedb49
 def _check_probabilities(table: pd.DataFrame, classes: Sequence[str]) -> None:
     prob = table[[f"prob_{name}" for name in classes]].apply(pd.to_numeric, errors="coerce")
     bad = ~((prob >= 0) & (prob <= 1)).all(axis=1).to_numpy()
@@ -55,7 +56,7 @@ def _check_probabilities(table: pd.DataFrame, classes: Sequence[str]) -> None:
         raise EvaluationError(f"row {off.argmax() + 1}: the probabilities add up to {total:.3f}, not 1: "
                               "pass probabilities, not logits or separate scores")
 
-# %% ../../nbs/behavior/03_evaluation.ipynb #ff512bcf
+# %% ../../nbs/behavior/03_evaluation.ipynb #44f9b820
 def _named(predictions: pd.DataFrame) -> pd.DataFrame:
     "The house's names for the two labels; text, whatever they were."
     table = predictions.rename(columns={"true_label": "true", "pred_label": "pred"})
@@ -66,7 +67,7 @@ def _named(predictions: pd.DataFrame) -> pd.DataFrame:
             raise EvaluationError(f"row {int(table[name].isna().to_numpy().argmax()) + 1}: {name} is empty")
     return table.assign(true=table["true"].map(str), pred=table["pred"].map(str)).reset_index(drop=True)
 
-# %% ../../nbs/behavior/03_evaluation.ipynb #eb1461c8
+# %% ../../nbs/behavior/03_evaluation.ipynb #caf3147c
 def read_predictions(
     predictions: pd.DataFrame | str | os.PathLike,    # a table, or a CSV
 ) -> pd.DataFrame:                                    # true and pred as text, probabilities as numbers in [0, 1]
@@ -81,7 +82,7 @@ def read_predictions(
     _check_probabilities(table, prob_classes(table))
     return table
 
-# %% ../../nbs/behavior/03_evaluation.ipynb #cff5ca84
+# %% ../../nbs/behavior/03_evaluation.ipynb #9bbd223f
 def video_of(
     predictions: pd.DataFrame,    # perhaps with a column group, source, video or video_path
 ) -> pd.Series | None:            # the recording of each event, or None where it is not known
@@ -92,7 +93,7 @@ def video_of(
             return predictions[name].map(str)
     return None
 
-# %% ../../nbs/behavior/03_evaluation.ipynb #75563c8e
+# %% ../../nbs/behavior/03_evaluation.ipynb #b319ff44
 def in_top(
     prob: Float[np.ndarray, "event label"],    # of each class
     true: Int[np.ndarray, " event"],           # the number of the true class
@@ -102,7 +103,7 @@ def in_top(
     mine = prob[np.arange(len(true)), true]
     return (prob > mine[:, None]).sum(axis=1) < k
 
-# %% ../../nbs/behavior/03_evaluation.ipynb #cb4cf870
+# %% ../../nbs/behavior/03_evaluation.ipynb #6707f28e
 @dataclass(frozen=True)
 class Answers:
     "A table of predictions as arrays."
@@ -126,7 +127,7 @@ class Answers:
         return cls(labels, table["true"].map(known).to_numpy(), table["pred"].map(known).to_numpy(),
                    np.stack(columns, axis=1), positive)
 
-# %% ../../nbs/behavior/03_evaluation.ipynb #6786ea1f
+# %% ../../nbs/behavior/03_evaluation.ipynb #d3a678e7
 def _ranked(a: Answers, weights: np.ndarray) -> dict[str, np.ndarray]:
     "ROC AUC, average precision and calibration; of the positive class, or of all of them."
     if a.positive:
@@ -140,7 +141,7 @@ def _ranked(a: Answers, weights: np.ndarray) -> dict[str, np.ndarray]:
     mean = np.where(known, each, 0.0).sum(axis=0) / np.where(known.any(axis=0), known.sum(axis=0), np.nan)
     return {"macro_roc_auc": mean, "ece": sure}
 
-# %% ../../nbs/behavior/03_evaluation.ipynb #61210343
+# %% ../../nbs/behavior/03_evaluation.ipynb #7c087076
 def all_scores(
     a: Answers,                                      # of some events
     weights: Float[np.ndarray, "draw event"],        # how often each draw holds each event
@@ -151,7 +152,7 @@ def all_scores(
         scores["top5_accuracy"] = weights @ in_top(a.prob, a.true) / weights.sum(axis=1)
     return scores | _ranked(a, weights)
 
-# %% ../../nbs/behavior/03_evaluation.ipynb #d2ac92f9
+# %% ../../nbs/behavior/03_evaluation.ipynb #8346e1fd
 def score_intervals(
     table: pd.DataFrame,       # from `read_predictions`
     positive: str = "",        # the class that roc_auc, pr_auc and ece are about; empty = none
@@ -159,9 +160,20 @@ def score_intervals(
     "Every score with its 95 % interval, over videos where they are known."
     answers, videos = Answers.of(table, positive), video_of(table)
     groups = np.arange(len(table)) if videos is None else videos.to_numpy()
-    return intervals(lambda weights: all_scores(answers, weights), groups, {"mcc": (-1, 1)})
+    found = intervals(lambda weights: all_scores(answers, weights), groups, {"mcc": (-1, 1)})
+    return found | _of_classes(answers, groups)
 
-# %% ../../nbs/behavior/03_evaluation.ipynb #8e63f178
+
+def _of_classes(a: Answers, groups: np.ndarray) -> dict[str, Interval]:
+    "Recall and precision of each class once more, from the events that they are about and no others."
+    better = {}
+    for number, label in enumerate(a.labels):
+        for name, asked in (("recall", a.true == number), ("precision", a.pred == number)):
+            if asked.any():
+                better[f"{name}_{label}"] = mean_interval(np.where(asked, a.true == a.pred, np.nan), groups)
+    return better
+
+# %% ../../nbs/behavior/03_evaluation.ipynb #33bf3941
 def _notes(table: pd.DataFrame, labels: Sequence[str], positive: str) -> dict[str, str]:
     true, pred, notes = set(table["true"]), set(table["pred"]), {}
     for label in labels:
@@ -179,7 +191,7 @@ def _notes(table: pd.DataFrame, labels: Sequence[str], positive: str) -> dict[st
             "" if videos.nunique() > 1 else ", and from one there is none")
     return notes
 
-# %% ../../nbs/behavior/03_evaluation.ipynb #9f721fb7
+# %% ../../nbs/behavior/03_evaluation.ipynb #56cfd613
 def score_predictions(
     predictions: pd.DataFrame | str | os.PathLike,    # true, pred, prob_<class>; perhaps group, source or video
     positive: str = "tail",                           # the class that roc_auc, pr_auc and ece are about; empty = none
@@ -199,7 +211,7 @@ def score_predictions(
             "intervals": {name: [one.low, one.high] for name, one in found.items()},
             "notes": _notes(table, labels, positive)}
 
-# %% ../../nbs/behavior/03_evaluation.ipynb #2c0468a5
+# %% ../../nbs/behavior/03_evaluation.ipynb #2bbebe56
 def worth_of_choosing(
     answers: Int[np.ndarray, "evaluation event"],    # what was answered at each evaluation
     true: Int[np.ndarray, " event"],                 # the number of each event's class
@@ -217,7 +229,7 @@ def worth_of_choosing(
         found[:, number] = (2 * hits / np.maximum(both, 1)).sum(axis=1) / (both > 0).sum()
     return float(found.max(axis=1).mean()), float(found.mean())
 
-# %% ../../nbs/behavior/03_evaluation.ipynb #52207cd5
+# %% ../../nbs/behavior/03_evaluation.ipynb #0b4917f2
 def softmax(
     logits: Float[np.ndarray, "event label"],      # any scale
     temperature: float = 1.0,                      # above 1 softens, below 1 sharpens
@@ -227,7 +239,7 @@ def softmax(
     powers = np.exp(scaled - scaled.max(axis=1, keepdims=True))
     return powers / powers.sum(axis=1, keepdims=True)
 
-# %% ../../nbs/behavior/03_evaluation.ipynb #4716b282
+# %% ../../nbs/behavior/03_evaluation.ipynb #6916f304
 def best_temperature(
     logits: Float[np.ndarray, "event label"],    # as the model gives them
     labels: Int[np.ndarray, " event"],           # the number of the true class
@@ -240,7 +252,7 @@ def best_temperature(
         low, high = (low, middle) if slope > 0 else (middle, high)
     return float(np.exp(-(low + high) / 2))
 
-# %% ../../nbs/behavior/03_evaluation.ipynb #a0f45300
+# %% ../../nbs/behavior/03_evaluation.ipynb #05a21dad
 @dataclass(frozen=True)
 class Temperature:
     "A fitted temperature, and the calibration error before and after."
@@ -254,14 +266,14 @@ class Temperature:
         return (f"T = {self.temperature:.2f}; ECE {self.ece_before:.3f} before, {self.ece_after:.3f} after on the "
                 f"events it was fitted on, {self.ece_held_out:.3f} held out")
 
-# %% ../../nbs/behavior/03_evaluation.ipynb #1d7ca48a
+# %% ../../nbs/behavior/03_evaluation.ipynb #90bd4c50
 def _ece(prob: np.ndarray, labels: np.ndarray, positive: int | None) -> float:
     "Calibration error of a class's probability, or of the winner's."
     which, flag = ((prob.max(axis=1), prob.argmax(axis=1) == labels) if positive is None else
                    (prob[:, positive], labels == positive))
     return float(calibration_error(which, flag, np.ones((1, len(labels))))[0])
 
-# %% ../../nbs/behavior/03_evaluation.ipynb #69d423a8
+# %% ../../nbs/behavior/03_evaluation.ipynb #177b146e
 def fit_temperature(
     logits: Float[np.ndarray, "event label"],    # of the events
     labels: Int[np.ndarray, " event"],           # the number of the true class

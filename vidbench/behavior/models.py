@@ -5,37 +5,33 @@
 # %% auto #0
 __all__ = ['logger', 'OURS', 'HEADS', 'ModelError', 'classification_loss', 'class_weights', 'SmallVideoNet',
            'torchvision_network', 'TransformersNet', 'transformers_network', 'replace_head', 'make_network',
-           'channels_first', 'check_fits', 'read_weights', 'load_matching', 'kinetics_weights', 'frozen_statistics',
-           'stages', 'learning_rate_shares', 'VideoClassifier', 'checkpoint_stages', 'load_start', 'build_model',
-           'last_layer', 'Head', 'clip_features']
+           'channels_first', 'check_fits', 'read_weights', 'load_matching', 'kinetics_weights', 'stages',
+           'learning_rate_shares', 'VideoClassifier', 'load_start', 'build_model', 'last_layer', 'Head',
+           'clip_features']
 
-# %% ../../nbs/behavior/02_models.ipynb #4b2eacab
-import contextlib
+# %% ../../nbs/behavior/02_models.ipynb #82b6bd8a
 import inspect
-import json
 import logging
-from collections.abc import Iterator, Sequence
-from functools import partial
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torch.utils.checkpoint import checkpoint
 from torchvision.models import get_model, get_model_weights
 
 from .settings import MODELS, BehaviorConfig
+from ..core.engine import Recomputes
 from ..core.toys import TinyVideoNet
 
 logger = logging.getLogger(__name__)
 
-# %% ../../nbs/behavior/02_models.ipynb #4fdbb33c
+# %% ../../nbs/behavior/02_models.ipynb #fd30818a
 class ModelError(ValueError):
     "A model that cannot be built or loaded; the message is one line."
 
-# %% ../../nbs/behavior/02_models.ipynb #4d4ffc8b
+# %% ../../nbs/behavior/02_models.ipynb #23e20e96
 def classification_loss(
     logits: Float[Tensor, "batch classes"],                            # of each clip
     labels: Int[Tensor, " batch"] | Float[Tensor, "batch classes"],    # classes, or a probability for each
@@ -52,7 +48,7 @@ def classification_loss(
     known = (target * log_prob.exp()).sum(-1)  # p_t
     return ((1 - known).clamp(min=0) ** gamma * cross_entropy).sum() / (target * weights).sum()
 
-# %% ../../nbs/behavior/02_models.ipynb #e2657a69
+# %% ../../nbs/behavior/02_models.ipynb #79c42435
 def class_weights(
     counts: Sequence[int],  # training events of each class
     kind: str,              # none, inverse or effective
@@ -67,13 +63,13 @@ def class_weights(
     raw = 1 / n if kind == "inverse" else (1 - beta) / (1 - beta**n)
     return (raw / raw.mean()).float()
 
-# %% ../../nbs/behavior/02_models.ipynb #73da50fa
+# %% ../../nbs/behavior/02_models.ipynb #f0642cc7
 def _block(inputs: int, outputs: int, stride: tuple[int, int, int]) -> nn.Sequential:
     "3-D convolution, batch norm, ReLU."
     conv = nn.Conv3d(inputs, outputs, 3, stride, padding=1, bias=False)
     return nn.Sequential(conv, nn.BatchNorm3d(outputs), nn.ReLU())
 
-# %% ../../nbs/behavior/02_models.ipynb #04fa6b26
+# %% ../../nbs/behavior/02_models.ipynb #e3bc580f
 class SmallVideoNet(nn.Module):
     "A small 3-D CNN over frames and frame differences; `fc` is its head."
 
@@ -98,7 +94,7 @@ class SmallVideoNet(nn.Module):
         both = torch.cat([clips, change], dim=2).transpose(1, 2)  # (batch, 6, time, height, width)
         return self.fc(self.pool(self.body(both)).flatten(1))
 
-# %% ../../nbs/behavior/02_models.ipynb #dfd7f660
+# %% ../../nbs/behavior/02_models.ipynb #d0f4d750
 OURS = {"tiny": TinyVideoNet, "small": SmallVideoNet}    # these take time before channels
 
 def torchvision_network(
@@ -115,7 +111,7 @@ def torchvision_network(
         net.pos_encoding.spatial_size = tuple((side - 1) // 4 + 1 for side in frame_px)
     return net
 
-# %% ../../nbs/behavior/02_models.ipynb #446c6164
+# %% ../../nbs/behavior/02_models.ipynb #b7f88a51
 class TransformersNet(nn.Module):
     "A video classifier of transformers, with clips in and logits out."
 
@@ -134,7 +130,7 @@ class TransformersNet(nn.Module):
         "Logits of each class."
         return self.net(**{self.takes: clips}).logits
 
-# %% ../../nbs/behavior/02_models.ipynb #1ccf7424
+# %% ../../nbs/behavior/02_models.ipynb #e1334f25
 def transformers_network(
     name: str,               # an id on the hub, or a folder
     num_classes: int,        # of its head
@@ -153,7 +149,7 @@ def transformers_network(
                          f"({' '.join(str(error).split())[:200]})") from None
     return TransformersNet(net)
 
-# %% ../../nbs/behavior/02_models.ipynb #13f3695b
+# %% ../../nbs/behavior/02_models.ipynb #ba21bf6b
 HEADS = {"s3d": "classifier", "mvit_v2_s": "head", "swin3d_t": "head"}  # the others of torchvision call it fc
 
 def replace_head(
@@ -170,7 +166,7 @@ def replace_head(
     setattr(net, place, nn.Sequential(nn.Dropout(dropout), new))
     return net
 
-# %% ../../nbs/behavior/02_models.ipynb #0d2451f2
+# %% ../../nbs/behavior/02_models.ipynb #36b5f343
 def make_network(
     cfg: BehaviorConfig,    # model, size of clips, dropout
     num_classes: int,       # of its head
@@ -189,7 +185,7 @@ def channels_first(
     "Whether a network wants (batch, channel, time, height, width), as torchvision's do."
     return not isinstance(net, TransformersNet | TinyVideoNet | SmallVideoNet)
 
-# %% ../../nbs/behavior/02_models.ipynb #4278a4ca
+# %% ../../nbs/behavior/02_models.ipynb #13934a06
 def check_fits(
     cfg: BehaviorConfig,    # model and size of clips
 ) -> None:
@@ -217,7 +213,7 @@ def _remedy(cfg: BehaviorConfig) -> str:
                     for names in (("num_frames", "frames_per_clip"), ("image_size", "crop_size")))
     return f"set num_frames={frames} size_px={side}"
 
-# %% ../../nbs/behavior/02_models.ipynb #1f3b30bd
+# %% ../../nbs/behavior/02_models.ipynb #5b422f13
 def read_weights(
     path: str | Path,      # .pth, .pt, .bin or .safetensors
 ) -> dict[str, Tensor]:    # name -> tensor, without the prefix of our wrapper
@@ -236,7 +232,7 @@ def read_weights(
     state = next((state[key] for key in ("state_dict", "model") if isinstance(state.get(key), dict)), state)
     return {name.removeprefix("module.").removeprefix("net."): value for name, value in state.items()}
 
-# %% ../../nbs/behavior/02_models.ipynb #b6f63897
+# %% ../../nbs/behavior/02_models.ipynb #f8a8a99b
 def load_matching(
     net: nn.Module,             # changed in place
     state: dict[str, Tensor],   # weights of the same kind of network
@@ -254,7 +250,7 @@ def load_matching(
                        ", ".join(left[:6]) + (", ..." if len(left) > 6 else ""))
     return left
 
-# %% ../../nbs/behavior/02_models.ipynb #3da13e02
+# %% ../../nbs/behavior/02_models.ipynb #f61a1273
 def kinetics_weights(
     model: str,             # one of torchvision's
 ) -> dict[str, Tensor]:     # name -> tensor
@@ -266,24 +262,7 @@ def kinetics_weights(
         raise ModelError(f"{model}: weights could not be downloaded from {weights.url} ({error}): fetch that file "
                          "elsewhere and set pretrained to its path, or set pretrained=False") from None
 
-# %% ../../nbs/behavior/02_models.ipynb #fce0994c
-@contextlib.contextmanager
-def frozen_statistics(
-    module: nn.Module,  # whose batch norms are to stay as they are
-) -> Iterator[None]:
-    "Let batch norms normalise by the batch without recording it."
-    norms = [m for m in module.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm) and m.training]
-    kept = [(m.momentum, m.num_batches_tracked.clone()) for m in norms]
-    for m in norms:
-        m.momentum = 0.0
-    try:
-        yield
-    finally:
-        for m, (momentum, batches) in zip(norms, kept, strict=True):
-            m.momentum = momentum
-            m.num_batches_tracked.copy_(batches)
-
-# %% ../../nbs/behavior/02_models.ipynb #2c8ad790
+# %% ../../nbs/behavior/02_models.ipynb #cdcbf4bf
 def stages(
     net: nn.Module,      # from `make_network`
 ) -> list[nn.Module]:    # first to last
@@ -300,7 +279,7 @@ def _size(module: nn.Module) -> int:
     "Number of parameters."
     return sum(p.numel() for p in module.parameters())
 
-# %% ../../nbs/behavior/02_models.ipynb #67090afb
+# %% ../../nbs/behavior/02_models.ipynb #ff5d6e2e
 def learning_rate_shares(
     net: nn.Module,     # from `make_network`
     decay: float,       # of a part against the next; 1 = all alike
@@ -314,8 +293,8 @@ def learning_rate_shares(
         found[name] = decay ** (last - depth.get(id(parameter), last if after else 0))
     return found
 
-# %% ../../nbs/behavior/02_models.ipynb #64c4c429
-class VideoClassifier(nn.Module):
+# %% ../../nbs/behavior/02_models.ipynb #bc3a00a6
+class VideoClassifier(Recomputes, nn.Module):
     "A network and its loss, as the training engine wants them."
 
     def __init__(
@@ -343,45 +322,11 @@ class VideoClassifier(nn.Module):
         loss = classification_loss(logits, labels, self.gamma, self.smoothing, self.class_weights)
         return {"loss": loss, "logits": logits}
 
-    def gradient_checkpointing_enable(
-        self,
-        gradient_checkpointing_kwargs: dict[str, Any] | None = None,  # for torch.utils.checkpoint
-        **others: Any,                                                # of transformers, for its own models
-    ) -> None:
-        "Keep only the inputs of each stage, and compute the rest again in the backward pass."
-        checkpoint_stages(self.net, gradient_checkpointing_kwargs or {})
+    def recomputed_parts(self) -> list[nn.Module]:
+        "The parts of which activation checkpointing keeps the inputs only."
+        return stages(self.net)
 
-    def gradient_checkpointing_disable(self) -> None:
-        "Keep all activations again."
-        for stage in stages(self.net):
-            vars(stage).pop("forward", None)
-
-# %% ../../nbs/behavior/02_models.ipynb #e7d794de
-def checkpoint_stages(
-    net: nn.Module,             # changed in place
-    options: dict[str, Any],    # for torch.utils.checkpoint
-) -> None:
-    "Let each stage keep its inputs only, while training."
-    options = {"use_reentrant": False, **options}
-    for stage in stages(net):
-        vars(stage).pop("forward", None)
-        if not options["use_reentrant"]:
-            options["context_fn"] = partial(_contexts, stage)
-        stage.forward = partial(_checkpointed, stage, type(stage).forward, dict(options))
-
-
-def _contexts(stage: nn.Module) -> tuple:
-    "Around the first pass nothing, around the second still statistics."
-    return contextlib.nullcontext(), frozen_statistics(stage)
-
-
-def _checkpointed(stage: nn.Module, forward: Any, options: dict, *args: Any, **kwargs: Any) -> Any:
-    "A stage's forward pass; checkpointed while training."
-    if not (stage.training and torch.is_grad_enabled()):
-        return forward(stage, *args, **kwargs)
-    return checkpoint(forward, stage, *args, **options, **kwargs)
-
-# %% ../../nbs/behavior/02_models.ipynb #342bb299
+# %% ../../nbs/behavior/02_models.ipynb #882990e9
 def load_start(
     net: nn.Module,         # changed in place
     cfg: BehaviorConfig,    # pretrained
@@ -393,7 +338,7 @@ def load_start(
         load_matching(net, read_weights(cfg.pretrained), str(cfg.pretrained))
     return net
 
-# %% ../../nbs/behavior/02_models.ipynb #2a5eb58d
+# %% ../../nbs/behavior/02_models.ipynb #55e915d3
 def build_model(
     cfg: BehaviorConfig,                  # model, weights, loss
     num_classes: int,                     # at least 2
@@ -410,14 +355,14 @@ def build_model(
     return VideoClassifier(load_start(net, cfg) if start else net, cfg.focal_gamma if cfg.loss == "focal" else 0.0,
                            cfg.label_smoothing, class_weights(counts or [], cfg.class_weights))
 
-# %% ../../nbs/behavior/02_models.ipynb #5089e7cf
+# %% ../../nbs/behavior/02_models.ipynb #b2473581
 def last_layer(
     net: nn.Module,    # from `make_network`
 ) -> nn.Module:        # a Linear, or S3D's 1x1x1 convolution
     "The layer that makes the logits."
     return [m for m in net.modules() if isinstance(m, nn.Linear | nn.Conv3d)][-1]
 
-# %% ../../nbs/behavior/02_models.ipynb #0e0798c3
+# %% ../../nbs/behavior/02_models.ipynb #9a042a48
 class Head(nn.Module):
     "The last layer alone, over features; as the training engine wants it."
 
@@ -454,7 +399,7 @@ class Head(nn.Module):
         last.bias.data.copy_(self.fc.bias.data)
         return model
 
-# %% ../../nbs/behavior/02_models.ipynb #ce214fe3
+# %% ../../nbs/behavior/02_models.ipynb #ef9d0018
 @torch.no_grad()
 def clip_features(
     model: VideoClassifier,                              # in evaluation mode
