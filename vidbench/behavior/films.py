@@ -6,7 +6,7 @@
 __all__ = ['window_starts', 'batches', 'read_windows', 'film_logits', 'film_table', 'BoutRules', 'over_time', 'runs_of',
            'find_bouts', 'ethogram', 'films_of', 'run_temperature', 'predict_film', 'predict_films', 'predict']
 
-# %% ../../nbs/behavior/09_films.ipynb #b1876243
+# %% ../../nbs/behavior/09_films.ipynb #669e72be
 import json
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -28,7 +28,7 @@ from ..core.figures import Figure, dress, new_figure, palette
 from ..core.runs import Run, write_text
 from ..core.video import VideoError, probe, read_clip, video_files
 
-# %% ../../nbs/behavior/09_films.ipynb #4a620225
+# %% ../../nbs/behavior/09_films.ipynb #300decf1
 def window_starts(
     frames: int,    # of the film, at the clips' rate
     length: int,    # of a window, in frames
@@ -38,7 +38,7 @@ def window_starts(
     starts = list(range(0, max(1, frames - length + 1), hop))
     return starts if starts[-1] + length >= frames else [*starts, frames - length]
 
-# %% ../../nbs/behavior/09_films.ipynb #a104e77f
+# %% ../../nbs/behavior/09_films.ipynb #88af8025
 def batches(
     starts: Sequence[int],    # of windows
     size: int,                # windows at a time
@@ -47,7 +47,7 @@ def batches(
     for first in range(0, len(starts), size):
         yield list(starts[first:first + size])
 
-# %% ../../nbs/behavior/09_films.ipynb #52dff532
+# %% ../../nbs/behavior/09_films.ipynb #a8a6ef51
 def read_windows(
     path: str | Path,                              # a film
     starts: Sequence[int],                         # of some windows, ascending, in frames
@@ -60,7 +60,7 @@ def read_windows(
     rows = np.asarray(starts)[:, None] - first + np.arange(cfg.num_frames)
     return frames[np.minimum(rows, len(frames) - 1)]
 
-# %% ../../nbs/behavior/09_films.ipynb #3c5eeedf
+# %% ../../nbs/behavior/09_films.ipynb #ff9c5f89
 @torch.no_grad()
 def film_logits(
     path: str | Path,       # a film
@@ -81,7 +81,7 @@ def film_logits(
         found.append(model(ready.to(device))["logits"].float().cpu().numpy())
     return starts, np.concatenate(found), spent
 
-# %% ../../nbs/behavior/09_films.ipynb #30c2e463
+# %% ../../nbs/behavior/09_films.ipynb #56f76a38
 def film_table(
     path: str | Path,                             # the film
     starts: Sequence[int],                        # of the windows, in frames
@@ -95,7 +95,7 @@ def film_table(
                           "pred": [classes[i] for i in prob.argmax(axis=1)]})
     return table.join(pd.DataFrame(prob.round(5), columns=[f"prob_{name}" for name in classes]))
 
-# %% ../../nbs/behavior/09_films.ipynb #5e21ff19
+# %% ../../nbs/behavior/09_films.ipynb #2eba2731
 @dataclass(frozen=True)
 class BoutRules:
     "How probabilities over time become bouts."
@@ -104,7 +104,7 @@ class BoutRules:
     shortest_sec: float = 0.5    # of a bout
     ignore: tuple[str, ...] = ()  # classes that make no bouts, such as a background
 
-# %% ../../nbs/behavior/09_films.ipynb #a6cfa006
+# %% ../../nbs/behavior/09_films.ipynb #df9378a4
 def over_time(
     windows: pd.DataFrame,    # of one film, from `film_table`
 ) -> pd.DataFrame:            # start_sec, end_sec, prob_<class>: stretches that follow one another
@@ -116,7 +116,7 @@ def over_time(
     prob = covers @ windows[names].to_numpy() / covers.sum(axis=1, keepdims=True)
     return pd.DataFrame({"start_sec": edges[:-1], "end_sec": edges[1:]}).join(pd.DataFrame(prob, columns=names))
 
-# %% ../../nbs/behavior/09_films.ipynb #266b1a0b
+# %% ../../nbs/behavior/09_films.ipynb #b4f9c31b
 def runs_of(
     labels: Sequence[str],    # of stretches that follow one another; empty: none
 ) -> list[tuple[int, int]]:   # first and last + 1 of each run
@@ -124,7 +124,7 @@ def runs_of(
     edges = [0, *(i for i in range(1, len(labels)) if labels[i] != labels[i - 1]), len(labels)]
     return [(a, b) for a, b in zip(edges, edges[1:], strict=False) if a < b and labels[a]]
 
-# %% ../../nbs/behavior/09_films.ipynb #9109cc60
+# %% ../../nbs/behavior/09_films.ipynb #b43c0653
 def find_bouts(
     windows: pd.DataFrame,                  # of one film, from `film_table`
     rules: BoutRules = BoutRules(),         # see above
@@ -162,7 +162,7 @@ def _joined(bouts: Iterable[dict], gap_sec: float) -> list[dict]:
             found.append(bout)
     return found
 
-# %% ../../nbs/behavior/09_films.ipynb #b59c98a5
+# %% ../../nbs/behavior/09_films.ipynb #10c75c60
 def ethogram(
     bouts: pd.DataFrame,    # of some films
     most: int = 12,         # films
@@ -179,7 +179,7 @@ def ethogram(
     dress(ax, "Bouts", "time in the film (s)", legend="outside")
     return figure
 
-# %% ../../nbs/behavior/09_films.ipynb #845677be
+# %% ../../nbs/behavior/09_films.ipynb #639eed7a
 def films_of(
     inputs: str | Path | Iterable[str | Path],    # films and folders
 ) -> list[Path]:
@@ -188,14 +188,14 @@ def films_of(
     found = [film for place in map(Path, given) for film in (video_files(place) if place.is_dir() else [place])]
     return list(dict.fromkeys(found))
 
-# %% ../../nbs/behavior/09_films.ipynb #2135cee2
+# %% ../../nbs/behavior/09_films.ipynb #6e269abd
 def run_temperature(
     run: Run,    # evaluated or not
 ) -> float:      # 1 before `evaluate`
     "The temperature that a run's report found."
     return float((run.report.get("details", {}).get("temperature") or {}).get("temperature", 1.0))
 
-# %% ../../nbs/behavior/09_films.ipynb #4741baf7
+# %% ../../nbs/behavior/09_films.ipynb #ed2771b4
 def predict_film(
     path: Path,                # a film
     model: nn.Module,          # in evaluation mode
@@ -210,7 +210,7 @@ def predict_film(
     table = film_table(path, starts, softmax(logits, temperature), cfg, classes)
     return table, {"film_sec": float(table["end_sec"].max()), "seconds": time.perf_counter() - began, "decoding_sec": spent}
 
-# %% ../../nbs/behavior/09_films.ipynb #5c591d42
+# %% ../../nbs/behavior/09_films.ipynb #5f0bb7c3
 def predict_films(
     films: Sequence[Path],
     parts: Path,                # a folder: a table a film that is done
@@ -236,7 +236,7 @@ def predict_films(
         times.append(spent)
     return times, bad
 
-# %% ../../nbs/behavior/09_films.ipynb #50e51508
+# %% ../../nbs/behavior/09_films.ipynb #23a27c1a
 def predict(
     run: Run | str | Path,                         # after `fit`, or its folder
     inputs: str | Path | Iterable[str | Path],     # films and folders of films
