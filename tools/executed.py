@@ -113,7 +113,7 @@ def modules_digest(path: Path) -> str:
 # --- outputs that suit a page and a repository
 
 def small_picture(png: str) -> str:
-    "A PNG of at most 1,000 px and 128 colours (both base64); photographs that this would spoil keep their colours."
+    "A PNG of at most 1,000 px and 128 colours (both as base64)."
     from PIL import Image
     picture = Image.open(io.BytesIO(base64.b64decode(png))).convert("RGB")
     if picture.width > WIDEST_PX:
@@ -285,7 +285,8 @@ def wrong_with(path: Path) -> list[str]:
         return [f"{name} has no outputs, and readers look at it first: {again}"]
     made = notebook["metadata"].get("vidbench", {})
     wrong = [] if made.get("code") == code_digest(path) else [f"{name}: its outputs are older than its code: {again}"]
-    text = json.dumps([{**o, "data": {k: v for k, v in o.get("data", {}).items() if not k.startswith("image/")}} for o in outputs])
+    words = [{**o, "data": {k: v for k, v in o.get("data", {}).items() if not k.startswith("image/")}} for o in outputs]
+    text = json.dumps(words)
     wrong += [f"{name}: its outputs hold {what}: {again}" for pattern, what in BAD.items() if re.search(pattern, text)]
     large = sum(len(json.dumps(output)) > MOST_BYTES for output in outputs)
     return wrong + [f"{name}: {large} outputs are larger than {MOST_BYTES:,} bytes: {again}"] * bool(large)
