@@ -7,25 +7,30 @@ __all__ = ['STANDARD', 'ALIASES', 'EventError', 'match_columns', 'locate_videos'
            'missing_videos', 'close_ends', 'write_sides', 'read_sides', 'overlap_runs', 'split_by_video',
            'split_within_video', 'boost_minority', 'SplitAudit', 'audit_split']
 
-# %% ../../nbs/core/03_events.ipynb #cell-002
+# %% ../../nbs/core/03_events.ipynb #61792143
+import contextlib
 import csv
 import difflib
+import functools
 import hashlib
+import io
 import json
 import os
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from html import escape
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from . import labels
 from .runs import write_text
-from .video import VideoError, probe
+from .video import VideoError, VideoInfo, probe
 
-# %% ../../nbs/core/03_events.ipynb #cell-007
+# %% ../../nbs/core/03_events.ipynb #9c468723
 class EventError(ValueError):
     "An event table, or a request made of one, that cannot be right: one line that says the way out."
 
@@ -34,7 +39,7 @@ def _nearest(name: str, known: Iterable[str]) -> str:
     close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
     return f" (nearest: {close[0]!r})" if close else ""
 
-# %% ../../nbs/core/03_events.ipynb #cell-010
+# %% ../../nbs/core/03_events.ipynb #72015c49
 STANDARD = ("event_id", "video_path", "label", "start_sec", "end_sec", "source", "group", "camera", "individual")
 ALIASES = {  # names that tables in the wild use, best first; compared without case
     "event_id": ("event_id", "event_idx", "clip_id"),
@@ -50,7 +55,7 @@ ALIASES = {  # names that tables in the wild use, best first; compared without c
     "individual": ("individual", "individual_id", "initiator_id", "animal_id", "subject", "person"),
 }
 
-# %% ../../nbs/core/03_events.ipynb #cell-013
+# %% ../../nbs/core/03_events.ipynb #e7402690
 def _declared(names: Sequence[str], columns: Mapping[str, str]) -> dict[str, str]:
     found = {}
     for left, right in columns.items():
@@ -65,7 +70,7 @@ def _declared(names: Sequence[str], columns: Mapping[str, str]) -> dict[str, str
             raise EventError(f"columns: neither {left!r} nor {right!r} is a standard column{_nearest(left, ALIASES)}")
     return found
 
-# %% ../../nbs/core/03_events.ipynb #cell-016
+# %% ../../nbs/core/03_events.ipynb #cdd2c247
 def match_columns(
     names: Sequence[str],                        # the table's own column names
     columns: Mapping[str, str] | None = None,    # what to read as what, `{standard: yours}` (or the other way round)
@@ -90,7 +95,7 @@ def match_columns(
                          f"the table has {', '.join(names)}")
     return found
 
-# %% ../../nbs/core/03_events.ipynb #cell-020
+# %% ../../nbs/core/03_events.ipynb #d097bb80
 def _refuse(bad: pd.Series, values: pd.Series, why: str, table_name: str) -> None:
     rows = np.flatnonzero(bad.to_numpy(dtype=bool))
     if len(rows):
@@ -98,28 +103,66 @@ def _refuse(bad: pd.Series, values: pd.Series, why: str, table_name: str) -> Non
         more = f" (and {len(rows) - 1} more such rows)" if len(rows) > 1 else ""
         raise EventError(f"{table_name}: row {first + 1} (line {first + 2}): {why.format(values.iloc[first])}{more}")
 
-# %% ../../nbs/core/03_events.ipynb #cell-023
-def _load(path: Path) -> pd.DataFrame:
-    if not path.is_file():
+# %% ../../nbs/core/03_events.ipynb #b1329c6b
+def _frame(path: Path, rows: list[list[str]]) -> pd.DataFrame:
+    "An ordinary table as pandas sees it."
+    kind = path.suffix.lower()
+    try:
+        if kind == ".parquet":
+            return pd.read_parquet(path)
+        if kind in (".jsonl", ".ndjson"):
+            return pd.read_json(io.StringIO(labels.read_text(path)), lines=True)
+        if kind in (".xlsx", ".xlsm"):
+            text = io.StringIO()
+            csv.writer(text).writerows(rows)
+            return pd.read_csv(io.StringIO(text.getvalue()), keep_default_na=False, na_values=[""])
+        text = labels.read_text(path)
+        mark = max("\t;,", key=lambda m: text.split("\n", 1)[0].count(m)) if text.strip() else ","
+        return pd.read_csv(io.StringIO(text), sep=mark, keep_default_na=False, na_values=[""])
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, ValueError, ImportError, OSError) as error:
+        raise EventError(f"{path.name}: not a readable table: {str(error).splitlines()[0]}") from None
+
+# %% ../../nbs/core/03_events.ipynb #36a2c7a8
+def _load(path: Path, **how: Any) -> pd.DataFrame:
+    "A table with standard columns where the format is known, else with its own; `attrs` says what was done."
+    if not path.exists():
         raise EventError(f"{path}: no such file")
     try:
-        table = pd.read_csv(path, keep_default_na=False, na_values=[""], encoding="utf-8-sig")
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-        raise EventError(f"{path.name}: not a readable CSV: {str(error).splitlines()[0]}") from None
+        if path.is_dir():
+            found, table = labels.read_folder(path)
+            if table is not None:
+                return _load(table, **how)
+        elif path.suffix.lower() in (".parquet", ".jsonl", ".ndjson"):
+            found, rows = None, []
+        else:
+            found, rows = labels.recognise(path, **how)
+    except labels.LabelError as error:
+        raise EventError(str(error)) from None
+    table = found.table() if found else _frame(path, rows)
+    if found is None:
+        table.attrs = {"format": "table", "rows_read": len(table), "dropped": {}, "notes": []}
     if table.empty:
-        raise EventError(f"{path.name}: the table has no rows")
+        lost = "; ".join(f"{count} {reason}" for reason, count in table.attrs["dropped"].items())
+        raise EventError(f"{path.name}: " + (f"{found.format} without an event of a film" + (f" ({lost})" if lost else "")
+                                            if found else "the table has no rows"))
+    if found and not found.names_films:
+        table["video_path"] = [film or path.stem for film in table["video_path"]]
+        table.attrs["notes"].append(f"names no film: taken to be about '{path.stem}', as the file is called")
     return table
 
-
+# %% ../../nbs/core/03_events.ipynb #fbdcb9d3
 def _texts(table: pd.DataFrame, column: str, standard: str, table_name: str) -> pd.Series:
+    "A column as text without white space around it; no cell may be empty."
     texts = table[column].map(lambda cell: "" if pd.isna(cell) else str(cell).strip())
     _refuse(texts == "", texts, f"{standard} is empty", table_name)
     return texts
 
-# %% ../../nbs/core/03_events.ipynb #cell-026
+# %% ../../nbs/core/03_events.ipynb #7ad9eb63
 def _seconds(table: pd.DataFrame, column: str, table_name: str) -> pd.Series:
     given = table[column]
     seconds = pd.to_numeric(given, errors="coerce").astype(float)
+    if (seconds.isna() & given.notna()).any():       # 0:01:02.5, or 12,5
+        seconds = given.map(labels.seconds).astype(float)
     _refuse((seconds.isna() & given.notna()) | np.isinf(seconds), given, f"{column}={{!r}} is not a number of seconds",
             table_name)
     _refuse(seconds < 0, given, f"{column}={{}} is negative: seconds count from the start of the video", table_name)
@@ -138,7 +181,7 @@ def _window(table: pd.DataFrame, found: Mapping[str, str], table_name: str) -> t
     _refuse(ends < starts, ends, "end_sec={} comes before start_sec", table_name)
     return starts.fillna(0.0), ends
 
-# %% ../../nbs/core/03_events.ipynb #cell-029
+# %% ../../nbs/core/03_events.ipynb #82a58761
 def _parts(path: str) -> list[str]:
     return [part for part in re.split(r"[\\/]+", path) if part not in ("", ".")]
 
@@ -147,7 +190,7 @@ def _shared_tail(one: Sequence[str], other: Sequence[str]) -> int:
     same = [a.casefold() == b.casefold() for a, b in zip(reversed(one), reversed(other), strict=False)]
     return same.index(False) if False in same else len(same)
 
-# %% ../../nbs/core/03_events.ipynb #cell-031
+# %% ../../nbs/core/03_events.ipynb #c39d58fb
 def _index(root: Path, names: set[str]) -> dict[str, list[str]]:
     index = {}
     for folder, _, files in os.walk(root, followlinks=True):
@@ -178,7 +221,7 @@ def locate_videos(
     hits = {path: index.get(_parts(path)[-1].casefold(), []) for path in paths}
     return {path: _best(path, found) for path, found in hits.items() if found}
 
-# %% ../../nbs/core/03_events.ipynb #cell-034
+# %% ../../nbs/core/03_events.ipynb #2f20b57e
 def _place(paths: pd.Series, table: Path, video_root: str | os.PathLike | None) -> pd.Series:
     written = list(dict.fromkeys(paths))
     plain = {path: path.replace("\\", "/") for path in written}
@@ -186,7 +229,7 @@ def _place(paths: pd.Series, table: Path, video_root: str | os.PathLike | None) 
     places = {path: beside[path] if os.path.isfile(beside[path]) else plain[path] for path in written}
     return paths.map(places | (locate_videos(written, video_root) if video_root is not None else {}))
 
-# %% ../../nbs/core/03_events.ipynb #cell-037
+# %% ../../nbs/core/03_events.ipynb #e077f582
 def refuse_outside(
     paths: Iterable[str | os.PathLike],   # that a table or a setting names; they need not exist
     folder: str | os.PathLike,            # that they must not leave
@@ -197,7 +240,7 @@ def refuse_outside(
         if not Path(path).resolve().is_relative_to(top):
             raise EventError(f"{path} lies outside {top}, where this job has to stay: move it there, or change stay_in")
 
-# %% ../../nbs/core/03_events.ipynb #cell-040
+# %% ../../nbs/core/03_events.ipynb #59b32355
 def _make_ids(paths: pd.Series, starts: pd.Series, ends: pd.Series) -> list[str]:
     ids = []
     for path, start, end in zip(paths, starts, ends, strict=True):
@@ -205,7 +248,7 @@ def _make_ids(paths: pd.Series, starts: pd.Series, ends: pd.Series) -> list[str]
         ids.append(f"{Path(_parts(path)[-1]).stem}-{digest}")
     return ids
 
-# %% ../../nbs/core/03_events.ipynb #cell-043
+# %% ../../nbs/core/03_events.ipynb #44842b3f
 def _optional(
     table: pd.DataFrame, found: Mapping[str, str], paths: pd.Series, table_name: str
 ) -> dict[str, pd.Series]:
@@ -215,17 +258,51 @@ def _optional(
     _refuse(split_up, paths, "{} is said to come from more than one source", table_name)
     return {"source": source.astype(str), **extras}
 
-# %% ../../nbs/core/03_events.ipynb #cell-046
+# %% ../../nbs/core/03_events.ipynb #c9617d6c
+def _film_finder(table: Path, video_root: str | os.PathLike | None) -> Callable[[str], VideoInfo | None]:
+    "What is known of a film that a table names, where it can be found: by its name, with or without its ending."
+    below = Path(video_root) if video_root is not None else table.parent
+
+    @functools.cache
+    def find(film: str) -> VideoInfo | None:
+        name = _parts(film)[-1] if _parts(film) else film
+        for found in sorted(below.rglob("*")):
+            if found.is_file() and name in (found.name, found.stem):
+                with contextlib.suppress(VideoError):
+                    return probe(found)
+        return None
+
+    return find
+
+# %% ../../nbs/core/03_events.ipynb #4738077d
+def _refuse_contradictions(standard: Mapping[str, pd.Series], table_name: str) -> None:
+    "One stretch of one film cannot be two classes of the same individual in a plain table."
+    span = ("video_path", "start_sec", "end_sec", "individual")
+    keys = pd.DataFrame({name: standard[name] for name in span if name in standard})
+    labels_of = standard["label"].groupby([keys[name] for name in keys], dropna=False)
+    unlike = labels_of.transform("nunique") > 1
+    if unlike.any():
+        row = int(unlike.to_numpy().argmax())
+        said = sorted(standard["label"][unlike & (standard["video_path"] == standard["video_path"].iloc[row])].unique())
+        raise EventError(f"{table_name}: row {row + 1} (line {row + 2}): {standard['video_path'].iloc[row]} has one stretch with "
+                         f"{len(said)} labels ({', '.join(said[:3])}), in {int(unlike.sum())} rows: keep one of each, or add a "
+                         "column individual where they are of different animals")
+
+# %% ../../nbs/core/03_events.ipynb #8e86a4b6
 def read_events(
-    path: str | os.PathLike,                          # a CSV
+    path: str | os.PathLike,                          # a table, what a label tool wrote, or a folder with a folder a class
     *,
     columns: Mapping[str, str] | None = None,         # `{standard: yours}` (or turned) for names not recognised
     video_root: str | os.PathLike | None = None,      # find the videos by name below this folder
     stay_in: str | os.PathLike | None = None,         # refuse a table, and videos, outside this folder
+    point_sec: float = 1.0,                           # width that an event without a length is given
+    fps: float | None = None,                         # frames a second, where a format holds frames and no film is here
 ) -> pd.DataFrame:                                    # the standard columns, then the table's own
-    "An event table with checked standard columns; files that are not there are not an error (see `missing_videos`)."
+    "Events with checked standard columns; `attrs` says what was read and dropped. Missing films are no error."
     path = Path(path)
-    table = _load(path)
+    film = _film_finder(path, video_root)
+    table = _load(path, point_sec=point_sec, measure=lambda name: getattr(film(name), "duration_sec", None),
+                  rate=lambda name: fps or getattr(film(name), "fps", None))
     try:
         found = match_columns(list(table.columns), columns)
     except EventError as error:
@@ -234,14 +311,18 @@ def read_events(
     starts, ends = _window(table, found, path.name)
     made = pd.Series(_make_ids(written, starts, ends), index=table.index)
     ids = table[found["event_id"]].map(str, na_action="ignore").fillna(made) if "event_id" in found else made
-    places = _place(written, path, video_root)
+    places = _place(written, path if path.is_file() else path / "table", video_root)
     if stay_in is not None:
         refuse_outside([path, *places.unique()], stay_in)
     standard = {"event_id": ids, "video_path": places, "label": _texts(table, found["label"], "label", path.name),
                 "start_sec": starts, "end_sec": ends, **_optional(table, found, places, path.name)}
-    return _beside(standard, table)
+    if table.attrs["format"] == "table":
+        _refuse_contradictions(standard, path.name)
+    events = _beside(standard, table)
+    events.attrs = dict(table.attrs)
+    return events
 
-
+# %% ../../nbs/core/03_events.ipynb #76a43dd6
 def _beside(standard: Mapping[str, pd.Series], table: pd.DataFrame) -> pd.DataFrame:
     originals = {}
     for name in table.columns:
@@ -250,7 +331,7 @@ def _beside(standard: Mapping[str, pd.Series], table: pd.DataFrame) -> pd.DataFr
             originals[f"{name}_in_table" if name in standard else name] = table[name]
     return pd.DataFrame({**{name: standard[name] for name in STANDARD if name in standard}, **originals})
 
-# %% ../../nbs/core/03_events.ipynb #cell-054
+# %% ../../nbs/core/03_events.ipynb #94b3e1c1
 def missing_videos(
     events: pd.DataFrame,    # an event table
 ) -> pd.DataFrame:           # columns video_path, events; empty when every file is there
@@ -259,7 +340,7 @@ def missing_videos(
     absent = [path for path in counts.index if not os.path.isfile(path)]
     return pd.DataFrame({"video_path": absent, "events": counts[absent].to_numpy()})
 
-# %% ../../nbs/core/03_events.ipynb #cell-057
+# %% ../../nbs/core/03_events.ipynb #2304ba12
 def _length(path: str) -> tuple[float, str]:
     "How long a video is in seconds, or why it cannot be read."
     try:
@@ -280,7 +361,7 @@ def close_ends(
     kept = events.assign(end_sec=ends)[~events["video_path"].isin(bad)]
     return kept.reset_index(drop=True), pd.DataFrame(sorted(bad.items()), columns=["video_path", "reason"])
 
-# %% ../../nbs/core/03_events.ipynb #cell-060
+# %% ../../nbs/core/03_events.ipynb #af747c6b
 def write_sides(
     path: str | os.PathLike,             # sides.csv of a run
     sides: Mapping[str, pd.DataFrame],   # {side: its rows}, with at least event_id and group
@@ -297,7 +378,7 @@ def write_sides(
     text = table.to_csv(index=False, na_rep="nan", quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n")
     return write_text(Path(path), text)
 
-# %% ../../nbs/core/03_events.ipynb #cell-061
+# %% ../../nbs/core/03_events.ipynb #b84b0562
 def _column(cells: Sequence[str], values: Sequence[str | float]) -> list:
     "A column of a quoted table, as text and as the csv module reads it: numbers where any cell is an unquoted one."
     if not any(isinstance(value, float) for value in values):
@@ -322,7 +403,7 @@ def read_sides(
         raise EventError(f"{path}: not the sides of a run any more ({error}): remove it to have them drawn anew") from None
     return {side: rows.drop(columns="side").reset_index(drop=True) for side, rows in sides.items()}
 
-# %% ../../nbs/core/03_events.ipynb #cell-064
+# %% ../../nbs/core/03_events.ipynb #f1921f10
 def _recordings(events: pd.DataFrame) -> pd.Series:
     paths = events["video_path"].astype(str)
     return events["source"].map(str, na_action="ignore").fillna(paths) if "source" in events else paths
@@ -340,7 +421,7 @@ def overlap_runs(
     starts_run = ~(times["start"] < before) & ~repeated
     return starts_run.cumsum().sort_index().to_numpy() - 1
 
-# %% ../../nbs/core/03_events.ipynb #cell-067
+# %% ../../nbs/core/03_events.ipynb #31c430df
 def _checked(events: pd.DataFrame, val_share: float) -> pd.DataFrame:
     if not 0 < val_share < 1:
         raise EventError(f"val_share={val_share} is outside (0, 1): 0.2 holds a fifth of the events back")
@@ -373,7 +454,7 @@ def split_by_video(
     held_back = _recordings(events).isin(counts.index[orders[draw, : last + 1]]).to_numpy()
     return _sides(events, held_back)
 
-# %% ../../nbs/core/03_events.ipynb #cell-072
+# %% ../../nbs/core/03_events.ipynb #4a781eba
 def _every_nth(strata: pd.Series, share: float, rng: np.random.Generator) -> pd.Series:
     shuffled = strata.sample(frac=1.0, random_state=rng).sort_values(kind="stable")
     steps = np.floor((np.arange(len(shuffled) + 1) + rng.random() / share) * share)
@@ -399,7 +480,7 @@ def split_within_video(
     emptied = held.groupby(runs["video"]).transform("all") & ~runs.duplicated("video")
     return _sides(events, table["run"].isin(held.index[held & ~emptied]).to_numpy())
 
-# %% ../../nbs/core/03_events.ipynb #cell-077
+# %% ../../nbs/core/03_events.ipynb #d292ce94
 def boost_minority(
     train: pd.DataFrame,         # the training side of a split
     label: str | None = None,    # the class to repeat; the rarest where None
@@ -418,7 +499,7 @@ def boost_minority(
                                                   random_state=np.random.default_rng(seed))
     return pd.concat([train, extra], ignore_index=True)
 
-# %% ../../nbs/core/03_events.ipynb #cell-080
+# %% ../../nbs/core/03_events.ipynb #bd04f4be
 def _keys(events: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame({"video": events["video_path"].astype(str).to_numpy(),
                          "start": events["start_sec"].to_numpy(dtype=float).round(3),
@@ -441,7 +522,7 @@ def _number_shared(train: pd.Series | None, val: pd.Series | None) -> int | None
         return None
     return len(set(train.dropna()) & set(val.dropna()))
 
-# %% ../../nbs/core/03_events.ipynb #cell-085
+# %% ../../nbs/core/03_events.ipynb #c3ed44fd
 def _plural(n: int, thing: str) -> str:
     return f"{n:,} {thing}" + ("" if n == 1 else "s")
 
@@ -478,7 +559,7 @@ def _company(a: "SplitAudit") -> list[str]:
                     f"({a.duplicates_train / a.events_train:.0%}): what boosting does, and otherwise a fault.")
     return said
 
-# %% ../../nbs/core/03_events.ipynb #cell-087
+# %% ../../nbs/core/03_events.ipynb #5dae7253
 @dataclass(frozen=True)
 class SplitAudit:
     "What a training and a validation side have in common: counts, class shares, and a verdict in words."
@@ -538,7 +619,7 @@ class SplitAudit:
         said = "".join(f"<li>{escape(line)}</li>" for line in [*_leaks(self), *_company(self)])
         return f"<table>{rows}</table><ul>{said}</ul>"
 
-# %% ../../nbs/core/03_events.ipynb #cell-089
+# %% ../../nbs/core/03_events.ipynb #c589fb23
 def audit_split(
     train: pd.DataFrame,    # video_path, label, start_sec, end_sec; and source, camera, individual if known
     val: pd.DataFrame,      # the same columns

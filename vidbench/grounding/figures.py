@@ -22,6 +22,7 @@ def _trace(ax: Any, metrics: pd.DataFrame, name: str, colour: Any, label: str) -
     ax.plot(rows["step"], rows[name], color=colour, alpha=0.25, linewidth=1)
     ax.plot(rows["step"], rows[name].ewm(span=max(2, len(rows) // 10)).mean(), color=colour, label=label)
 
+# %% ../../nbs/grounding/08_figures.ipynb #4003d0cb
 def reward_figure(
     metrics: pd.DataFrame,  # run.metrics()
 ) -> Figure:
@@ -112,6 +113,7 @@ def rollout_table(
                           "completion": record["completions"]})
     return table.sort_values("total", ascending=False, ignore_index=True)
 
+# %% ../../nbs/grounding/08_figures.ipynb #a33d4511
 def _as_html(record: dict[str, Any]) -> str:
     "A group as HTML; what the model wrote is escaped."
     table = rollout_table(record).round(3)
@@ -123,6 +125,7 @@ def _as_html(record: dict[str, Any]) -> str:
     asked = f"{html.escape(record['task_type'])}: <i>{html.escape(record['query'])}</i>{span}"
     return f"<b>step {record['step']}</b> · {asked}<table>{body}</table>"
 
+# %% ../../nbs/grounding/08_figures.ipynb #34c69c61
 class RolloutBrowser:
     "Rollouts of a run: choose a step and a group, see the clip, the completions, their rewards and advantages."
 
