@@ -10,7 +10,6 @@ import os
 import runpy
 import socket
 import sys
-from datetime import timedelta
 from typing import Any
 
 from torch.distributed import TCPStore, run
