@@ -4,9 +4,9 @@
 
 # %% auto #0
 __all__ = ['PACKAGES', 'STATES', 'workspace', 'RunError', 'write_text', 'append_line', 'read_lines', 'describe_environment',
-           'read_status', 'RunPlace', 'RunLog', 'RunPictures', 'RunReport', 'write_stage', 'RunStages', 'RunRequests',
-           'Run', 'duration', 'log_line', 'all_runs', 'unfinished_run', 'run_rows', 'list_runs', 'find_run',
-           'compare_runs']
+           'read_json', 'read_status', 'RunPlace', 'RunLog', 'RunPictures', 'RunReport', 'write_stage', 'RunStages',
+           'RunRequests', 'Run', 'duration', 'log_line', 'all_runs', 'unfinished_run', 'run_rows', 'list_runs',
+           'find_run', 'compare_runs']
 
 # %% ../../nbs/core/01_runs.ipynb #cell-002
 import contextlib
@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .config import Config, ConfigError, nearest, read_settings
+from .owner import lives, owned, this_process
 
 if TYPE_CHECKING:  # imported where a table is made: the command line mostly needs none, and it takes half a second
     import pandas as pd
@@ -108,33 +109,45 @@ def describe_environment() -> dict[str, Any]:  # plain values
 STATES = ("running", "failed", "interrupted", "finished")  # the first that any stage is in is the run's
 
 # %% ../../nbs/core/01_runs.ipynb #cell-020
-def _is_gone(status: dict[str, Any]) -> bool:
-    "Whether the process that wrote a status ran on this host and lives no more."
-    if status.get("host") != socket.gethostname():
-        return False
+def read_json(
+    path: Path,  # of an object, perhaps cut off or written by somebody else
+) -> dict[str, Any]:  # empty when there is no file
+    "What a file holds; one that cannot be read is named in one line."
     try:
-        os.kill(int(status["pid"]), 0)
-    except ProcessLookupError:
-        return True
-    except PermissionError:
-        pass
-    return False
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, RecursionError) as error:
+        raise RunError(f"{path}: not readable ({' '.join(str(error).split())[:80]}): remove it, and run again") from None
+    if not isinstance(found, dict):
+        raise RunError(f"{path}: not readable (a {type(found).__name__}, should be an object): remove it, and run again")
+    return found
+
+def _stages_of(folder: Path) -> dict[str, Any]:
+    "What `status.json` holds, with stages that are stages."
+    status = {"stages": {}} | read_json(folder / "status.json")
+    stages = status["stages"]
+    if not isinstance(stages, dict) or not all(isinstance(s, dict) and s.get("state") in STATES for s in stages.values()):
+        raise RunError(f"{folder / 'status.json'}: not readable (no stages in it): remove it, and run again")
+    return status
 
 # %% ../../nbs/core/01_runs.ipynb #cell-021
 def read_status(
     folder: Path,         # a run folder
     living: bool = True,  # look whether the process of a running job is still there
 ) -> dict[str, Any]:      # state, stage, stages, pid, host, error and what the stage added
-    "How a run stands: the worst of its stages, with the details of the last one."
-    path = folder / "status.json"
-    status = json.loads(path.read_text()) if path.exists() else {"stages": {}}
+    "How a run stands: the worst of its stages, with the details of the last one; `unreadable` where nobody can tell."
+    try:
+        status = _stages_of(folder)
+    except RunError as error:
+        return {"stages": {}, "stage": "", "state": "unreadable", "error": str(error)}
     stages = status["stages"]
-    for stage in stages.values() if living and status.get("pid") and _is_gone(status) else ():
+    for stage in stages.values() if living and status.get("pid") and lives(status) is False else ():
         if stage["state"] == "running":
             stage |= {"state": "failed", "error": "the process was killed: run the job again to resume"}
     state = next((s for s in STATES if any(stage["state"] == s for stage in stages.values())), "new")
     error = next((stage["error"] for stage in stages.values() if stage.get("error")), None)
-    return {**stages.get(status.get("stage"), {}), **status, "stages": stages, "state": state, "error": error}
+    return {**stages.get(str(status.get("stage")), {}), **status, "stages": stages, "state": state, "error": error}
 
 # %% ../../nbs/core/01_runs.ipynb #cell-024
 class RunPlace:
@@ -253,8 +266,7 @@ class RunReport:
     @property
     def content(self) -> dict[str, Any]:
         "What the job found; empty before it was evaluated."
-        path = self.place.path("report.json")
-        return json.loads(path.read_text()) if path.exists() else {}
+        return read_json(self.place.path("report.json"))
 
 # %% ../../nbs/core/01_runs.ipynb #cell-038
 def _now() -> str:
@@ -273,8 +285,7 @@ def write_stage(
     if "started" in details and name in stages:
         stages = dict(list(stages.items())[:list(stages).index(name) + 1])
     stages[name] = stages.get(name, {}) | {"state": state, "updated": _now()} | details
-    who = {"pid": os.getpid(), "host": socket.gethostname()}
-    write_text(folder / "status.json", json.dumps({"stage": name} | who | {"stages": stages}, indent=2))
+    write_text(folder / "status.json", json.dumps({"stage": name} | this_process() | {"stages": stages}, indent=2))
 
 # %% ../../nbs/core/01_runs.ipynb #cell-041
 class RunStages:
@@ -311,7 +322,14 @@ class RunStages:
         name: str,       # fit, evaluate, ...
         **details: Any,  # put into status.json beside the state, such as total_steps
     ) -> Iterator[None]:
-        "Record in `status.json` that a stage of the job runs, and how it ended."
+        "Own the folder while a stage of the job runs, and record in `status.json` how it ended."
+        self.place.folder.mkdir(parents=True, exist_ok=True)
+        with owned(self.place.folder) if self.place.leads else contextlib.nullcontext(), self._recorded(name, details):
+            yield
+
+    @contextlib.contextmanager
+    def _recorded(self, name: str, details: dict[str, Any]) -> Iterator[None]:
+        "Say that a stage runs, and how it ended."
         self.set(name, "running", started=_now(), error=None, **details)
         try:
             yield
@@ -485,19 +503,26 @@ def unfinished_run(
     "The newest run of the same settings to go on with: interrupted, failed, or not yet begun."
     for run in all_runs(root, job or cfg.job):
         over = run.status["state"] in ("running", "finished") and set(run.status["stages"]) - {"prepare"}
-        if not over and run.config == cfg.to_dict():
-            return run
+        with contextlib.suppress(RunError):                      # a damaged run is none to go on with
+            if not over and run.config == cfg.to_dict():
+                return run
     return None
 
 def run_rows(
     runs: list[Run],         # such as `all_runs()`
 ) -> list[dict[str, str]]:   # job, run, state, stage, preset, started, folder
     "How runs stand, as rows of a table."
-    status = [run.status for run in runs]
-    times = [dt.datetime.fromtimestamp(run.path("config.yaml").stat().st_mtime) for run in runs]
-    return [{"job": run.job, "run": run.name, "state": s["state"], "stage": s.get("stage", ""),
-             "preset": run.config.get("preset", ""), "started": f"{when:%Y-%m-%d %H:%M}", "folder": str(run.folder)}
-            for run, s, when in zip(runs, status, times, strict=True)]
+    return [_row(run) for run in runs]
+
+def _row(run: Run) -> dict[str, str]:
+    "How one run stands; a damaged one says so."
+    status, when = run.status, dt.datetime.fromtimestamp(run.path("config.yaml").stat().st_mtime)
+    try:
+        preset = str(run.config.get("preset", ""))
+    except RunError:
+        preset = "unreadable"
+    return {"job": run.job, "run": run.name, "state": status["state"], "stage": str(status.get("stage", "")),
+            "preset": preset, "started": f"{when:%Y-%m-%d %H:%M}", "folder": str(run.folder)}
 
 def list_runs(
     root: str | Path | None = None,  # `workspace()/outputs` when not given
