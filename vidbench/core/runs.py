@@ -70,9 +70,9 @@ def read_lines(
         return []
     records = []
     for line in path.read_text().splitlines():
-        with contextlib.suppress(json.JSONDecodeError):
+        with contextlib.suppress(ValueError, RecursionError):
             records.append(json.loads(line))
-    return records
+    return [record for record in records if isinstance(record, dict)]
 
 # %% ../../nbs/core/01_runs.ipynb #cell-013
 PACKAGES = ("vidbench", "torch", "torchvision", "transformers", "peft", "accelerate", "numpy", "pandas",
