@@ -147,6 +147,7 @@ class Disaster:
         "Two sentences that say the same."
         return tuple(s.format(thing=self.thing, colour=self.colour, way=self.way) for s in SENTENCES[self.kind])
 
+# %% ../../../nbs/worldmodel/caption/01_data.ipynb #cell-020
 def draw_facts(
     seed: int,     # decides everything
 ) -> Disaster:
@@ -154,7 +155,7 @@ def draw_facts(
     rng = np.random.default_rng((13, seed))
     return Disaster(*(str(rng.choice(list(words))) for words in (SENTENCES, THINGS, PAINTS, WAYS)), seed)
 
-# %% ../../../nbs/worldmodel/caption/01_data.ipynb #cell-020
+# %% ../../../nbs/worldmodel/caption/01_data.ipynb #cell-022
 _KIND_WORDS = {"fire": "fire", "flames": "fire", "smoke": "smoke", "flood": "flood", "water": "flood", "rocks": "rocks",
                "collapses": "collapse", "falls": "collapse"}
 
@@ -168,11 +169,12 @@ def spoken_facts(
     found = {name: {table[w] for w in words if w in table} for name, table in known.items()}
     return {name: said.pop() if len(said) == 1 else "" for name, said in found.items()}
 
-# %% ../../../nbs/worldmodel/caption/01_data.ipynb #cell-023
+# %% ../../../nbs/worldmodel/caption/01_data.ipynb #cell-025
 def _inside(depth: np.ndarray, size_px: int) -> np.ndarray:
     "A soft mask: 1 inside, 0 outside, one pixel of edge."
     return np.clip(depth * size_px + 0.5, 0, 1)
 
+# %% ../../../nbs/worldmodel/caption/01_data.ipynb #cell-027
 def _building(scene: Disaster, look: dict[str, float], t: float, y: np.ndarray, x: np.ndarray) -> np.ndarray:
     "How deep each pixel lies inside the building; one that collapses leans and shrinks."
     falls = scene.kind == "collapse"
@@ -183,6 +185,7 @@ def _building(scene: Disaster, look: dict[str, float], t: float, y: np.ndarray, 
              "tower": np.minimum(0.07 - off, 0.55 - up), "tent": 0.5 * (0.4 - up) - off}[scene.thing]
     return np.minimum(shape, up)
 
+# %% ../../../nbs/worldmodel/caption/01_data.ipynb #cell-028
 def _event(scene: Disaster, look: dict[str, float], t: float, y: np.ndarray, x: np.ndarray) -> np.ndarray:
     "How deep each pixel lies inside what happens."
     side = 1 if scene.way == "right" else -1
@@ -199,6 +202,7 @@ def _event(scene: Disaster, look: dict[str, float], t: float, y: np.ndarray, x: 
         return np.max(balls, axis=0)
     return np.minimum(0.1 * t - np.abs(y - 0.8), 0.3 - np.abs(x - look["place"]))
 
+# %% ../../../nbs/worldmodel/caption/01_data.ipynb #cell-029
 _LOOKS = {"place": (0.35, 0.65), "shift": (-0.1, 0.1), "height": (-0.08, 0.08), "size": (0.85, 1.15), "speed": (0.4, 0.7),
           "phase": (0, 6.28)}
 _DYES = {"fire": (245, 120, 20), "smoke": (90, 90, 95), "flood": (40, 110, 150), "rocks": (95, 60, 35),
@@ -225,7 +229,7 @@ def draw_disaster(
         film.append(picture + 2 * rng.standard_normal((size_px, size_px, 1)))
     return np.clip(film, 0, 255).astype(np.uint8)
 
-# %% ../../../nbs/worldmodel/caption/01_data.ipynb #cell-027
+# %% ../../../nbs/worldmodel/caption/01_data.ipynb #cell-033
 def toy_films(
     clips: int,          # how many
     side: int,           # 0 train, 1 val, 2 test: other scenes on each
@@ -236,6 +240,7 @@ def toy_films(
     return [Film(f"toy {s.seed}", f"{DRAWING} {cfg.num_frames} {cfg.size_px}", s.captions,
                  functools.partial(draw_disaster, s, cfg.size_px, cfg.num_frames)) for s in scenes]
 
+# %% ../../../nbs/worldmodel/caption/01_data.ipynb #cell-035
 def toy_documents(
     count: int,                # how many
     rng: np.random.Generator,  # decides which
@@ -250,7 +255,7 @@ def toy_documents(
         return " ".join(filter(None, (context, prompt, second)))
     return [one() for _ in range(count)]
 
-# %% ../../../nbs/worldmodel/caption/01_data.ipynb #cell-030
+# %% ../../../nbs/worldmodel/caption/01_data.ipynb #cell-038
 def load_films(
     cfg: CaptionConfig,  # data, val_share and seed
 ) -> tuple[dict[str, list[Film]], pd.DataFrame]:  # train, val, test; items left out, with the problem
@@ -269,7 +274,7 @@ def load_films(
     parts = {"test": order[:held], "val": order[held : 2 * held], "train": order[2 * held :]}
     return {name: [films[i] for i in parts[name]] for name in ("train", "val", "test")}, problems
 
-# %% ../../../nbs/worldmodel/caption/01_data.ipynb #cell-033
+# %% ../../../nbs/worldmodel/caption/01_data.ipynb #cell-041
 VIDEO_ENDINGS = (".mp4", ".avi", ".mov", ".mkv", ".webm")
 
 def find_videos(
@@ -281,7 +286,7 @@ def find_videos(
         raise ConfigError(f"{folder} holds no videos: name a folder with {', '.join(VIDEO_ENDINGS)} files")
     return found
 
-# %% ../../../nbs/worldmodel/caption/01_data.ipynb #cell-035
+# %% ../../../nbs/worldmodel/caption/01_data.ipynb #cell-043
 def _resample(video: Path, target: Path, fps: float, side_px: int, min_sec: float, max_sec: float) -> float:
     "Write the middle of a video at another rate and size; gives its length in seconds."
     info = probe(video)
@@ -296,7 +301,7 @@ def _resample(video: Path, target: Path, fps: float, side_px: int, min_sec: floa
     write_video(target, frames, fps)
     return length
 
-# %% ../../../nbs/worldmodel/caption/01_data.ipynb #cell-036
+# %% ../../../nbs/worldmodel/caption/01_data.ipynb #cell-044
 def preprocess(
     folder: str | Path,     # raw videos
     out: str | Path,        # where the clips go, by the same names; what is there is not made again
@@ -316,7 +321,7 @@ def preprocess(
         rows.append((str(video), "" if problem else str(target), length, problem))
     return pd.DataFrame(rows, columns=["video_path", "clip_path", "duration_sec", "problem"])
 
-# %% ../../../nbs/worldmodel/caption/01_data.ipynb #cell-039
+# %% ../../../nbs/worldmodel/caption/01_data.ipynb #cell-047
 QUESTION = "Describe in one sentence what happens in this video, where, and in which direction."
 
 @dataclass
@@ -348,7 +353,7 @@ class EndpointCaptioner:
         return price, (f"{videos} requests to {self.endpoint.model} with {frames} frames each: about {read:,} tokens read, "
                        f"{write:,} written, {price:.2f} dollars")
 
-# %% ../../../nbs/worldmodel/caption/01_data.ipynb #cell-042
+# %% ../../../nbs/worldmodel/caption/01_data.ipynb #cell-050
 class LocalCaptioner:
     "A video LLM of transformers, on this machine."
 
@@ -375,7 +380,7 @@ class LocalCaptioner:
         ids = self.model.generate(**batch, max_new_tokens=self.max_new_tokens, do_sample=False)
         return self.collate.processor.decode(ids[0, batch["input_ids"].shape[1] :], skip_special_tokens=True).strip()
 
-# %% ../../../nbs/worldmodel/caption/01_data.ipynb #cell-045
+# %% ../../../nbs/worldmodel/caption/01_data.ipynb #cell-053
 def _caption_one(video: Path, captioner: Callable[..., str], frames: int, size_px: int | None) -> tuple[str, str]:
     "A caption, or why there is none."
     try:
@@ -391,7 +396,7 @@ def _check_cost(captioner: Any, videos: int, frames: int, max_dollars: float | N
     if max_dollars is not None and price > max_dollars:
         raise ConfigError(f"{words}, more than max_dollars={max_dollars:g}: raise it, or take fewer frames or videos")
 
-# %% ../../../nbs/worldmodel/caption/01_data.ipynb #cell-046
+# %% ../../../nbs/worldmodel/caption/01_data.ipynb #cell-054
 def caption_videos(
     folder: str | Path,               # of videos
     captioner: Callable[..., str],    # frames and times -> caption

@@ -25,6 +25,7 @@ def words_of(
     "The words of a caption, in small letters and without punctuation."
     return re.findall(r"[\w'-]*\w", text.lower())
 
+# %% ../../../nbs/worldmodel/caption/02_scores.ipynb #cell-007
 def ngrams(
     words: Sequence[str],  # of a caption
     n: int,                # words in a row
@@ -32,7 +33,7 @@ def ngrams(
     "Runs of `n` words."
     return Counter(tuple(words[i : i + n]) for i in range(len(words) - n + 1))
 
-# %% ../../../nbs/worldmodel/caption/02_scores.ipynb #cell-008
+# %% ../../../nbs/worldmodel/caption/02_scores.ipynb #cell-010
 def _clipped(said: list[str], references: list[list[str]], n: int) -> tuple[int, int]:
     "Runs of `n` words that a reference has as well, and all of them."
     most = Counter()
@@ -54,7 +55,7 @@ def bleu4(
     wanted = sum(min((abs(len(r) - len(s)), len(r)) for r in refs)[1] for s, refs in pairs)
     return float(min(1.0, math.exp(1 - wanted / length)) * np.exp(np.log(counts[:, 0] / counts[:, 1]).mean()))
 
-# %% ../../../nbs/worldmodel/caption/02_scores.ipynb #cell-012
+# %% ../../../nbs/worldmodel/caption/02_scores.ipynb #cell-014
 def common_length(
     a: Sequence[str],  # words
     b: Sequence[str],  # words
@@ -67,6 +68,7 @@ def common_length(
             last, row[j] = row[j], last + 1 if word == other else max(row[j], row[j - 1])
     return row[-1]
 
+# %% ../../../nbs/worldmodel/caption/02_scores.ipynb #cell-016
 def rouge_l(
     said: str,                  # a caption
     references: Sequence[str],  # of the same clip
@@ -80,7 +82,7 @@ def rouge_l(
     precision, recall = max(hits) / len(mine), max(h / max(1, len(r)) for h, r in zip(hits, theirs, strict=True))
     return (1 + beta**2) * precision * recall / (recall + beta**2 * precision)
 
-# %% ../../../nbs/worldmodel/caption/02_scores.ipynb #cell-016
+# %% ../../../nbs/worldmodel/caption/02_scores.ipynb #cell-020
 def _weigh(words: list[str], n: int, seen: Counter, clips: int) -> dict[tuple, float]:
     "n-grams with count times rarity."
     return {gram: count * math.log(clips / max(1, seen[gram])) for gram, count in ngrams(words, n).items()}
@@ -90,7 +92,7 @@ def _similarity(mine: dict[tuple, float], theirs: dict[tuple, float]) -> float:
     size = math.sqrt(sum(v * v for v in mine.values()) * sum(v * v for v in theirs.values()))
     return sum(min(v, theirs.get(gram, 0.0)) * theirs.get(gram, 0.0) for gram, v in mine.items()) / size if size else 0.0
 
-# %% ../../../nbs/worldmodel/caption/02_scores.ipynb #cell-017
+# %% ../../../nbs/worldmodel/caption/02_scores.ipynb #cell-021
 def cider_each(
     said: Sequence[str],                  # a caption a clip
     references: Sequence[Sequence[str]],  # some a clip
@@ -106,7 +108,7 @@ def cider_each(
                                   * _similarity(one, _weigh(r, n, seen, len(said))) for r in refs])
     return 10 * scores / 4
 
-# %% ../../../nbs/worldmodel/caption/02_scores.ipynb #cell-020
+# %% ../../../nbs/worldmodel/caption/02_scores.ipynb #cell-024
 def overlap_scores(
     said: Sequence[str],                  # a caption a clip
     references: Sequence[Sequence[str]],  # some a clip
@@ -116,7 +118,7 @@ def overlap_scores(
     cider = float(cider_each(said, references).mean())
     return {"cider": cider, "bleu4": bleu4(said, references), "rouge_l": float(np.mean(each))}
 
-# %% ../../../nbs/worldmodel/caption/02_scores.ipynb #cell-023
+# %% ../../../nbs/worldmodel/caption/02_scores.ipynb #cell-027
 def vocabulary_use(
     said: Sequence[str],                  # a caption a clip
     references: Sequence[Sequence[str]],  # some a clip
@@ -130,7 +132,7 @@ def vocabulary_use(
     return {"vocabulary_rate": float(np.mean([bool(m) for m in mine])),
             "vocabulary_recall": float(np.mean(hits)) if hits else math.nan}
 
-# %% ../../../nbs/worldmodel/caption/02_scores.ipynb #cell-026
+# %% ../../../nbs/worldmodel/caption/02_scores.ipynb #cell-030
 def draw_choices(
     references: Sequence[Sequence[str]],  # some a clip
     choices: int = 10,                    # captions to choose from, the right one first
@@ -148,6 +150,7 @@ def draw_choices(
         drawn.append([refs[0], *others])
     return drawn
 
+# %% ../../../nbs/worldmodel/caption/02_scores.ipynb #cell-032
 def found_first(
     losses: Float[np.ndarray, "clip choice"],  # of each caption given the clip; the right one first
 ) -> Float[np.ndarray, " clip"]:               # 1 where it is the lowest; shared luck where several are
@@ -155,7 +158,7 @@ def found_first(
     lowest = losses == losses.min(1, keepdims=True)
     return lowest[:, 0] / lowest.sum(1)
 
-# %% ../../../nbs/worldmodel/caption/02_scores.ipynb #cell-029
+# %% ../../../nbs/worldmodel/caption/02_scores.ipynb #cell-035
 def seen_shares(
     said: Sequence[str],     # a caption a clip
     blank: Sequence[str],    # with black frames instead
@@ -166,7 +169,7 @@ def seen_shares(
     return {name: mine != np.array([" ".join(words_of(s)) for s in other])
             for name, other in (("changed_by_blank", blank), ("changed_by_swap", swapped))}
 
-# %% ../../../nbs/worldmodel/caption/02_scores.ipynb #cell-032
+# %% ../../../nbs/worldmodel/caption/02_scores.ipynb #cell-038
 def caption_sheet(
     clips: Sequence[Any],               # frames of some clips, (time, height, width, 3)
     lines: Sequence[Sequence[tuple[str, str]]],  # for each clip: (when, what was said), in order

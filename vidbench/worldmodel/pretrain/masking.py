@@ -51,6 +51,7 @@ class Masks(NamedTuple):
     visible: Int[Tensor, "batch seen"]   # what the student gets
     hidden: Int[Tensor, "batch asked"]   # what it predicts
 
+# %% ../../../nbs/worldmodel/pretrain/02_masking.ipynb #cell-012
 def tube_tokens(
     hidden: Bool[np.ndarray, "batch side side"],  # tubes of each clip, equally many
     steps: int,                                   # of the clip, in time
@@ -60,7 +61,7 @@ def tube_tokens(
     seen, asked = (np.stack([np.flatnonzero(row == side) for row in flat]) for side in (False, True))
     return Masks(torch.from_numpy(seen), torch.from_numpy(asked))
 
-# %% ../../../nbs/worldmodel/pretrain/02_masking.ipynb #cell-013
+# %% ../../../nbs/worldmodel/pretrain/02_masking.ipynb #cell-015
 def future_tokens(
     batch: int,   # clips
     cut: int,     # first hidden step, at least 1
@@ -73,7 +74,7 @@ def future_tokens(
     seen, asked = torch.arange(cut * side * side), torch.arange(cut * side * side, end * side * side)
     return Masks(seen.repeat(batch, 1), asked.repeat(batch, 1))
 
-# %% ../../../nbs/worldmodel/pretrain/02_masking.ipynb #cell-015
+# %% ../../../nbs/worldmodel/pretrain/02_masking.ipynb #cell-017
 def draw_masks(
     cfg: PretrainConfig,  # masking, mask_ratio, future_share and the grid
     seeds: list[int],     # one a clip; the first decides what kind of batch it is
@@ -86,7 +87,7 @@ def draw_masks(
     hidden = np.stack([draw(np.random.default_rng((seed, 2)), side, cfg.mask_ratio) for seed in seeds])
     return tube_tokens(hidden, steps)
 
-# %% ../../../nbs/worldmodel/pretrain/02_masking.ipynb #cell-018
+# %% ../../../nbs/worldmodel/pretrain/02_masking.ipynb #cell-020
 def shade(
     frames: Float[np.ndarray, "time height width 3"],  # 0 to 255
     visible: Int[Tensor, " seen"],                     # token numbers of one clip

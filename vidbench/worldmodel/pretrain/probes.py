@@ -70,6 +70,7 @@ def linear_probe(
     "Logistic regression on standardised features."
     return make_pipeline(StandardScaler(), LogisticRegression(max_iter=500, C=0.1)).fit(train, labels).predict(test)
 
+# %% ../../../nbs/worldmodel/pretrain/04_probes.ipynb #cell-015
 def knn_probe(
     train: Float[np.ndarray, "clip feature"],
     labels: Int[np.ndarray, " clip"],
@@ -80,7 +81,7 @@ def knn_probe(
     voters = KNeighborsClassifier(min(neighbours, len(train)), metric="cosine", weights="distance")
     return voters.fit(train, labels).predict(test)
 
-# %% ../../../nbs/worldmodel/pretrain/04_probes.ipynb #cell-016
+# %% ../../../nbs/worldmodel/pretrain/04_probes.ipynb #cell-018
 class AttentiveProbe(nn.Module):
     "A learned query over frozen tokens that are told their time and place, and a linear head."
 
@@ -99,6 +100,7 @@ class AttentiveProbe(nn.Module):
         tokens = self.norm(tokens) + (self.time + self.place).flatten(0, 1)
         return self.head(self.attention(self.query.expand(len(tokens), -1, -1), tokens, tokens)[0][:, 0])
 
+# %% ../../../nbs/worldmodel/pretrain/04_probes.ipynb #cell-020
 def attentive_probe(
     train: Float[Tensor, "clip token feature"],  # frozen
     labels: Int[np.ndarray, " clip"],            # class of each
@@ -122,7 +124,7 @@ def attentive_probe(
         with torch.no_grad():
             return torch.cat([probe(part).argmax(1) for part in test.split(256)]).numpy()
 
-# %% ../../../nbs/worldmodel/pretrain/04_probes.ipynb #cell-019
+# %% ../../../nbs/worldmodel/pretrain/04_probes.ipynb #cell-023
 def rankme(
     features: Float[np.ndarray, "sample feature"],  # such as pooled clips
 ) -> float:                                         # 1 to min(samples, features)
@@ -131,7 +133,7 @@ def rankme(
     share = values / max(values.sum(), 1e-12) + 1e-7
     return float(np.exp(-(share * np.log(share)).sum()))
 
-# %% ../../../nbs/worldmodel/pretrain/04_probes.ipynb #cell-022
+# %% ../../../nbs/worldmodel/pretrain/04_probes.ipynb #cell-026
 def grouped_interval(
     right: Bool[np.ndarray, " sample"],  # or any number a sample
     groups: Sequence[Any],               # the recording or scene of each sample
@@ -145,7 +147,7 @@ def grouped_interval(
     means = sums[draws].sum(1) / counts[draws].sum(1)
     return float(np.mean(right)), *(float(v) for v in np.quantile(means, [0.025, 0.975]))
 
-# %% ../../../nbs/worldmodel/pretrain/04_probes.ipynb #cell-025
+# %% ../../../nbs/worldmodel/pretrain/04_probes.ipynb #cell-029
 @torch.no_grad()
 def step_surprise(
     model: VJepa,                # student and target
@@ -165,7 +167,7 @@ def step_surprise(
         kept.append(torch.stack(each, 1).float().cpu())
     return torch.cat(kept).numpy()
 
-# %% ../../../nbs/worldmodel/pretrain/04_probes.ipynb #cell-027
+# %% ../../../nbs/worldmodel/pretrain/04_probes.ipynb #cell-031
 def pair_surprise(
     model: VJepa,                                          # student and target
     films: UInt8[np.ndarray, "pair 2 time size size 3"],   # one side of `ToyPairs`
@@ -173,7 +175,7 @@ def pair_surprise(
     "Surprise in time, averaged over the two films of a side."
     return step_surprise(model, films.reshape(-1, *films.shape[2:])).reshape(len(films), 2, -1).mean(1)
 
-# %% ../../../nbs/worldmodel/pretrain/04_probes.ipynb #cell-029
+# %% ../../../nbs/worldmodel/pretrain/04_probes.ipynb #cell-033
 def expectation_scores(
     possible: Float[np.ndarray, " pair"],    # surprise of the possible films
     impossible: Float[np.ndarray, " pair"],  # and of the impossible ones
@@ -187,14 +189,14 @@ def expectation_scores(
     rows = {"all": np.ones(len(kind), bool)} | {name: kind == name for name in dict.fromkeys(violations)}
     return {name: grouped_interval(right[chosen], scenes[chosen], resamples) for name, chosen in rows.items()}
 
-# %% ../../../nbs/worldmodel/pretrain/04_probes.ipynb #cell-031
+# %% ../../../nbs/worldmodel/pretrain/04_probes.ipynb #cell-035
 def pixel_surprise(
     films: UInt8[np.ndarray, "pair 2 time size size 3"],  # one side of `ToyPairs`
 ) -> Float[np.ndarray, " pair"]:
     "What one would know without any model: the mean change from a frame to the next."
     return np.stack([np.abs(np.diff(both.astype(np.int16), axis=1)).mean() for both in films])
 
-# %% ../../../nbs/worldmodel/pretrain/04_probes.ipynb #cell-033
+# %% ../../../nbs/worldmodel/pretrain/04_probes.ipynb #cell-037
 def surprise_figure(
     possible: Float[np.ndarray, "pair question"],    # from `pair_surprise`
     impossible: Float[np.ndarray, "pair question"],  # the same of the impossible
