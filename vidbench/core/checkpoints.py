@@ -23,11 +23,11 @@ from .runs import Run, write_text
 
 logger = logging.getLogger(__name__)
 
-# %% ../../nbs/core/07_checkpoints.ipynb #x
+# %% ../../nbs/core/07_checkpoints.ipynb #cell-004
 class TrainingError(RuntimeError):
     "Training cannot go on; the message is one line."
 
-# %% ../../nbs/core/07_checkpoints.ipynb #cell-016
+# %% ../../nbs/core/07_checkpoints.ipynb #cell-006
 SEAL = "seal.json"
 
 def _hash(path: Path) -> str:
@@ -38,7 +38,7 @@ def _hash(path: Path) -> str:
             digest.update(block)
     return digest.hexdigest()
 
-# %% ../../nbs/core/07_checkpoints.ipynb #cell-017
+# %% ../../nbs/core/07_checkpoints.ipynb #cell-007
 def seal(
     checkpoint: Path,  # a complete checkpoint folder
 ) -> None:
@@ -67,7 +67,7 @@ def why_unusable(
             return f"{name} is missing or damaged"
     return ""
 
-# %% ../../nbs/core/07_checkpoints.ipynb #cell-019
+# %% ../../nbs/core/07_checkpoints.ipynb #cell-009
 def _by_step(folder: Path) -> list[Path]:
     "Checkpoint folders, newest first."
     found = [p for p in folder.glob("checkpoint-*") if p.name.split("-")[-1].isdigit()]
@@ -84,10 +84,11 @@ def newest_checkpoint(
     return None
 
 def trainer_state(
-    checkpoint: Path,    # a checkpoint folder
-) -> dict[str, Any]:     # global_step, best_global_step, best_metric, log_history, ...
-    "What Trainer knew when it wrote a checkpoint."
-    return json.loads((checkpoint / "trainer_state.json").read_text())
+    checkpoint: Path | None,  # a checkpoint folder; none before there is one
+) -> dict[str, Any]:          # global_step, best_global_step, best_metric, log_history, ...
+    "What Trainer knew when it wrote a checkpoint; without one, that nothing has been done."
+    nothing = {"global_step": 0, "best_global_step": None, "best_metric": None, "log_history": []}
+    return nothing if checkpoint is None else json.loads((checkpoint / "trainer_state.json").read_text())
 
 def best_checkpoint(
     run: Run,  # a run that has trained
@@ -99,7 +100,7 @@ def best_checkpoint(
     best = run.checkpoints / f"checkpoint-{trainer_state(newest).get('best_global_step')}"
     return best if best.is_dir() and not why_unusable(best) else newest
 
-# %% ../../nbs/core/07_checkpoints.ipynb #cell-021
+# %% ../../nbs/core/07_checkpoints.ipynb #cell-011
 def _load_adapter(model: nn.Module, checkpoint: Path) -> list[str]:
     "Load a peft adapter; says what does not fit."
     from peft import get_peft_model_state_dict, set_peft_model_state_dict
@@ -116,7 +117,7 @@ def _load_pretrained(model: PreTrainedModel, checkpoint: Path) -> list[str]:
     model.load_state_dict(source.state_dict())
     return [f"{kind} {k}" for kind in ("missing", "unexpected") for k in sorted(info[f"{kind}_keys"])]
 
-# %% ../../nbs/core/07_checkpoints.ipynb #cell-022
+# %% ../../nbs/core/07_checkpoints.ipynb #cell-012
 def load_weights(
     model: nn.Module,   # of the shape that was trained; of a peft model, the adapter is loaded
     checkpoint: Path,   # from `best_checkpoint` or `newest_checkpoint`

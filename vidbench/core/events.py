@@ -4,10 +4,11 @@
 
 # %% auto #0
 __all__ = ['STANDARD', 'ALIASES', 'EventError', 'match_columns', 'locate_videos', 'refuse_outside', 'read_events',
-           'missing_videos', 'overlap_runs', 'split_by_video', 'split_within_video', 'boost_minority', 'SplitAudit',
-           'audit_split']
+           'missing_videos', 'close_ends', 'write_sides', 'read_sides', 'overlap_runs', 'split_by_video',
+           'split_within_video', 'boost_minority', 'SplitAudit', 'audit_split']
 
 # %% ../../nbs/core/03_events.ipynb #cell-002
+import csv
 import difflib
 import hashlib
 import json
@@ -20,6 +21,9 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+
+from .runs import write_text
+from .video import VideoError, probe
 
 # %% ../../nbs/core/03_events.ipynb #cell-007
 class EventError(ValueError):
@@ -256,6 +260,69 @@ def missing_videos(
     return pd.DataFrame({"video_path": absent, "events": counts[absent].to_numpy()})
 
 # %% ../../nbs/core/03_events.ipynb #cell-057
+def _length(path: str) -> tuple[float, str]:
+    "How long a video is in seconds, or why it cannot be read."
+    try:
+        return probe(path).duration_sec, ""
+    except VideoError as error:
+        return np.nan, error.reason
+
+
+def close_ends(
+    events: pd.DataFrame,                  # end_sec may be empty
+) -> tuple[pd.DataFrame, pd.DataFrame]:    # events with ends; videos left out, missing ones too: video_path, reason
+    "Let events without an end last until their video ends."
+    bad = dict.fromkeys(missing_videos(events)["video_path"], "no such file")
+    open_ended = events.loc[events["end_sec"].isna() & ~events["video_path"].isin(bad), "video_path"].unique()
+    lengths = {path: _length(path) for path in open_ended}
+    bad |= {path: reason for path, (_, reason) in lengths.items() if reason}
+    ends = events["end_sec"].astype(float).fillna(events["video_path"].map({p: sec for p, (sec, _) in lengths.items()}))
+    kept = events.assign(end_sec=ends)[~events["video_path"].isin(bad)]
+    return kept.reset_index(drop=True), pd.DataFrame(sorted(bad.items()), columns=["video_path", "reason"])
+
+# %% ../../nbs/core/03_events.ipynb #cell-060
+def write_sides(
+    path: str | os.PathLike,             # sides.csv of a run
+    sides: Mapping[str, pd.DataFrame],   # {side: its rows}, with at least event_id and group
+) -> Path:                               # the file
+    "Write which event is on which side: one table, `side` first; a side without rows is not written."
+    for side, rows in sides.items():
+        for column in {"event_id", "group"} - set(rows):
+            raise EventError(f"side {side!r} has no column {column!r}: a side names its events and their groups")
+    table = pd.concat([rows.assign(side=side) for side, rows in sides.items() if len(rows)], ignore_index=True)
+    table = table[["side", *(name for name in table if name != "side")]]
+    for name in table:
+        if table[name].isna().all() or not pd.api.types.is_numeric_dtype(table[name]):
+            table[name] = table[name].astype(object).map(str, na_action="ignore").fillna("")
+    text = table.to_csv(index=False, na_rep="nan", quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n")
+    return write_text(Path(path), text)
+
+# %% ../../nbs/core/03_events.ipynb #cell-061
+def _column(cells: Sequence[str], values: Sequence[str | float]) -> list:
+    "A column of a quoted table, as text and as the csv module reads it: numbers where any cell is an unquoted one."
+    if not any(isinstance(value, float) for value in values):
+        return [np.nan if cell == "" else cell for cell in cells]
+    return [int(cell) if cell.lstrip("-").isdigit() else float(cell) for cell in cells]
+
+
+def read_sides(
+    path: str | os.PathLike,         # sides.csv of a run
+) -> dict[str, pd.DataFrame]:        # {side: its rows}, in the order written; empty when there is no file
+    "Read the sides as they were drawn: text stays text, an empty text is missing."
+    if not Path(path).is_file():
+        return {}
+    lines = Path(path).read_text().splitlines(keepends=True)
+    try:
+        names, *cells = csv.reader(lines)
+        _, *values = csv.reader(lines, quoting=csv.QUOTE_NONNUMERIC)
+        columns = map(_column, zip(*cells, strict=True), zip(*values, strict=True))
+        table = pd.DataFrame(dict(zip(names, columns, strict=True)))
+        sides = {str(side): rows for side, rows in table.groupby("side", sort=False)}
+    except (ValueError, KeyError) as error:
+        raise EventError(f"{path}: not the sides of a run any more ({error}): remove it to have them drawn anew") from None
+    return {side: rows.drop(columns="side").reset_index(drop=True) for side, rows in sides.items()}
+
+# %% ../../nbs/core/03_events.ipynb #cell-064
 def _recordings(events: pd.DataFrame) -> pd.Series:
     paths = events["video_path"].astype(str)
     return events["source"].map(str, na_action="ignore").fillna(paths) if "source" in events else paths
@@ -273,7 +340,7 @@ def overlap_runs(
     starts_run = ~(times["start"] < before) & ~repeated
     return starts_run.cumsum().sort_index().to_numpy() - 1
 
-# %% ../../nbs/core/03_events.ipynb #cell-060
+# %% ../../nbs/core/03_events.ipynb #cell-067
 def _checked(events: pd.DataFrame, val_share: float) -> pd.DataFrame:
     if not 0 < val_share < 1:
         raise EventError(f"val_share={val_share} is outside (0, 1): 0.2 holds a fifth of the events back")
@@ -306,7 +373,7 @@ def split_by_video(
     held_back = _recordings(events).isin(counts.index[orders[draw, : last + 1]]).to_numpy()
     return _sides(events, held_back)
 
-# %% ../../nbs/core/03_events.ipynb #cell-065
+# %% ../../nbs/core/03_events.ipynb #cell-072
 def _every_nth(strata: pd.Series, share: float, rng: np.random.Generator) -> pd.Series:
     shuffled = strata.sample(frac=1.0, random_state=rng).sort_values(kind="stable")
     steps = np.floor((np.arange(len(shuffled) + 1) + rng.random() / share) * share)
@@ -332,7 +399,7 @@ def split_within_video(
     emptied = held.groupby(runs["video"]).transform("all") & ~runs.duplicated("video")
     return _sides(events, table["run"].isin(held.index[held & ~emptied]).to_numpy())
 
-# %% ../../nbs/core/03_events.ipynb #cell-070
+# %% ../../nbs/core/03_events.ipynb #cell-077
 def boost_minority(
     train: pd.DataFrame,         # the training side of a split
     label: str | None = None,    # the class to repeat; the rarest where None
@@ -351,7 +418,7 @@ def boost_minority(
                                                   random_state=np.random.default_rng(seed))
     return pd.concat([train, extra], ignore_index=True)
 
-# %% ../../nbs/core/03_events.ipynb #cell-073
+# %% ../../nbs/core/03_events.ipynb #cell-080
 def _keys(events: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame({"video": events["video_path"].astype(str).to_numpy(),
                          "start": events["start_sec"].to_numpy(dtype=float).round(3),
@@ -374,7 +441,7 @@ def _number_shared(train: pd.Series | None, val: pd.Series | None) -> int | None
         return None
     return len(set(train.dropna()) & set(val.dropna()))
 
-# %% ../../nbs/core/03_events.ipynb #cell-078
+# %% ../../nbs/core/03_events.ipynb #cell-085
 def _plural(n: int, thing: str) -> str:
     return f"{n:,} {thing}" + ("" if n == 1 else "s")
 
@@ -411,7 +478,7 @@ def _company(a: "SplitAudit") -> list[str]:
                     f"({a.duplicates_train / a.events_train:.0%}): what boosting does, and otherwise a fault.")
     return said
 
-# %% ../../nbs/core/03_events.ipynb #cell-080
+# %% ../../nbs/core/03_events.ipynb #cell-087
 @dataclass(frozen=True)
 class SplitAudit:
     "What a training and a validation side have in common: counts, class shares, and a verdict in words."
@@ -471,7 +538,7 @@ class SplitAudit:
         said = "".join(f"<li>{escape(line)}</li>" for line in [*_leaks(self), *_company(self)])
         return f"<table>{rows}</table><ul>{said}</ul>"
 
-# %% ../../nbs/core/03_events.ipynb #cell-082
+# %% ../../nbs/core/03_events.ipynb #cell-089
 def audit_split(
     train: pd.DataFrame,    # video_path, label, start_sec, end_sec; and source, camera, individual if known
     val: pd.DataFrame,      # the same columns

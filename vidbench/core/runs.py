@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['PACKAGES', 'STATES', 'workspace', 'RunError', 'write_text', 'append_line', 'read_lines', 'describe_environment',
-           'read_status', 'Run', 'duration', 'log_line', 'all_runs', 'run_rows', 'list_runs', 'find_run',
-           'compare_runs']
+           'read_status', 'Run', 'duration', 'log_line', 'all_runs', 'unfinished_run', 'run_rows', 'list_runs',
+           'find_run', 'compare_runs']
 
 # %% ../../nbs/core/01_runs.ipynb #cell-002
 import contextlib
@@ -202,6 +202,18 @@ class _RunResults(_RunLog):
         path.parent.mkdir(parents=True, exist_ok=True)
         figure.savefig(path, dpi=144, bbox_inches="tight")
         return path
+
+    def show(
+        self,
+        name: str,  # of a saved figure, without an ending
+    ) -> Any:       # an IPython Image, for the last line of a cell
+        "A picture of the run, in a notebook."
+        there = sorted(p.stem for p in self.figures.glob("*.png"))
+        if name not in there:
+            have = f"{nearest(name, there)} It has {', '.join(there)}" if there else "it has none yet"
+            raise RunError(f"{self.job}/{self.name} has no picture '{name}': {have}")
+        from IPython.display import Image
+        return Image(filename=str(self.figures / f"{name}.png"))
 
     def save_panel(
         self,
@@ -418,6 +430,18 @@ def all_runs(
     root = Path(root) if root else workspace() / "outputs"
     found = [(path.stat().st_mtime, path.parent) for path in root.glob(f"{job or '*'}/*/config.yaml")]
     return [Run(folder) for _, folder in sorted(found, reverse=True)]
+
+def unfinished_run(
+    cfg: Config,                     # what is to be run
+    root: str | Path | None = None,  # `workspace()/outputs` when not given
+    job: str = "",                   # the settings' own when not given
+) -> Run | None:                     # none when every such run goes on elsewhere or has come to its end
+    "The newest run of the same settings to go on with: interrupted, failed, or not yet begun."
+    for run in all_runs(root, job or cfg.job):
+        over = run.status["state"] in ("running", "finished") and set(run.status["stages"]) - {"prepare"}
+        if not over and run.config == cfg.to_dict():
+            return run
+    return None
 
 def run_rows(
     runs: list[Run],         # such as `all_runs()`

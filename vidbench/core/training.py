@@ -31,7 +31,7 @@ from .runs import Run, log_line, read_lines, write_text
 
 logger = logging.getLogger(__name__)
 
-# %% ../../nbs/core/09_training.ipynb #cell-060
+# %% ../../nbs/core/09_training.ipynb #cell-008
 @contextlib.contextmanager
 def catch_signals() -> Iterator[list[int]]:  # grows by one number a signal
     "Collect SIGTERM, SIGINT and SIGUSR2 (pre-emption) so that the loop can save; a second SIGINT interrupts at once."
@@ -53,7 +53,7 @@ def catch_signals() -> Iterator[list[int]]:  # grows by one number a signal
         for number, handler in before.items():
             signal.signal(number, handler)
 
-# %% ../../nbs/core/09_training.ipynb #cell-062
+# %% ../../nbs/core/09_training.ipynb #cell-010
 class RunCallback(TrainerCallback):
     "Ties Trainer's loop to the run folder: when to log, evaluate, save and stop, and what to write."
 
@@ -136,7 +136,7 @@ def _is_speed(name: str) -> bool:
     "Whether a number of Trainer's log is about its own speed, or about no training at all."
     return name.endswith(("_runtime", "_per_second", "_steps_per_sec")) or name in ("total_flos", "epoch")
 
-# %% ../../nbs/core/09_training.ipynb #cell-065
+# %% ../../nbs/core/09_training.ipynb #cell-013
 @dataclass
 class TrainResult:
     "How a training ended."
@@ -153,7 +153,7 @@ class TrainResult:
         "Share of the steps that were not undone."
         return 1 - self.bad_steps / max(1, self.step)
 
-# %% ../../nbs/core/09_training.ipynb #cell-067
+# %% ../../nbs/core/09_training.ipynb #cell-015
 def forget_after(
     run: Run,   # its logs are cut
     step: int,  # the last step to keep
@@ -165,7 +165,7 @@ def forget_after(
             kept = [json.dumps(r) + "\n" for r in read_lines(path) if r.get("step", 0) <= step]
             write_text(path, "".join(kept))
 
-# %% ../../nbs/core/09_training.ipynb #cell-069
+# %% ../../nbs/core/09_training.ipynb #cell-017
 def finished_training(
     run: Run,             # any run
 ) -> TrainResult | None:  # none when there is still something to do
@@ -173,7 +173,7 @@ def finished_training(
     stage = run.status["stages"].get("fit", {})
     return TrainResult(**stage["result"]) if stage.get("result", {}).get("finished") else None
 
-# %% ../../nbs/core/09_training.ipynb #cell-071
+# %% ../../nbs/core/09_training.ipynb #cell-019
 def out_of_memory(
     error: BaseException,  # any
 ) -> bool:
@@ -194,7 +194,7 @@ def explain_out_of_memory(
         values = ", ".join(f"{name} (now {getattr(cfg, name)})" for name in settings)
         raise TrainingError(f"out of memory: lower {values}, or set auto_batch_size=True") from error
 
-# %% ../../nbs/core/09_training.ipynb #cell-073
+# %% ../../nbs/core/09_training.ipynb #cell-021
 def train(
     model: nn.Module,                        # forward(**batch) -> dict with loss, and optionally logits and logs
     cfg: TrainingConfig,                     # how to train
@@ -245,7 +245,7 @@ def _start_or_resume(run: Run) -> Path | None:
     resume = newest_checkpoint(run.checkpoints)
     if run.leads:
         run.path("STOP").unlink(missing_ok=True)
-        forget_after(run, trainer_state(resume)["global_step"] if resume else 0)
+        forget_after(run, trainer_state(resume)["global_step"])
     if resume:
         logger.info("resuming %s/%s from %s", run.job, run.name, resume.name)
     return resume
@@ -273,7 +273,7 @@ def _conclude(run: Run, trainer: Engine, callback: RunCallback) -> TrainResult:
         raise KeyboardInterrupt(f"stopped at step {result.step} of {total}, checkpoint saved: run again to resume")
     return result
 
-# %% ../../nbs/core/09_training.ipynb #cell-099
+# %% ../../nbs/core/09_training.ipynb #cell-049
 def health_summary(
     run: Run,              # any run that has trained
 ) -> dict[str, Any]:       # plain values, for a report
