@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['logger', 'MEAN', 'STD', 'normalise_frames', 'network_config', 'misfits', 'WeightsError', 'load_published', 'pick',
            'encode_visible', 'target_features', 'predict_hidden', 'reconstruction_loss', 'along_tubes',
-           'causality_loss', 'vital_signs', 'VJepa', 'momentum_at', 'move_target', 'ema_distance', 'save_encoder',
-           'load_encoder']
+           'causality_loss', 'vital_signs', 'ask', 'VJepa', 'momentum_at', 'move_target', 'ema_distance',
+           'save_encoder', 'load_encoder']
 
 # %% ../../../nbs/worldmodel/pretrain/03_vjepa.ipynb #cell-002
 import copy
@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from transformers import VJEPA2Config, VJEPA2Model
 from transformers.models.vjepa2.modeling_vjepa2 import VJEPA2Encoder
 
+from ...core.engine import Recomputes
 from .masking import Masks
 from .settings import PretrainConfig
 
@@ -79,14 +80,14 @@ def load_published(
     strict: bool = True,  # refuse what does not fit
 ) -> list[str]:           # what did not fit
     "Fill a model with V-JEPA 2 weights."
-    published, absent = _open_model(source, "init_from")
+    published, absent = _open_model(source, "model")
     weights = {name: value for name, value in published.state_dict().items() if name not in absent}
     unseen = ("num_attention_heads", "pred_num_attention_heads")  # no tensor shows them
     heads = [(name, getattr(published.config, name), getattr(model.config, name)) for name in unseen]
     wrong = [f"{name} is {theirs}, not {ours}" for name, theirs, ours in heads if theirs != ours] + misfits(model, weights)
     said = f"{len(wrong)} parts of {source} do not fit: {'; '.join(wrong[:3])}{' ...' if len(wrong) > 3 else ''}"
     if wrong and strict:
-        raise WeightsError(f"{said}; give the sizes of that model, or init_strict=False to load what fits")
+        raise WeightsError(f"{said}; give the sizes of that model, or model_strict=False to load what fits")
     if wrong:
         logger.warning(said)
     own = model.state_dict()
@@ -173,15 +174,32 @@ def causality_loss(
 def vital_signs(
     features: Float[Tensor, "batch step patch feature"],  # predictions, from `along_tubes`
     target: Float[Tensor, "batch step patch feature"],    # what they should be
+    asked: Tensor,                                        # (batch, step, patch): whether predicted
 ) -> dict[str, Tensor]:                                   # scalars
     "How alive predictions and targets are."
-    moved, should = (torch.linalg.vector_norm(f.diff(dim=1).float(), dim=-1).mean() for f in (features, target))
+    pairs = (asked[:, 1:] & asked[:, :-1]).float()
+    moved, should = ((torch.linalg.vector_norm(f.diff(dim=1).float(), dim=-1) * pairs).sum() for f in (features, target))
     alike = nn.functional.cosine_similarity(target[:, 1:], target[:, :-1], dim=-1).mean()
-    return {"target_std": target.float().flatten(0, 2).std(0).mean(), "neighbour_cosine": alike,
-            "motion_ratio": moved / should.clamp_min(1e-6)}
+    signs = {"target_std": target.float().flatten(0, 2).std(0).mean(), "neighbour_cosine": alike}
+    return signs | ({"motion_ratio": moved / should.clamp_min(1e-6)} if pairs.any() else {})
 
 # %% ../../../nbs/worldmodel/pretrain/03_vjepa.ipynb #cell-046
-class VJepa(nn.Module):
+def ask(
+    cfg: PretrainConfig,                                # loss, grid
+    student: VJEPA2Model,                               # encoder and predictor
+    clips: Float[Tensor, "batch time 3 height width"],  # normalised
+    target: Float[Tensor, "batch token feature"],       # from `target_features`
+    masks: Masks,                                       # one set
+) -> tuple[Float[Tensor, " batch"], Float[Tensor, ""], dict[str, Tensor]]:  # reconstruction, causality, vital signs
+    "What one set of masks costs."
+    predicted = predict_hidden(student, clips, masks)
+    each = reconstruction_loss(predicted, pick(target, masks.hidden), cfg.loss)
+    features, asked = along_tubes(predicted, target, masks.hidden, cfg.grid[0])
+    smooth = causality_loss(features, asked) if cfg.grid[0] > 2 else each.new_zeros(())
+    return each, smooth, vital_signs(features.detach(), target.unflatten(1, (cfg.grid[0], -1)), asked)
+
+# %% ../../../nbs/worldmodel/pretrain/03_vjepa.ipynb #cell-048
+class VJepa(Recomputes, nn.Module):
     "Student encoder and predictor, and the target encoder that follows the student."
 
     def __init__(
@@ -190,8 +208,8 @@ class VJepa(nn.Module):
     ):
         super().__init__()
         self.cfg, self.student = cfg, VJEPA2Model(network_config(cfg))
-        if cfg.init_from:
-            load_published(self.student, cfg.init_from, cfg.init_strict)
+        if cfg.model:
+            load_published(self.student, cfg.model, cfg.model_strict)
         self.target = copy.deepcopy(self.student.encoder).requires_grad_(False)
 
     def train(self, mode: bool = True) -> "VJepa":
@@ -200,30 +218,30 @@ class VJepa(nn.Module):
         self.target.eval()
         return self
 
-    def gradient_checkpointing_enable(self, gradient_checkpointing_kwargs: dict[str, Any] | None = None) -> None:
-        "Recompute activations of the student and the predictor."
-        self.student.gradient_checkpointing_enable(gradient_checkpointing_kwargs)
+    def recomputed_parts(self) -> list[nn.Module]:
+        "With `activation_checkpointing`: student and predictor; the target keeps nothing anyway."
+        return [self.student]
 
     def forward(
         self,
         clips: Float[Tensor, "batch time 3 height width"],  # normalised
         visible: Tensor,                                    # (batch, seen)
         hidden: Tensor,                                     # (batch, asked)
+        visible_2: Tensor | None = None,                    # a second set of masks
+        hidden_2: Tensor | None = None,                     # for the same pass of the target
         labels: Tensor | None = None,                       # not used: the engine's evaluation asks for some
     ) -> dict[str, Any]:                                    # loss, logits (the loss of each clip), logs
-        "One step: predict, compare, and look how things stand."
-        steps, _ = self.cfg.grid
+        "One step: predict, compare, and look how things stand; the mean over the sets of masks."
         target = target_features(self.target, clips)
-        predicted = predict_hidden(self.student, clips, Masks(visible, hidden))
-        each = reconstruction_loss(predicted, pick(target, hidden), self.cfg.loss)
-        features, asked = along_tubes(predicted, target, hidden, steps)
-        smooth = causality_loss(features, asked) if steps > 2 else each.new_zeros(())
-        logs = {"reconstruction_loss": each.mean(), "causality_loss": smooth,
-                **vital_signs(features.detach(), target.unflatten(1, (steps, -1)))}
+        masks = [Masks(visible, hidden)] + ([] if visible_2 is None else [Masks(visible_2, hidden_2)])
+        asked = [ask(self.cfg, self.student, clips, target, one) for one in masks]
+        each, smooth = (sum(part[i] for part in asked) / len(asked) for i in (0, 1))
+        signs = {name: value for *_, found in asked for name, value in found.items()}
+        logs = {"reconstruction_loss": each.mean(), "causality_loss": smooth, **signs}
         return {"loss": each.mean() + self.cfg.causality_weight * smooth, "logits": each.detach(),
                 "logs": {name: value.detach() for name, value in logs.items()}}
 
-# %% ../../../nbs/worldmodel/pretrain/03_vjepa.ipynb #cell-050
+# %% ../../../nbs/worldmodel/pretrain/03_vjepa.ipynb #cell-052
 def momentum_at(
     cfg: PretrainConfig,  # ema_start, ema_end
     step: int,            # done so far
@@ -232,7 +250,7 @@ def momentum_at(
     "The target's momentum: linear from start to end, a function of the step alone."
     return cfg.ema_start + (cfg.ema_end - cfg.ema_start) * min(1.0, step / max(1, total))
 
-# %% ../../../nbs/worldmodel/pretrain/03_vjepa.ipynb #cell-052
+# %% ../../../nbs/worldmodel/pretrain/03_vjepa.ipynb #cell-054
 @torch.no_grad()
 def move_target(
     model: VJepa,     # after an optimizer step
@@ -242,7 +260,7 @@ def move_target(
     for slow, fast in zip(model.target.parameters(), model.student.encoder.parameters(), strict=True):
         slow.lerp_(fast.detach().to(slow.dtype), 1 - momentum)
 
-# %% ../../../nbs/worldmodel/pretrain/03_vjepa.ipynb #cell-054
+# %% ../../../nbs/worldmodel/pretrain/03_vjepa.ipynb #cell-056
 @torch.no_grad()
 def ema_distance(
     model: VJepa,  # in training
@@ -252,7 +270,7 @@ def ema_distance(
     gap, size = sum((a - b).square().sum() for a, b in pairs), sum(b.square().sum() for _, b in pairs)
     return float((gap / size).sqrt())
 
-# %% ../../../nbs/worldmodel/pretrain/03_vjepa.ipynb #cell-057
+# %% ../../../nbs/worldmodel/pretrain/03_vjepa.ipynb #cell-059
 def save_encoder(
     model: VJepa,     # trained
     folder: Any,      # made if missing
@@ -262,7 +280,7 @@ def save_encoder(
     kept.encoder.load_state_dict(model.target.state_dict())
     kept.save_pretrained(folder)
 
-# %% ../../../nbs/worldmodel/pretrain/03_vjepa.ipynb #cell-059
+# %% ../../../nbs/worldmodel/pretrain/03_vjepa.ipynb #cell-061
 def load_encoder(
     source: str,  # a folder of `save_encoder`, or a V-JEPA 2 model on the Hub
 ) -> VJEPA2Model:
