@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['logger', 'SELECT', 'RIVALS', 'CaptionSet', 'Material', 'prepare', 'build_model', 'choices_of', 'Watcher',
            'KeepSamples', 'warnings_of', 'fit', 'other_clips', 'prediction_table', 'commonest', 'step_vectors',
-           'nearest_captions', 'rivals_of', 'overlap_numbers', 'numbers_of', 'fact_numbers', 'rival_numbers',
-           'video_used', 'verdict', 'audit_of', 'evaluate', 'checks_of', 'make_figures', 'describe', 'check']
+           'nearest_captions', 'unit', 'rivals_of', 'overlap_numbers', 'numbers_of', 'fact_numbers', 'rival_numbers',
+           'video_used', 'verdict', 'audit_of', 'evaluate', 'checks_of', 'make_figures', 'describe', 'predict', 'check']
 
 # %% ../../../nbs/worldmodel/caption/05_study.ipynb #cell-002
 import functools
@@ -33,11 +33,14 @@ from ...core.engine import Draw, device_of
 from ...core.figures import Figure
 from ...core.reports import metric
 from ...core.runs import Run, workspace, write_text
+from ...core.tiny_vlm import read_window
 from ...core.training import TrainResult, finished_training, health_summary, train
+from ...core.video import VideoError, probe
 from . import figures, qformer, scores
 from .data import Film, films_of, load_films, spoken_facts
 from .qformer import Captioner, FeatureCache, frozen_encoder, frozen_llm, grid_of
 from .settings import CaptionConfig
+from ..pretrain.data import films_in, windows_of
 
 logger = logging.getLogger(__name__)
 
@@ -246,21 +249,26 @@ def commonest(
 def step_vectors(
     side: CaptionSet,   # any
     steps: int,         # in time
-) -> Float[np.ndarray, "clip feature"]:  # of length 1
+) -> Float[np.ndarray, "clip feature"]:
     "One vector a clip: the mean over places at each step, side by side; clips are read one by one."
-    each = [np.asarray(side.cache.read(film), np.float32) for film in side.films]
-    pooled = np.stack([clip.reshape(steps, -1, clip.shape[-1]).mean(1).ravel() for clip in each])
-    return pooled / np.linalg.norm(pooled, axis=1, keepdims=True).clip(1e-12)
+    each = (np.asarray(side.cache.read(film), np.float32) for film in side.films)
+    return np.stack([clip.reshape(steps, -1, clip.shape[-1]).mean(1).ravel() for clip in each])
 
 def nearest_captions(
     learned: CaptionSet,  # training
     side: CaptionSet,     # to be described
     steps: int,           # in time
 ) -> list[str]:           # one a clip
-    "The first caption of the training clip that is most alike."
-    mine, theirs = step_vectors(side, steps), step_vectors(learned, steps)
-    centre = theirs.mean(0)
-    return [learned.films[i].captions[0] for i in ((mine - centre) @ (theirs - centre).T).argmax(1)]
+    "The first caption of the training clip that is most alike: by cosine, about the mean of training."
+    theirs = step_vectors(learned, steps)
+    known, asked = (unit(vectors - theirs.mean(0)) for vectors in (theirs, step_vectors(side, steps)))
+    return [learned.films[i].captions[0] for i in (asked @ known.T).argmax(1)]
+
+def unit(
+    vectors: Float[np.ndarray, "clip feature"],  # any
+) -> Float[np.ndarray, "clip feature"]:
+    "Vectors of length 1."
+    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True).clip(1e-12)
 
 # %% ../../../nbs/worldmodel/caption/05_study.ipynb #cell-039
 def rivals_of(
@@ -375,7 +383,8 @@ def audit_of(
         lines.insert(0, "Nothing was held back to report on: it is judged on what chose the checkpoint.")
     lines.append(f"{known:.0%} of the test clips have a caption that stands word for word in training.")
     clean = not shared and "test" in material.sides
-    return {"clean": clean, "verdict": " ".join(lines), "clips_of_trained_recordings": len(shared), "test_captions_in_training": known, "groups": {"train": len(set(train)), "test": len(set(test))}}
+    return {"clean": clean, "verdict": " ".join(lines), "clips_of_trained_recordings": len(shared),
+            "test_captions_in_training": known, "groups": {"train": len(set(train)), "test": len(set(test))}}
 
 # %% ../../../nbs/worldmodel/caption/05_study.ipynb #cell-056
 def evaluate(
@@ -476,6 +485,38 @@ def describe(
     return qformer.speak(model, qformer.encode_frames(encoder, [film.read()], cfg.mixed_precision))[0]
 
 # %% ../../../nbs/worldmodel/caption/05_study.ipynb #cell-069
+def predict(
+    run: Run,                                   # that has trained
+    inputs: str | Path | Sequence[str | Path],  # a film, a folder of films, or several of either
+    out: str | Path,                            # .csv or .jsonl
+    every_sec: float = 0.0,                     # length of a window; that of num_frames at fps when 0
+) -> pd.DataFrame:                              # video_path, start_sec, end_sec, sentence, reason (why there is none)
+    "Write what happens in films, window by window."
+    cfg, encoder, model = _describer(str(run.folder))
+    rows, out = [], Path(out)
+    if out.suffix not in (".csv", ".jsonl"):
+        raise ConfigError(f"{out}: sentences are written as .csv or .jsonl")
+    for film in films_in(inputs):
+        try:
+            rows += _sentences(cfg, encoder, model, film, every_sec or cfg.num_frames / cfg.fps)
+        except VideoError as error:
+            rows.append((str(film), np.nan, np.nan, "", error.reason))
+    table = pd.DataFrame(rows, columns=["video_path", "start_sec", "end_sec", "sentence", "reason"])
+    out.parent.mkdir(parents=True, exist_ok=True)
+    table.to_csv(out, index=False) if out.suffix == ".csv" else table.to_json(out, orient="records", lines=True)
+    return table
+
+def _sentences(cfg: CaptionConfig, encoder: Any, model: Captioner, film: Path, length_sec: float) -> list[tuple]:
+    "What is said of each window of a film; read and encoded a few at a time."
+    spans, rows, size = windows_of(probe(film).duration_sec, length_sec), [], (cfg.size_px, cfg.size_px)
+    for first in range(0, len(spans), cfg.eval_batch_size):
+        part = spans[first : first + cfg.eval_batch_size]
+        clips = [read_window(film, cfg.num_frames, *span, size)[0] for span in part]
+        said = qformer.speak(model, qformer.encode_frames(encoder, clips, cfg.mixed_precision))
+        rows += [(str(film), *span, sentence, "") for span, sentence in zip(part, said, strict=True)]
+    return rows
+
+# %% ../../../nbs/worldmodel/caption/05_study.ipynb #cell-072
 def check(
     cfg: CaptionConfig,  # what would be run
 ) -> str:                # lines of text

@@ -5,7 +5,8 @@
 # %% auto #0
 __all__ = ['logger', 'StoredClips', 'ClipSet', 'stretch', 'augmented', 'SharedDraw', 'SharedBatches', 'first_of_batch',
            'collate_masked', 'folder_videos', 'list_events', 'group_of', 'decode', 'usable_events', 'draw_sides',
-           'first_sides', 'without_held_back', 'sides_of', 'as_drawn', 'Material', 'toy_sides', 'prepare']
+           'first_sides', 'without_held_back', 'sides_of', 'as_drawn', 'Material', 'toy_sides', 'prepare', 'films_in',
+           'windows_of']
 
 # %% ../../../nbs/worldmodel/pretrain/05_data.ipynb #cell-002
 import logging
@@ -381,3 +382,24 @@ def _clip_sets(cfg: PretrainConfig, tables: dict[str, pd.DataFrame], clips: dict
                              for label in table["label"]}) for kind in (False, True)}
     return {name: ClipSet(cfg, clips[name], table["label"], table["group"], classes[name.startswith("probe_")], table["event_id"])
             for name, table in tables.items()}
+
+# %% ../../../nbs/worldmodel/pretrain/05_data.ipynb #cell-050
+def films_in(
+    inputs: str | Path | Sequence[str | Path],  # a film, a folder of films, or several of either
+) -> list[Path]:
+    "The films that are meant."
+    named = [inputs] if isinstance(inputs, str | Path) else list(inputs)
+    found = [film for one in map(Path, named) for film in (folder_videos(one) if one.is_dir() else [one])]
+    if absent := [film for film in found if not film.is_file()]:
+        raise ConfigError(f"{absent[0]}: no such film" + (f" ({len(absent)} are missing)" if len(absent) > 1 else ""))
+    return found
+
+# %% ../../../nbs/worldmodel/pretrain/05_data.ipynb #cell-052
+def windows_of(
+    duration_sec: float,  # of a film
+    length_sec: float,    # of a window
+) -> list[tuple[float, float]]:  # start and end, in seconds
+    "Windows on end over a film; what is left at the end counts when it is half a window, or all there is."
+    starts = np.arange(0, max(duration_sec, 1e-6), length_sec)
+    spans = [(float(start), float(min(start + length_sec, duration_sec))) for start in starts]
+    return [span for i, span in enumerate(spans) if not i or span[1] - span[0] >= length_sec / 2 - 1e-9]

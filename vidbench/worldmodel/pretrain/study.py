@@ -8,7 +8,7 @@ __all__ = ['logger', 'FROZEN', 'SELECT', 'WHO', 'AGAINST', 'RIVALS', 'open_run',
            'chosen_by', 'build_model', 'fit', 'taught_probes', 'probe_answers', 'supervised_answers',
            'SupervisedNetwork', 'probe_table', 'probe_numbers', 'probe_gains', 'surprise_numbers', 'first_epoch_above',
            'compared', 'verdict', 'checks_of', 'audit_of', 'Found', 'find_out', 'asked_of_all', 'pair_table',
-           'evaluate', 'trained_model', 'make_figures', 'check']
+           'evaluate', 'trained_model', 'make_figures', 'window_features', 'predict', 'write_features', 'check']
 
 # %% ../../../nbs/worldmodel/pretrain/07_study.ipynb #cell-002
 import functools
@@ -28,19 +28,21 @@ from transformers import TrainerCallback
 
 from ...core import reports
 from ...core.checkpoints import best_checkpoint, load_weights
-from ...core.config import Config
+from ...core.config import Config, ConfigError
 from ...core.doubt import Interval, mean_interval, paired_difference, said, word
 from ...core.engine import Draw, Engine, device_of, processes, warn
 from ...core.events import audit_split
 from ...core.figures import Figure
 from ...core.reports import metric
 from ...core.runs import Run, RunError, all_runs, unfinished_run
+from ...core.tiny_vlm import read_window
 from ...core.training import TrainResult, finished_training, health_summary, train
+from ...core.video import VideoError, probe
 from . import data, figures, probes
 from .data import ClipSet, Material, collate_masked, prepare
 from .settings import PretrainConfig
 from .toys import ToyPairs
-from .vjepa import VJepa, ema_distance, momentum_at, move_target, save_encoder
+from .vjepa import VJepa, ema_distance, load_encoder, momentum_at, move_target, save_encoder
 
 logger = logging.getLogger(__name__)
 
@@ -557,6 +559,64 @@ def make_figures(
     return drawn | {"surprise": figures.surprise_figure(*curves, pairs.violations, cfg.tubelet_frames)}
 
 # %% ../../../nbs/worldmodel/pretrain/07_study.ipynb #cell-067
+def window_features(
+    cfg: PretrainConfig,   # num_frames, fps, size_px
+    encoder: nn.Module,    # frozen
+    film: Path,            # a video
+) -> tuple[list[tuple[float, float]], Float[np.ndarray, "window feature"]]:
+    "Windows of a film, and the mean over the tokens of each."
+    spans = data.windows_of(probe(film).duration_sec, cfg.num_frames / cfg.fps)
+    size = cfg.size_px, cfg.size_px
+    frames = (read_window(film, cfg.num_frames, *span, size)[0] for span in spans)
+    tokens = [probes.frozen_tokens(encoder, [clip], cfg.grid, autocast=cfg.mixed_precision) for clip in frames]
+    return spans, torch.cat(tokens).mean(1).numpy()
+
+def predict(
+    run: Run,                                   # that has been evaluated
+    inputs: str | Path | Sequence[str | Path],  # a film, a folder of films, or several of either
+    out: str | Path,                            # .parquet, .csv, or .npy (with a .csv of the windows beside it)
+) -> pd.DataFrame:                              # video_path, start_sec, end_sec; what was left out has a reason instead
+    "Write the features of films, window by window."
+    cfg = PretrainConfig.load(run.path("config.yaml"))
+    encoder = load_encoder(str(run.path("encoder"))).encoder.to(device_of(cfg))
+    rows, found = [], []
+    for film in data.films_in(inputs):
+        try:
+            spans, features = window_features(cfg, encoder, film)
+        except VideoError as error:
+            rows.append((str(film), np.nan, np.nan, error.reason))
+            continue
+        rows += [(str(film), *span, "") for span in spans]
+        found.append(features)
+    table = pd.DataFrame(rows, columns=["video_path", "start_sec", "end_sec", "reason"])
+    if not found:
+        raise VideoError(str(inputs), f"no film can be read, such as {rows[0][0]}: {rows[0][-1]}")
+    write_features(table, np.concatenate(found), Path(out))
+    return table
+
+# %% ../../../nbs/worldmodel/pretrain/07_study.ipynb #cell-068
+def write_features(
+    table: pd.DataFrame,                            # a row a window, and one a film that was left out
+    features: Float[np.ndarray, "window feature"],  # of those that were not
+    out: Path,                                      # .parquet, .csv or .npy
+) -> None:
+    "Windows with their features, in the form that the ending names."
+    used = table[table["reason"] == ""].drop(columns="reason").reset_index(drop=True)
+    columns = pd.DataFrame(features, columns=[f"f{i}" for i in range(features.shape[1])])
+    out.parent.mkdir(parents=True, exist_ok=True)
+    if out.suffix == ".npy":
+        np.save(out, features)
+        used.to_csv(out.with_suffix(".csv"), index=False)
+    elif out.suffix in (".csv", ".parquet"):
+        whole = pd.concat([used, columns], axis=1)
+        try:
+            whole.to_csv(out, index=False) if out.suffix == ".csv" else whole.to_parquet(out, index=False)
+        except ImportError:
+            raise ConfigError(f"{out}: .parquet needs pyarrow (pip install pyarrow): or take .npy or .csv") from None
+    else:
+        raise ConfigError(f"{out}: features are written as .parquet, .csv or .npy")
+
+# %% ../../../nbs/worldmodel/pretrain/07_study.ipynb #cell-071
 def check(
     cfg: PretrainConfig,  # what would be run
 ) -> str:                 # lines of text
