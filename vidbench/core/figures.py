@@ -233,7 +233,7 @@ def interval_figure(
     figure, ax = new_figure(8, 1.6 + 0.32 * len(metrics) * (len(scores) + 1))
     for number, (group, colour) in enumerate(zip(scores, palette(len(scores)), strict=True)):
         for metric, (value, low, high) in scores[group].items():
-            y = metrics.index(metric) + 0.22 * (number - (len(scores) - 1) / 2)
+            y = metrics.index(metric) + min(0.22, 0.8 / len(scores)) * (number - (len(scores) - 1) / 2)
             ax.plot([low, high], [y, y], color=colour, linewidth=3, alpha=0.6)
             first = metric == next(iter(scores[group]))
             ax.plot(value, y, "o", color=colour, markersize=9, label=group if first else None)

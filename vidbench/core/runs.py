@@ -4,8 +4,9 @@
 
 # %% auto #0
 __all__ = ['PACKAGES', 'STATES', 'workspace', 'RunError', 'write_text', 'append_line', 'read_lines', 'describe_environment',
-           'read_status', 'Run', 'duration', 'log_line', 'all_runs', 'unfinished_run', 'run_rows', 'list_runs',
-           'find_run', 'compare_runs']
+           'read_status', 'RunPlace', 'RunLog', 'RunPictures', 'RunReport', 'write_stage', 'RunStages', 'RunRequests',
+           'Run', 'duration', 'log_line', 'all_runs', 'unfinished_run', 'run_rows', 'list_runs', 'find_run',
+           'compare_runs']
 
 # %% ../../nbs/core/01_runs.ipynb #cell-002
 import contextlib
@@ -136,27 +137,18 @@ def read_status(
     return {**stages.get(status.get("stage"), {}), **status, "stages": stages, "state": state, "error": error}
 
 # %% ../../nbs/core/01_runs.ipynb #cell-024
-class _RunFolder:
+class RunPlace:
     "A run's folder, `outputs/<job>/<name>/`, and where things are in it."
 
     def __init__(self, folder: str | Path):
         self.folder = Path(folder).resolve()
-        self.name, self.job = self.folder.name, self.folder.parent.name
+        self.name = self.folder.name
+        self.job = self.folder.parent.name
         self.leads = os.environ.get("RANK", "0") == "0"  # of several processes that train together, one writes
 
     def path(self, name: str) -> Path:  # a file's name within the run
         "Where a file of the run lies."
         return self.folder / name
-
-    @property
-    def checkpoints(self) -> Path:
-        "Folder of the checkpoints."
-        return self.folder / "checkpoints"
-
-    @property
-    def figures(self) -> Path:
-        "Folder of the pictures."
-        return self.folder / "figures"
 
     @property
     def config(self) -> dict[str, Any]:
@@ -167,53 +159,63 @@ class _RunFolder:
             raise RunError(str(error)) from None
 
 # %% ../../nbs/core/01_runs.ipynb #cell-027
-class _RunLog(_RunFolder):
+class RunLog:
     "What a run measures, line by line."
 
-    def log(
+    def __init__(self, place: RunPlace):
+        self.place = place
+
+    def add(
         self,
         record: dict[str, Any],  # step, epoch and numbers
     ) -> None:
         "Append one line to `metrics.jsonl`."
-        if self.leads:
-            append_line(self.path("metrics.jsonl"), {"time": round(time.time(), 3)} | record)
+        if self.place.leads:
+            append_line(self.place.path("metrics.jsonl"), {"time": round(time.time(), 3)} | record)
 
     def metrics(self) -> "pd.DataFrame":  # one row a log; NaN where a log did not have the number
         "Everything that was logged, in order."
-        import pandas as pd
-        return pd.DataFrame(read_lines(self.path("metrics.jsonl")))
+        return _table(self.place.path("metrics.jsonl"))
 
     def incidents(self) -> "pd.DataFrame":  # one row a step that was undone
         "What the stability guard saw."
-        import pandas as pd
-        return pd.DataFrame(read_lines(self.path("incidents.jsonl")))
+        return _table(self.place.path("incidents.jsonl"))
 
-# %% ../../nbs/core/01_runs.ipynb #cell-030
-class _RunResults(_RunLog):
-    "What a run makes: pictures, panels and a report."
+# %% ../../nbs/core/01_runs.ipynb #cell-028
+def _table(path: Path) -> "pd.DataFrame":
+    "The lines of a file as a table."
+    import pandas as pd
+    return pd.DataFrame(read_lines(path))
 
-    def save_figure(
+# %% ../../nbs/core/01_runs.ipynb #cell-031
+class RunPictures:
+    "Figures and panels of a run."
+
+    def __init__(self, place: RunPlace):
+        self.place = place
+        self.folder = place.path("figures")
+
+    def save(
         self,
         figure: Any,  # a matplotlib Figure
         name: str,    # without an ending
     ) -> Path:        # the PNG written
         "Write a figure into the run."
-        path = self.figures / f"{name}.png"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        figure.savefig(path, dpi=144, bbox_inches="tight")
-        return path
+        self.folder.mkdir(parents=True, exist_ok=True)
+        figure.savefig(self.folder / f"{name}.png", dpi=144, bbox_inches="tight")
+        return self.folder / f"{name}.png"
 
     def show(
         self,
         name: str,  # of a saved figure, without an ending
     ) -> Any:       # an IPython Image, for the last line of a cell
         "A picture of the run, in a notebook."
-        there = sorted(p.stem for p in self.figures.glob("*.png"))
+        there = sorted(p.stem for p in self.folder.glob("*.png"))
         if name not in there:
             have = f"{nearest(name, there)} It has {', '.join(there)}" if there else "it has none yet"
-            raise RunError(f"{self.job}/{self.name} has no picture '{name}': {have}")
+            raise RunError(f"{self.place.job}/{self.place.name} has no picture '{name}': {have}")
         from IPython.display import Image
-        return Image(filename=str(self.figures / f"{name}.png"))
+        return Image(filename=str(self.folder / f"{name}.png"))
 
     def save_panel(
         self,
@@ -221,56 +223,80 @@ class _RunResults(_RunLog):
         content: Any,  # a matplotlib Figure, or text
     ) -> None:
         "Show something while the job trains: the dashboard has the newest of each name below the curves."
-        if not self.leads:
-            return
-        if isinstance(content, str):
-            write_text(self.path(f"panels/{name}.txt"), content)
-            return
-        self.path("panels").mkdir(exist_ok=True)
-        content.savefig(self.path(f"panels/.{name}.part"), dpi=90, format="png")
-        os.replace(self.path(f"panels/.{name}.part"), self.path(f"panels/{name}.png"))
+        if self.place.leads:
+            _write_panel(self.place.path("panels"), name, content)
 
-    def write_report(
+# %% ../../nbs/core/01_runs.ipynb #cell-032
+def _write_panel(folder: Path, name: str, content: Any) -> None:
+    "Replace a panel whole."
+    if isinstance(content, str):
+        write_text(folder / f"{name}.txt", content)
+        return
+    folder.mkdir(exist_ok=True)
+    content.savefig(folder / f".{name}.part", dpi=90, format="png")
+    os.replace(folder / f".{name}.part", folder / f"{name}.png")
+
+# %% ../../nbs/core/01_runs.ipynb #cell-035
+class RunReport:
+    "What the job found."
+
+    def __init__(self, place: RunPlace):
+        self.place = place
+
+    def write(
         self,
         report: dict[str, Any],  # plain values
     ) -> Path:                   # report.json
         "Write what the job found."
-        return write_text(self.path("report.json"), json.dumps(report, indent=2, default=float))
+        return write_text(self.place.path("report.json"), json.dumps(report, indent=2, default=float))
 
     @property
-    def report(self) -> dict[str, Any]:
+    def content(self) -> dict[str, Any]:
         "What the job found; empty before it was evaluated."
-        path = self.path("report.json")
+        path = self.place.path("report.json")
         return json.loads(path.read_text()) if path.exists() else {}
 
-# %% ../../nbs/core/01_runs.ipynb #cell-033
+# %% ../../nbs/core/01_runs.ipynb #cell-038
 def _now() -> str:
     "The time as ISO 8601 in UTC, to the second."
     return dt.datetime.now(dt.timezone.utc).isoformat(timespec="seconds")
 
-class _RunStages(_RunResults):
+# %% ../../nbs/core/01_runs.ipynb #cell-039
+def write_stage(
+    folder: Path,    # a run folder
+    name: str,       # fit, evaluate, ...
+    state: str,      # running, finished, failed or interrupted
+    **details: Any,  # anything else worth knowing; with `started`, the stage begins anew
+) -> None:
+    "Write the state of one stage into `status.json`."
+    stages = read_status(folder, living=False).get("stages", {})
+    if "started" in details and name in stages:
+        stages = dict(list(stages.items())[:list(stages).index(name) + 1])
+    stages[name] = stages.get(name, {}) | {"state": state, "updated": _now()} | details
+    who = {"pid": os.getpid(), "host": socket.gethostname()}
+    write_text(folder / "status.json", json.dumps({"stage": name} | who | {"stages": stages}, indent=2))
+
+# %% ../../nbs/core/01_runs.ipynb #cell-041
+class RunStages:
     "How a run stands."
+
+    def __init__(self, place: RunPlace):
+        self.place = place
 
     @property
     def status(self) -> dict[str, Any]:
         "How the run stands; see `read_status`."
-        return read_status(self.folder)
+        return read_status(self.place.folder)
 
-    def set_stage(
+    def set(
         self,
         name: str,       # fit, evaluate, ...
         state: str,      # running, finished, failed or interrupted
         **details: Any,  # anything else worth knowing
     ) -> None:
         "Write the state of one stage; `stage` does it for a whole block."
-        if not self.leads:
-            return
-        stages = read_status(self.folder, living=False).get("stages", {})
-        if "started" in details and name in stages:  # what was made from this stage is out of date
-            stages = dict(list(stages.items())[:list(stages).index(name) + 1])
-        stages[name] = stages.get(name, {}) | {"state": state, "updated": _now()} | details
-        who = {"pid": os.getpid(), "host": socket.gethostname()}
-        write_text(self.path("status.json"), json.dumps({"stage": name} | who | {"stages": stages}, indent=2))
+        if self.place.leads:
+            write_stage(self.place.folder, name, state, **details)
 
     def has_finished(
         self,
@@ -282,56 +308,87 @@ class _RunStages(_RunResults):
     @contextlib.contextmanager
     def stage(
         self,
-        name: str,          # fit, evaluate, ...
-        **details: Any,     # put into status.json beside the state, such as total_steps
+        name: str,       # fit, evaluate, ...
+        **details: Any,  # put into status.json beside the state, such as total_steps
     ) -> Iterator[None]:
         "Record in `status.json` that a stage of the job runs, and how it ended."
-        self.set_stage(name, "running", started=_now(), error=None, **details)
+        self.set(name, "running", started=_now(), error=None, **details)
         try:
             yield
         except BaseException as error:
             stopped = isinstance(error, KeyboardInterrupt)
-            self.set_stage(name, "interrupted" if stopped else "failed", error=f"{type(error).__name__}: {error}")
+            self.set(name, "interrupted" if stopped else "failed", error=f"{type(error).__name__}: {error}")
             raise
-        if self.leads and self.status["stages"][name]["state"] == "running":
-            self.set_stage(name, "finished")
+        if self.place.leads and self.status["stages"][name]["state"] == "running":
+            self.set(name, "finished")
 
-# %% ../../nbs/core/01_runs.ipynb #cell-040
-class _RunRequests(_RunStages):
+# %% ../../nbs/core/01_runs.ipynb #cell-048
+class RunRequests:
     "What others ask of a run while it goes."
 
-    def __init__(self, folder: str | Path):
-        super().__init__(folder)
-        self.watched = False  # set by a dashboard, so that the engine does not draw a progress bar as well
+    def __init__(self, place: RunPlace):
+        self.place = place
+        self.watched = False          # set by a dashboard, so that the engine does not draw a progress bar as well
         self.on_ready = lambda: None  # called by the engine once all is prepared and training can begin
         self.on_look = lambda: None   # called whenever the job looks for a STOP: a dashboard lets clicks through
 
     def stop(self) -> None:
         "Ask the job to save and stop, from any process that sees the folder."
-        write_text(self.path("STOP"), "")
+        write_text(self.place.path("STOP"), "")
 
     @property
     def stop_requested(self) -> bool:
         "Whether somebody asked the job to stop."
         self.on_look()
-        return self.path("STOP").exists()
+        return self.place.path("STOP").exists()
 
-# %% ../../nbs/core/01_runs.ipynb #cell-043
+# %% ../../nbs/core/01_runs.ipynb #cell-051
+def _lent(part: str, name: str) -> property:
+    "What a part can do, as the whole's own; what is set on the whole is set on the part."
+    return property(lambda whole: getattr(getattr(whole, part), name),
+                    lambda whole, value: setattr(getattr(whole, part), name, value))
+
+# %% ../../nbs/core/01_runs.ipynb #cell-054
 def _new_name(parent: Path, preset: str) -> str:
     "A free name such as `smoke-1121-014500`."
     base = f"{preset or 'run'}-{dt.datetime.now():%m%d-%H%M%S}"
     names = [base, *(f"{base}-{i}" for i in range(2, 1000))]
     return next(name for name in names if not (parent / name).exists())
 
+# %% ../../nbs/core/01_runs.ipynb #cell-055
 def _check_name(name: str) -> str:
     "Refuse a run name that is not one plain folder name."
     if not re.fullmatch(r"[A-Za-z0-9][\w.=+-]*", name):
         raise RunError(f"run name '{name}' is not a plain folder name: use letters, digits and - _ . = +")
     return name
 
-# %% ../../nbs/core/01_runs.ipynb #cell-045
-class Run(_RunRequests):
+# %% ../../nbs/core/01_runs.ipynb #cell-057
+def _refuse_other_settings(place: RunPlace, cfg: Config) -> None:
+    "One folder holds one experiment; a setting that came with a later version counts as its default."
+    there, here = place.config, cfg.to_dict()
+    since = {k for k, field in type(cfg).model_fields.items() if k not in there
+             and getattr(cfg, k) == field.get_default(call_default_factory=True)}
+    other = [f"{k}={there.get(k)!r} there, {here[k]!r} here" for k in here if k not in since and there.get(k) != here[k]]
+    if other:
+        raise RunError(f"run '{place.name}' exists with other settings ({'; '.join(other)}): choose another run name")
+
+# %% ../../nbs/core/01_runs.ipynb #cell-058
+class Run:
     "A run folder: `outputs/<job>/<name>/`."
+    folder, name, job, leads, path, config = (_lent("place", n) for n in
+                                              ("folder", "name", "job", "leads", "path", "config"))
+    log, metrics, incidents = (_lent("lines", n) for n in ("add", "metrics", "incidents"))
+    figures, save_figure, show, save_panel = (_lent("pictures", n) for n in ("folder", "save", "show", "save_panel"))
+    write_report, report = (_lent("result", n) for n in ("write", "content"))
+    status, set_stage, has_finished, stage = (_lent("stages", n) for n in ("status", "set", "has_finished", "stage"))
+    watched, on_ready, on_look, stop, stop_requested = (
+        _lent("requests", n) for n in ("watched", "on_ready", "on_look", "stop", "stop_requested"))
+
+    def __init__(self, folder: str | Path):
+        self.place = RunPlace(folder)
+        self.checkpoints = self.folder / "checkpoints"
+        self.lines, self.pictures, self.result, self.stages, self.requests = (
+            part(self.place) for part in (RunLog, RunPictures, RunReport, RunStages, RunRequests))
 
     def __repr__(self) -> str:
         return f"Run({self.job}/{self.name}, {self.status.get('state', 'new')})"
@@ -348,30 +405,13 @@ class Run(_RunRequests):
         parent = (Path(root) if root else workspace() / "outputs") / job
         run = cls(parent / (_check_name(name) if name else _new_name(parent, cfg.preset_name)))
         if run.path("config.yaml").exists():
-            run._refuse_other_settings(cfg)
+            _refuse_other_settings(run.place, cfg)
             return run
-        for folder in (run.folder, run.checkpoints, run.figures):
+        for folder in (run.checkpoints, run.figures):
             folder.mkdir(parents=True, exist_ok=True)
         cfg.save(run.path("config.yaml"))
         run.note_environment()
         return run
-
-    def note_environment(self) -> None:
-        "Write what the run is on into `environment.json`; the engine does it again where the training runs."
-        if not self.leads:
-            return
-        seed = {"seed": self.config.get("seed")}
-        write_text(self.path("environment.json"), json.dumps(seed | describe_environment(), indent=2))
-
-    def _refuse_other_settings(self, cfg: Config) -> None:
-        "One folder holds one experiment."
-        there, here = self.config, cfg.to_dict()
-        since = {k for k, field in type(cfg).model_fields.items() if k not in there  # a setting that came later
-                 and getattr(cfg, k) == field.get_default(call_default_factory=True)}
-        other = [f"{k}={there.get(k)!r} there, {here[k]!r} here" for k in here if k not in since and there.get(k) != here[k]]
-        if other:
-            raise RunError(f"run '{self.name}' exists with other settings ({'; '.join(other)}): "
-                           "choose another run name")
 
     @classmethod
     def open(
@@ -384,7 +424,13 @@ class Run(_RunRequests):
             raise RunError(f"{folder}: not a run folder (no config.yaml in it); `vidbench runs` lists those there are")
         return run
 
-# %% ../../nbs/core/01_runs.ipynb #cell-053
+    def note_environment(self) -> None:
+        "Write what the run is on into `environment.json`; the engine does it again where the training runs."
+        seed = {"seed": self.config.get("seed")}
+        if self.leads:
+            write_text(self.path("environment.json"), json.dumps(seed | describe_environment(), indent=2))
+
+# %% ../../nbs/core/01_runs.ipynb #cell-066
 def duration(
     seconds: float,  # may be NaN
 ) -> str:            # such as 1:02:03
@@ -394,7 +440,7 @@ def duration(
     hours, rest = divmod(int(seconds + 0.5), 3600)
     return (f"{hours}:{rest // 60:02d}:" if hours else f"{rest // 60}:") + f"{rest % 60:02d}"
 
-# %% ../../nbs/core/01_runs.ipynb #cell-055
+# %% ../../nbs/core/01_runs.ipynb #cell-068
 _COLUMNS = ("time", "step", "epoch", "loss", "learning_rate", "grad_norm", "step_ms", "eta_sec")
 
 def _numbers(record: dict[str, Any], prefix: str = "", most: int = 8) -> str:
@@ -403,7 +449,7 @@ def _numbers(record: dict[str, Any], prefix: str = "", most: int = 8) -> str:
              if k.startswith(prefix) and k not in _COLUMNS and isinstance(v, int | float)}
     return "  ".join(f"{k} {v:.4g}" for k, v in list(found.items())[:most])
 
-# %% ../../nbs/core/01_runs.ipynb #cell-056
+# %% ../../nbs/core/01_runs.ipynb #cell-069
 def log_line(
     record: dict[str, Any],  # one line of metrics.jsonl
     total_steps: int = 0,    # of the whole training; 0 when unknown
@@ -416,12 +462,12 @@ def log_line(
     line = f"{step} | loss {loss:8.4f} | lr {rate:.2e} | grad {grad:8.3f} | {ms:7.0f} ms | eta {duration(eta):>7}"
     return f"{line} | {more}" if (more := _numbers(record)) else line
 
-# %% ../../nbs/core/01_runs.ipynb #cell-059
+# %% ../../nbs/core/01_runs.ipynb #cell-072
 def _headline(report: dict[str, Any]) -> dict[str, float]:
     "The plain numbers of a report."
     return {k: v for k, v in report.items() if isinstance(v, int | float) and not isinstance(v, bool)}
 
-# %% ../../nbs/core/01_runs.ipynb #cell-060
+# %% ../../nbs/core/01_runs.ipynb #cell-073
 def all_runs(
     root: str | Path | None = None,  # `workspace()/outputs` when not given
     job: str | None = None,          # only this job's
@@ -462,7 +508,7 @@ def list_runs(
     columns = ["job", "run", "state", "stage", "preset", "started", "folder"]
     return pd.DataFrame(run_rows(all_runs(root, job)), columns=columns)
 
-# %% ../../nbs/core/01_runs.ipynb #cell-062
+# %% ../../nbs/core/01_runs.ipynb #cell-075
 def find_run(
     name: str,                       # run name, job/name, or a folder
     root: str | Path | None = None,  # `workspace()/outputs` when not given
@@ -478,7 +524,7 @@ def find_run(
         raise RunError(f"run '{name}' is of several jobs ({', '.join(run.job for run in hits)}): write job/name")
     raise RunError(f"no run '{name}': {nearest(name, [run.name for run in runs]) or 'there are none yet'}")
 
-# %% ../../nbs/core/01_runs.ipynb #cell-064
+# %% ../../nbs/core/01_runs.ipynb #cell-077
 def compare_runs(
     runs: list[Run],      # two or more
     all_settings: bool = False,  # also the settings in which they agree

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['MOTIONS', 'COMMON', 'RARE', 'EVENT_SEC', 'GAP_SEC', 'DRAWING', 'pixel_grid', 'draw_background', 'figure_mask',
            'swing', 'rare_counts', 'plan_events', 'figure_path', 'draw_video', 'ToyError', 'check_toy', 'make_once',
-           'make_toy_videos', 'TinyVideoNet']
+           'make_toy_videos', 'TinyVideoNet', 'Points', 'PointNet', 'collate_points', 'point_accuracy']
 
 # %% ../../nbs/core/10_toys.ipynb #cell-002
 import hashlib
@@ -20,8 +20,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
-from jaxtyping import Float, UInt8
+from jaxtyping import Float, Int, UInt8
 from torch import Tensor, nn
+from torch.utils.data import Dataset
 
 from .video import write_video
 
@@ -267,3 +268,63 @@ class TinyVideoNet(nn.Module):
     ) -> Float[Tensor, "batch num_classes"]:  # logits
         "Logits of each class."
         return self.fc(self.features(clips))
+
+# %% ../../nbs/core/10_toys.ipynb #cell-044
+class Points(Dataset):
+    "Points of two classes, as items with `x`, `labels` and `sample_id`."
+
+    def __init__(
+        self,
+        size: int = 64,              # items; a set of another size has other points
+        bad: tuple[int, ...] = (),   # items that hold NaN
+    ):
+        x = torch.randn(size, 16, generator=torch.Generator().manual_seed(size))
+        self.y = (x.mean(1) > 0).long()
+        self.x = x + self.y[:, None] - 0.5  # a gap between the classes
+        self.x[list(bad)] = float("nan")
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    def __getitem__(self, draw: tuple[int, int] | int) -> dict[str, Any]:
+        index, noise = draw, 0.0
+        if isinstance(draw, tuple):  # the engine's Draw: index and seed
+            index, noise = draw[0], np.random.default_rng(draw[1]).normal(0, 0.1, 16)
+        x = self.x[index] + torch.as_tensor(noise, dtype=torch.float32)
+        return {"x": x, "labels": self.y[index], "sample_id": f"point_{index}"}
+
+# %% ../../nbs/core/10_toys.ipynb #cell-046
+class PointNet(nn.Module):
+    "A small classifier of points that returns `loss`, `logits` and a scalar to log; always the same first weights."
+
+    def __init__(
+        self,
+        dropout: float = 0.1,  # before the last layer
+    ):
+        super().__init__()
+        with torch.random.fork_rng():
+            torch.manual_seed(0)
+            self.net = nn.Sequential(nn.Linear(16, 32, bias=False), nn.BatchNorm1d(32), nn.ReLU(),
+                                     nn.Dropout(dropout), nn.Linear(32, 2))
+
+    def forward(self, x: Float[Tensor, "batch 16"], labels: Int[Tensor, " batch"]) -> dict[str, Any]:
+        "What the engine wants of a model."
+        logits = self.net(x)
+        return {"loss": nn.functional.cross_entropy(logits, labels), "logits": logits, "logs": {"margin": logits.std()}}
+
+# %% ../../nbs/core/10_toys.ipynb #cell-047
+def collate_points(
+    items: list[dict[str, Any]],  # of `Points`
+) -> dict[str, Any]:
+    "A batch; who is in it stays with it."
+    stacked = {k: torch.stack([item[k] for item in items]) for k in ("x", "labels")}
+    return stacked | {"sample_id": [item["sample_id"] for item in items]}
+
+# %% ../../nbs/core/10_toys.ipynb #cell-049
+def point_accuracy(
+    prediction: Any,       # of Trainer: predictions and label_ids
+) -> dict[str, float]:     # accuracy, and whether one class is answered for nearly everything
+    "What a training on points is judged by."
+    answer = prediction.predictions.argmax(1)
+    share = max(np.mean(answer == 0), np.mean(answer == 1))
+    return {"accuracy": float((answer == prediction.label_ids).mean()), "collapsed": bool(share >= 0.95)}
