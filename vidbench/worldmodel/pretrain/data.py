@@ -199,7 +199,8 @@ def list_events(
         events = read_events(source, columns=cfg.columns, video_root=cfg.video_root or None, stay_in=cfg.stay_in)
     else:
         raise ConfigError(f"data={data!r} is neither toy, nor a table, nor a folder that is there")
-    return events.assign(group=group_of(events, cfg.split_by), label=events["label"].astype(str))
+    split_by = "video_path" if source.is_dir() else cfg.split_by  # a folder knows its films and nothing else
+    return events.assign(group=group_of(events, split_by), label=events["label"].astype(str))
 
 # %% ../../../nbs/worldmodel/pretrain/05_data.ipynb #cell-024
 def group_of(
@@ -284,12 +285,14 @@ def without_held_back(
     left_out: dict[str, str],        # so far
 ) -> tuple[dict[str, pd.DataFrame], dict[str, str]]:
     "Recordings that a probe is judged by teach no encoder."
-    held = {group for name in ("probe_val", "probe_test") if name in sides for group in sides[name]["group"]}
-    teaches = ~sides["train"]["group"].isin(held)
+    held = [sides[name] for name in ("probe_val", "probe_test") if name in sides]
+    groups = {group for side in held for group in side["group"]}
+    films = {os.path.realpath(path) for side in held for path in side["video_path"]}
+    teaches = ~(sides["train"]["group"].isin(groups) | sides["train"]["video_path"].map(os.path.realpath).isin(films))
     left_out = left_out | {event: "held back for the probe" for event in sides["train"]["event_id"][~teaches]}
     return sides | {"train": sides["train"][teaches].reset_index(drop=True)}, left_out
 
-# %% ../../../nbs/worldmodel/pretrain/05_data.ipynb #cell-039
+# %% ../../../nbs/worldmodel/pretrain/05_data.ipynb #cell-040
 def sides_of(
     cfg: WorldConfig,        # what to draw from
     run: Run | None = None,  # keeps its sides; without one they are drawn and forgotten
@@ -305,7 +308,7 @@ def sides_of(
         write_sides(run.path("sides.csv"), sides)
     return sides, bad
 
-# %% ../../../nbs/worldmodel/pretrain/05_data.ipynb #cell-040
+# %% ../../../nbs/worldmodel/pretrain/05_data.ipynb #cell-041
 def as_drawn(
     cfg: WorldConfig,                # where the data is
     kept: dict[str, pd.DataFrame],   # of the run's folder
@@ -322,7 +325,7 @@ def as_drawn(
     fresh = ~(listed["event_id"].isin(before | set(known)) | listed["video_path"].isin(known))
     return sides, out | {event: "came after the sides were drawn" for event in listed["event_id"][fresh]}
 
-# %% ../../../nbs/worldmodel/pretrain/05_data.ipynb #cell-043
+# %% ../../../nbs/worldmodel/pretrain/05_data.ipynb #cell-044
 @dataclass
 class Material:
     "A job's data: three sides (three more for a probe of its own), and pairs of films to be surprised by."
@@ -344,7 +347,7 @@ class Material:
         "Whether there is something for a probe to tell apart."
         return len(self.probe_side("train").classes) > 1
 
-# %% ../../../nbs/worldmodel/pretrain/05_data.ipynb #cell-044
+# %% ../../../nbs/worldmodel/pretrain/05_data.ipynb #cell-045
 def toy_sides(
     cfg: PretrainConfig,  # toy, val_share, test_share, seed
 ) -> tuple[dict[str, pd.DataFrame], dict[str, np.ndarray]]:  # tables and frames of train, val, test
@@ -358,7 +361,7 @@ def toy_sides(
         tables[side], frames[side] = pd.DataFrame({"event_id": ids, "group": ids, "label": films.motions}), films.frames
     return tables, frames
 
-# %% ../../../nbs/worldmodel/pretrain/05_data.ipynb #cell-046
+# %% ../../../nbs/worldmodel/pretrain/05_data.ipynb #cell-047
 def prepare(
     cfg: PretrainConfig,     # the job's settings; the seed decides on toys, too
     run: Run | None = None,  # keeps the sides
@@ -383,7 +386,7 @@ def _clip_sets(cfg: PretrainConfig, tables: dict[str, pd.DataFrame], clips: dict
     return {name: ClipSet(cfg, clips[name], table["label"], table["group"], classes[name.startswith("probe_")], table["event_id"])
             for name, table in tables.items()}
 
-# %% ../../../nbs/worldmodel/pretrain/05_data.ipynb #cell-050
+# %% ../../../nbs/worldmodel/pretrain/05_data.ipynb #cell-051
 def films_in(
     inputs: str | Path | Sequence[str | Path],  # a film, a folder of films, or several of either
 ) -> list[Path]:
@@ -394,7 +397,7 @@ def films_in(
         raise ConfigError(f"{absent[0]}: no such film" + (f" ({len(absent)} are missing)" if len(absent) > 1 else ""))
     return found
 
-# %% ../../../nbs/worldmodel/pretrain/05_data.ipynb #cell-052
+# %% ../../../nbs/worldmodel/pretrain/05_data.ipynb #cell-053
 def windows_of(
     duration_sec: float,  # of a film
     length_sec: float,    # of a window
