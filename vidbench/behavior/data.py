@@ -10,7 +10,7 @@ __all__ = ['logger', 'OPERATIONS', 'FEWEST_GROUPS', 'clip_starts', 'event_window
            'split_within_group', 'draw_val', 'draw_sides', 'audit_sides', 'positive_class', 'Material', 'draw_material',
            'leave_material', 'read_material', 'not_on_sides']
 
-# %% ../../nbs/behavior/01_data.ipynb #072402fd
+# %% ../../nbs/behavior/01_data.ipynb #a5c28a6c
 import dataclasses
 import json
 import logging
@@ -48,7 +48,7 @@ from ..core.video import ClipCache, check_quarantine
 
 logger = logging.getLogger(__name__)
 
-# %% ../../nbs/behavior/01_data.ipynb #8292bed5
+# %% ../../nbs/behavior/01_data.ipynb #ba3cefe0
 def clip_starts(
     start_sec: float,         # of the event
     end_sec: float,           # of the event
@@ -59,7 +59,7 @@ def clip_starts(
     middle = (start_sec + end_sec - clip_sec) / 2
     return min(start_sec, middle) - jitter_sec, max(end_sec - clip_sec, middle) + jitter_sec
 
-# %% ../../nbs/behavior/01_data.ipynb #c2738383
+# %% ../../nbs/behavior/01_data.ipynb #2c445eaa
 def event_windows(
     events: pd.DataFrame,     # start_sec and end_sec
     clip_sec: float,          # length of a clip
@@ -70,7 +70,7 @@ def event_windows(
     starts, ends = [max(0.0, first) for first, _ in spans], [last + clip_sec for _, last in spans]
     return pd.DataFrame({"video_path": events.video_path.to_list(), "start_sec": starts, "end_sec": ends})
 
-# %% ../../nbs/behavior/01_data.ipynb #2e1bd02d
+# %% ../../nbs/behavior/01_data.ipynb #8f8e047a
 def view_starts(
     first_sec: float,  # earliest start
     last_sec: float,   # latest start
@@ -81,7 +81,7 @@ def view_starts(
         return [(first_sec + last_sec) / 2]
     return np.linspace(first_sec, last_sec, views).tolist()
 
-# %% ../../nbs/behavior/01_data.ipynb #ddefa131
+# %% ../../nbs/behavior/01_data.ipynb #513d03d1
 def cut(
     frames: UInt8[np.ndarray, "time height width 3"],  # a cached window
     times_sec: Float[np.ndarray, " time"],             # of its frames
@@ -94,7 +94,7 @@ def cut(
     keep = np.clip(np.arange(first, first + num_frames), 0, len(frames) - 1)
     return torch.from_numpy(np.ascontiguousarray(frames[keep].transpose(0, 3, 1, 2)))
 
-# %% ../../nbs/behavior/01_data.ipynb #71d55c2b
+# %% ../../nbs/behavior/01_data.ipynb #a79af3a1
 def random_crop_flip(
     frames: UInt8[Tensor, "time 3 height width"],  # a clip
     rng: np.random.Generator,                      # decides
@@ -111,7 +111,7 @@ def random_crop_flip(
         frames = F.resized_crop(frames, top, left, crop_height, crop_width, [height, width], antialias=False)
     return frames.flip(-1) if mirrored else frames
 
-# %% ../../nbs/behavior/01_data.ipynb #d1f623c5
+# %% ../../nbs/behavior/01_data.ipynb #8ca76047
 def _warp(frames: Tensor, angle: float = 0.0, translate: tuple = (0, 0), shear: tuple = (0.0, 0.0)) -> Tensor:
     "An affine map with grey where nothing was."
     return F.affine(frames, angle, list(translate), 1.0, list(shear), fill=[128.0] * 3)
@@ -150,7 +150,7 @@ def trivial_augment(
     name, strength = rng.choice(list(OPERATIONS)), rng.uniform(-1, 1)
     return OPERATIONS[name](frames, strength)
 
-# %% ../../nbs/behavior/01_data.ipynb #39c84bcb
+# %% ../../nbs/behavior/01_data.ipynb #1a92d20f
 def random_erasing(
     frames: UInt8[Tensor, "time 3 height width"],  # a clip
     rng: np.random.Generator,                      # decides
@@ -165,7 +165,7 @@ def random_erasing(
     top, left = round(down * (frames.shape[-2] - height)), round(right * (frames.shape[-1] - width))
     return F.erase(frames, top, left, height, width, torch.full((3, 1, 1), 128, dtype=torch.uint8))
 
-# %% ../../nbs/behavior/01_data.ipynb #444d0511
+# %% ../../nbs/behavior/01_data.ipynb #20df69c8
 def random_light(
     frames: UInt8[Tensor, "time 3 height width"],  # a clip
     rng: np.random.Generator,                      # decides
@@ -174,7 +174,7 @@ def random_light(
     "Make a clip brighter or darker."
     return F.adjust_brightness(frames, 1 + rng.uniform(-reach, reach)) if reach else frames
 
-# %% ../../nbs/behavior/01_data.ipynb #b2885e57
+# %% ../../nbs/behavior/01_data.ipynb #5fd48c2d
 @dataclass(frozen=True)
 class Augment:
     "What may happen to a training clip."
@@ -197,7 +197,7 @@ class Augment:
             frames = trivial_augment(frames, rng)
         return random_erasing(frames, rng, self.random_erasing)
 
-# %% ../../nbs/behavior/01_data.ipynb #ec327227
+# %% ../../nbs/behavior/01_data.ipynb #4109ee1d
 def processor_statistics(
     model: str,                                  # a transformers model, by its id or folder
 ) -> tuple[list[float], list[float]]:            # mean and standard deviation of R, G and B
@@ -211,7 +211,7 @@ def processor_statistics(
             continue
     return [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
 
-# %% ../../nbs/behavior/01_data.ipynb #e00db70d
+# %% ../../nbs/behavior/01_data.ipynb #221b27dd
 def pixel_statistics(
     model: str,                                  # a model of the settings
 ) -> tuple[list[float], list[float]]:            # mean and standard deviation of R, G and B, on a scale of 0 to 1
@@ -221,7 +221,7 @@ def pixel_statistics(
     transforms = get_model_weights("r3d_18" if model in ("tiny", "small") else model).DEFAULT.transforms()
     return list(transforms.mean), list(transforms.std)
 
-# %% ../../nbs/behavior/01_data.ipynb #4b1436b2
+# %% ../../nbs/behavior/01_data.ipynb #847c736a
 def normalise(
     frames: UInt8[Tensor, "time 3 height width"],  # a clip
     mean: Sequence[float],                         # of R, G, B
@@ -230,7 +230,7 @@ def normalise(
     "Bytes to numbers around zero."
     return F.normalize(F.to_dtype(frames, torch.float32, scale=True), list(mean), list(std))
 
-# %% ../../nbs/behavior/01_data.ipynb #0d11e8ef
+# %% ../../nbs/behavior/01_data.ipynb #c25a699a
 class ClipDataset(Dataset):
     "Clips of the events of a table, read from a cache."
 
@@ -285,7 +285,7 @@ class ClipDataset(Dataset):
         frames = self.frames(event, rng.uniform(first, last))
         return self._item(event, self.augment(frames, rng) if self.augment else frames, seed=item.seed)
 
-# %% ../../nbs/behavior/01_data.ipynb #eaf8485e
+# %% ../../nbs/behavior/01_data.ipynb #4311d6a4
 @dataclass(frozen=True)
 class Collate:
     "Items to a batch; with mixup where `alpha` is above 0."
@@ -312,7 +312,7 @@ class Collate:
         clips, labels = (share * x + (1 - share) * x.roll(1, 0) for x in (batch["clips"], labels))
         return batch | {"clips": clips, "labels": labels}
 
-# %% ../../nbs/behavior/01_data.ipynb #a0f7ce2a
+# %% ../../nbs/behavior/01_data.ipynb #cf8a6b9d
 def balanced_weights(
     labels: Int[np.ndarray, " events"],  # class of each event
 ) -> Float[np.ndarray, " events"]:       # chance of each event to be drawn; sums to 1
@@ -320,14 +320,14 @@ def balanced_weights(
     names, place, counts = np.unique(labels, return_inverse=True, return_counts=True)
     return 1 / (len(names) * counts[place])
 
-# %% ../../nbs/behavior/01_data.ipynb #45f506fd
+# %% ../../nbs/behavior/01_data.ipynb #e877317f
 def class_names(
     *tables: pd.DataFrame,  # event tables that share their classes
 ) -> list[str]:             # in alphabetical order
     "The classes that occur."
     return sorted(set().union(*(table.label for table in tables)))
 
-# %% ../../nbs/behavior/01_data.ipynb #c2972cc5
+# %% ../../nbs/behavior/01_data.ipynb #6ee6fb85
 def counts_said(
     events: pd.DataFrame,  # one side of a split
     most: int = 8,         # classes that are named
@@ -337,7 +337,7 @@ def counts_said(
     rest = f", and {len(counts) - most} classes more" if len(counts) > most else ""
     return f"{len(events)} events: " + ", ".join(f"{n} {name}" for name, n in counts.head(most).items()) + rest
 
-# %% ../../nbs/behavior/01_data.ipynb #d59fc585
+# %% ../../nbs/behavior/01_data.ipynb #6ffb3e26
 def training_data(
     cfg: BehaviorConfig,     # clip, augmentation, model
     events: pd.DataFrame,    # the training side
@@ -349,7 +349,7 @@ def training_data(
     return ClipDataset(events, cache, classes, cfg.num_frames, cfg.temporal_jitter_sec, augment=augment,
                        statistics=pixel_statistics(cfg.model))
 
-# %% ../../nbs/behavior/01_data.ipynb #46f5ba9f
+# %% ../../nbs/behavior/01_data.ipynb #66a0654f
 def evaluation_data(
     cfg: BehaviorConfig,     # clip, views, model
     events: pd.DataFrame,    # any table
@@ -360,15 +360,16 @@ def evaluation_data(
     return ClipDataset(events, cache, classes, cfg.num_frames, cfg.temporal_jitter_sec, views=cfg.views,
                        statistics=pixel_statistics(cfg.model))
 
-# %% ../../nbs/behavior/01_data.ipynb #153db508
+# %% ../../nbs/behavior/01_data.ipynb #0aaaeb19
 def toy_table(
     cfg: BehaviorConfig,  # its toy settings
 ) -> Path:                # events.csv
     "The toy videos that the settings ask for, made once."
-    return make_toy_videos(workspace() / "data" / "toys" / "behavior", **cfg.toy.model_dump(), size_px=48, fps=12.0,
-                           seed=cfg.seed)
+    toy = cfg.toy
+    return make_toy_videos(workspace() / "data" / "toys" / "behavior", videos=toy.videos, size_px=48, fps=12.0, seed=cfg.seed,
+                           events_per_video=toy.events_per_video, confounding=toy.confounding, rare_share=toy.rare_share)
 
-# %% ../../nbs/behavior/01_data.ipynb #4696c7a7
+# %% ../../nbs/behavior/01_data.ipynb #b4b38c48
 def load_events(
     cfg: BehaviorConfig,       # which table, and how to read it
     table: str | None = None,  # another one; `cfg.data` when not given
@@ -385,14 +386,14 @@ def load_events(
         events = events.rename(columns={"group": "group_in_table"})
     return events.assign(group=events["source"].astype(str))
 
-# %% ../../nbs/behavior/01_data.ipynb #c2807c32
+# %% ../../nbs/behavior/01_data.ipynb #3aebfb54
 def make_cache(
     cfg: BehaviorConfig,  # size, rate and bound
 ) -> ClipCache:
     "The cache of decoded clips that all runs of the workspace share."
     return ClipCache(workspace() / "data" / "clips", size_px=cfg.frame_px, fps=cfg.fps, max_gb=cfg.cache_gb)
 
-# %% ../../nbs/behavior/01_data.ipynb #ae06a900
+# %% ../../nbs/behavior/01_data.ipynb #ae0b2637
 def decode(
     cfg: BehaviorConfig,    # clip length, jitter, share of bad videos
     events: pd.DataFrame,   # all that will be needed
@@ -411,7 +412,7 @@ def decode(
                        len(events) - (~gone).sum(), len(events), len(bad))
     return here[~gone].reset_index(drop=True), bad
 
-# %% ../../nbs/behavior/01_data.ipynb #369f741e
+# %% ../../nbs/behavior/01_data.ipynb #d13884e2
 FEWEST_GROUPS = 6    # for three sides that hold back whole groups
 
 def wants_test(
@@ -423,7 +424,7 @@ def wants_test(
     enough = events["group"].nunique() >= needed
     return bool(cfg.test_share) and enough and not cfg.test_data and not cfg.val_data
 
-# %% ../../nbs/behavior/01_data.ipynb #240948aa
+# %% ../../nbs/behavior/01_data.ipynb #5fba9f73
 def split_events(
     cfg: BehaviorConfig,   # how to split
     events: pd.DataFrame,  # all of them
@@ -434,7 +435,7 @@ def split_events(
     how = split_by_video if cfg.split == "by_video" and not within else split_within_video
     return how(events, share, cfg.seed)
 
-# %% ../../nbs/behavior/01_data.ipynb #e9ed3563
+# %% ../../nbs/behavior/01_data.ipynb #1644e2bb
 def split_within_group(
     events: pd.DataFrame,    # with group, label, video_path
     share: float,            # to hold back
@@ -447,7 +448,7 @@ def split_within_group(
     held = events["video_path"].isin(files["video_path"][np.diff(steps) > 0]).to_numpy()
     return events[~held].reset_index(drop=True), events[held].reset_index(drop=True)
 
-# %% ../../nbs/behavior/01_data.ipynb #d36a35fd
+# %% ../../nbs/behavior/01_data.ipynb #de6dc5e3
 def draw_val(
     cfg: BehaviorConfig,   # how to split
     events: pd.DataFrame,  # without the test side
@@ -459,7 +460,7 @@ def draw_val(
         return split_within_group(events, share, cfg.seed)
     return split_events(cfg, events, share, cfg.val_within)
 
-# %% ../../nbs/behavior/01_data.ipynb #52895b92
+# %% ../../nbs/behavior/01_data.ipynb #97597c38
 def draw_sides(
     cfg: BehaviorConfig,            # how to split
     events: pd.DataFrame,           # of `data`, readable
@@ -476,7 +477,7 @@ def draw_sides(
     sides = {"train": rest, "val": val}
     return sides if test is None else {**sides, "test": test}
 
-# %% ../../nbs/behavior/01_data.ipynb #d1b04c83
+# %% ../../nbs/behavior/01_data.ipynb #84d2aea8
 def audit_sides(
     cfg: BehaviorConfig,    # clip length, jitter
     train: pd.DataFrame,    # events
@@ -488,7 +489,7 @@ def audit_sides(
     shared = audit_split(*decoded).windows_overlapping
     return dataclasses.replace(audit_split(train, held), windows_overlapping=shared)
 
-# %% ../../nbs/behavior/01_data.ipynb #7285ee05
+# %% ../../nbs/behavior/01_data.ipynb #a94396cb
 def positive_class(
     cfg: BehaviorConfig,     # positive
     events: pd.DataFrame,    # of all sides, before anything is repeated
@@ -504,7 +505,7 @@ def positive_class(
         return cfg.positive
     return sorted(counts.index, key=lambda name: (counts[name], name))[0]
 
-# %% ../../nbs/behavior/01_data.ipynb #c03881c3
+# %% ../../nbs/behavior/01_data.ipynb #cca2503e
 @dataclass(frozen=True)
 class Material:
     "What a run works on."
@@ -535,7 +536,7 @@ class Material:
         "What the report is about."
         return self.sides[self.reported]
 
-# %% ../../nbs/behavior/01_data.ipynb #81ddb2a7
+# %% ../../nbs/behavior/01_data.ipynb #bbe5bfee
 def draw_material(
     cfg: BehaviorConfig,     # what to prepare
     progress: bool = True,   # a bar while decoding
@@ -553,19 +554,19 @@ def draw_material(
     audit = audit_sides(cfg, sides["train"], sides.get("test", sides["val"]))
     return Material(sides, classes, positive, cache, audit, pd.concat(bad, ignore_index=True))
 
-# %% ../../nbs/behavior/01_data.ipynb #d66d60a4
+# %% ../../nbs/behavior/01_data.ipynb #b2b1d39d
 def leave_material(
     material: Material,
     run: Run,
 ) -> Material:
     "Write what was prepared into the run."
-    write_sides(run.path("sides.csv"), material.sides)
-    write_text(run.path("material.json"), json.dumps({"classes": material.classes, "positive": material.positive}))
     material.quarantine.to_csv(run.path("quarantine.csv"), index=False)
     material.audit.save(run.path("audit.json"))
+    write_sides(run.path("sides.csv"), material.sides)
+    write_text(run.path("material.json"), json.dumps({"classes": material.classes, "positive": material.positive}))  # last
     return material
 
-# %% ../../nbs/behavior/01_data.ipynb #2a718c58
+# %% ../../nbs/behavior/01_data.ipynb #5ea085de
 def read_material(
     cfg: BehaviorConfig,     # the run's settings
     run: Run,                # prepared
@@ -579,7 +580,7 @@ def read_material(
     audit = audit_sides(cfg, sides["train"], sides.get("test", sides["val"]))
     return Material(sides, known["classes"], known["positive"], make_cache(cfg), audit, pd.read_csv(run.path("quarantine.csv")))
 
-# %% ../../nbs/behavior/01_data.ipynb #4e4fcd8f
+# %% ../../nbs/behavior/01_data.ipynb #8386cbc7
 def not_on_sides(
     cfg: BehaviorConfig,     # the tables of today
     material: Material,      # the sides as they were drawn
