@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['RECENT', 'clip_values', 'clamp_weights', 'AdaptiveClip', 'module_of', 'norms_by_module', 'memory_mb', 'diverged',
-           'Bounds', 'health_warnings', 'final_line', 'copy_adapters', 'moved_share', 'StableEngine']
+           'Bounds', 'health_warnings', 'final_line', 'StableEngine']
 
 # %% ../../nbs/anomaly/05_stability.ipynb #cell-002
 import json
@@ -187,22 +187,6 @@ def final_line(
     gain = losses.iloc[:tenth].mean() - losses.iloc[-tenth:].mean()
     return (f"{made - health['bad_steps']} of {made} steps succeeded ({health['success_rate']:.1%}), average loss "
             f"{losses.mean():.3f}, {metrics.epoch.max():.1f} epochs, improvement {gain:+.3f}")
-
-# %% ../../nbs/anomaly/05_stability.ipynb #cff255a58
-def copy_adapters(
-    model: nn.Module,  # with adapters
-) -> dict[str, Tensor]:  # on the CPU
-    "The adapters' weights as they are now."
-    return {name: weight.detach().cpu().clone() for name, weight in adapter_weights(model).items()}
-
-def moved_share(
-    start: Mapping[str, Tensor],  # from `copy_adapters`
-    model: nn.Module,             # the same model later
-) -> float:                       # 0 to 1
-    "Share of the adapters' weights that are not what they were."
-    now = copy_adapters(model)
-    moved = sum(int((now[name] != weight).sum()) for name, weight in start.items())
-    return moved / max(1, sum(weight.numel() for weight in start.values()))
 
 # %% ../../nbs/anomaly/05_stability.ipynb #cell-025
 class StableEngine(Engine):
