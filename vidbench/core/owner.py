@@ -140,10 +140,20 @@ def owned(
         if not held[1]:
             _HELD.pop(key)[0].close()
 
+def _wait_for(file: IO, moment_sec: float = 0.2, orphans_sec: float = 10.0) -> bool:
+    "Take a lock: others look at it for a moment, and a killed owner's own children keep it for some seconds."
+    began = time.monotonic()
+    while not (taken := _locked(file)):
+        patience = orphans_sec if lives(_written(file)) is False else moment_sec
+        if time.monotonic() - began > patience:
+            break
+        time.sleep(0.02)
+    return taken
+
 def _take(folder: Path, purpose: str) -> IO:
     "The lock's file, locked."
     file = os.fdopen(os.open(_path(folder, purpose), os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666), "r+")
-    if not _locked(file):
+    if not _wait_for(file):
         who = _written(file)
         file.close()
         raise InUse(in_use(folder, who))
