@@ -534,7 +534,7 @@ def _opening(told: Mapping[str, Interval], same: str) -> str:
     return "Speaks of danger when there is danger" + (", as it did before the tuning" if before and not gained else "")
 
 # %% ../../nbs/anomaly/06_evaluation.ipynb #c2a914b2d
-_NAMES = {"brightness_change": "the change of brightness", "answer_length": "the length of the answer"}
+_NAMES = {"brightness_change": "the change of brightness", "answer_length": "the length of its answer"}
 
 def _rivals_in_words(gains: Mapping[str, Interval]) -> str:
     "Which simple rivals do as well, or better."

@@ -201,7 +201,8 @@ class StableEngine(Engine):
         super().__init__(*args, **kwargs)
         require_fp32(self.model)
         if self.args.gradient_accumulation_steps == 1:
-            self.model_accepts_loss_kwargs = True  # the model denies it, but its loss is a mean over the tokens of all devices so
+            # the model denies it, but so its loss is a mean over the tokens of all devices
+            self.model_accepts_loss_kwargs = True
         self.cfg = cfg
         self.adaptive = AdaptiveClip(cfg.clip_percentile) if cfg.clip_percentile else None
         self.add_callback(Bounds(self, cfg))
