@@ -95,6 +95,7 @@ def group_metrics(
     return {"reward": float(total.mean()), "reward_std": float(total.std(ddof=1)),
             **{f"rewards/{name}": float(np.mean(values)) for name, values in group.rewards.items()},
             f"refusal_rate/{group.query.task_type}": share(answer["said"] == "refusal" for answer in said),
+            "unreadable_rate": share(answer["said"] in ("unreadable", "nothing") for answer in said),
             "nil_rate": share(is_nil(answer["correction"]) for answer in said),
             "completion_length": float(np.mean([len(ids) for ids in group.ids])),
             "cut_share": share(len(ids) >= longest and ids[-1] not in ends for ids in group.ids),
@@ -131,6 +132,8 @@ def alarms(
          "refusables are drawn, or raise the weight of refuse_iou"),
         (now("rewards/format") < 0.7 * _first(metrics, "rewards/format") and now("rewards/format") < 0.7,
          "the format collapses: lower learning_rate, or raise beta"),
+        (now("unreadable_rate") > 0.5, "most answers are neither a segment nor a refusal: see panels/rollouts.txt; teach the "
+         "form first, or choose a model that knows it"),
         (now("cut_share") > 0.5, "most completions reach the limit: raise max_completion_tokens, or see if they end"),
         (now("no_variance_share") > 0.8, "most groups have no variance, there is nothing to learn: raise temperature "
          "or group_size, or choose harder queries"),
