@@ -33,6 +33,7 @@ def image_part(
     code = base64.b64encode(file.getvalue()).decode()
     return {"type": "image_url", "image_url": {"url": f"data:image/jpeg;base64,{code}", "detail": "low"}}
 
+# %% ../../nbs/core/12_endpoint.ipynb #cell-006
 def chat_message(
     text: str,                   # the question
     frames: Sequence[UInt8[np.ndarray, "height width 3"]] = (),  # RGB, in order
@@ -42,10 +43,11 @@ def chat_message(
         return {"role": "user", "content": text}
     return {"role": "user", "content": [*map(image_part, frames), {"type": "text", "text": text}]}
 
-# %% ../../nbs/core/12_endpoint.ipynb #cell-008
+# %% ../../nbs/core/12_endpoint.ipynb #cell-009
 class EndpointError(RuntimeError):
     "The endpoint cannot be asked, or does not answer; the message is one line."
 
+# %% ../../nbs/core/12_endpoint.ipynb #cell-010
 @dataclass
 class Endpoint:
     "A model behind an OpenAI-compatible endpoint."
@@ -102,6 +104,7 @@ class Endpoint:
         problem = "" if reply.status_code == 200 else f"HTTP {reply.status_code}"
         return problem, reply.status_code == 429 or reply.status_code >= 500, reply.text
 
+# %% ../../nbs/core/12_endpoint.ipynb #cell-011
 def _content(reply: str, url: str) -> str:
     "The text in a reply."
     try:

@@ -33,12 +33,12 @@ from .video import VideoError, probe
 class EventError(ValueError):
     "An event table, or a request made of one, that cannot be right: one line that says the way out."
 
-
+# %% ../../nbs/core/03_events.ipynb #cell-008
 def _nearest(name: str, known: Iterable[str]) -> str:
     close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
     return f" (nearest: {close[0]!r})" if close else ""
 
-# %% ../../nbs/core/03_events.ipynb #cell-010
+# %% ../../nbs/core/03_events.ipynb #cell-011
 STANDARD = ("event_id", "video_path", "label", "start_sec", "end_sec", "source", "group", "camera", "individual")
 ALIASES = {  # names that tables in the wild use, best first; compared without case
     "event_id": ("event_id", "event_idx", "clip_id"),
@@ -54,7 +54,7 @@ ALIASES = {  # names that tables in the wild use, best first; compared without c
     "individual": ("individual", "individual_id", "initiator_id", "animal_id", "subject", "person"),
 }
 
-# %% ../../nbs/core/03_events.ipynb #cell-013
+# %% ../../nbs/core/03_events.ipynb #cell-014
 def _declared(names: Sequence[str], columns: Mapping[str, str]) -> dict[str, str]:
     found = {}
     for left, right in columns.items():
@@ -69,7 +69,7 @@ def _declared(names: Sequence[str], columns: Mapping[str, str]) -> dict[str, str
             raise EventError(f"columns: neither {left!r} nor {right!r} is a standard column{_nearest(left, ALIASES)}")
     return found
 
-# %% ../../nbs/core/03_events.ipynb #cell-016
+# %% ../../nbs/core/03_events.ipynb #cell-017
 def match_columns(
     names: Sequence[str],                        # the table's own column names
     columns: Mapping[str, str] | None = None,    # what to read as what, `{standard: yours}` (or the other way round)
@@ -94,7 +94,7 @@ def match_columns(
                          f"the table has {', '.join(names)}")
     return found
 
-# %% ../../nbs/core/03_events.ipynb #cell-020
+# %% ../../nbs/core/03_events.ipynb #cell-021
 def _refuse(bad: pd.Series, values: pd.Series, why: str, table_name: str) -> None:
     rows = np.flatnonzero(bad.to_numpy(dtype=bool))
     if len(rows):
@@ -102,7 +102,7 @@ def _refuse(bad: pd.Series, values: pd.Series, why: str, table_name: str) -> Non
         more = f" (and {len(rows) - 1} more such rows)" if len(rows) > 1 else ""
         raise EventError(f"{table_name}: row {first + 1} (line {first + 2}): {why.format(values.iloc[first])}{more}")
 
-# %% ../../nbs/core/03_events.ipynb #cell-023
+# %% ../../nbs/core/03_events.ipynb #cell-024
 def _load(path: Path) -> pd.DataFrame:
     if not path.is_file():
         raise EventError(f"{path}: no such file")
@@ -114,13 +114,13 @@ def _load(path: Path) -> pd.DataFrame:
         raise EventError(f"{path.name}: the table has no rows")
     return table
 
-
+# %% ../../nbs/core/03_events.ipynb #cell-025
 def _texts(table: pd.DataFrame, column: str, standard: str, table_name: str) -> pd.Series:
     texts = table[column].map(lambda cell: "" if pd.isna(cell) else str(cell).strip())
     _refuse(texts == "", texts, f"{standard} is empty", table_name)
     return texts
 
-# %% ../../nbs/core/03_events.ipynb #cell-026
+# %% ../../nbs/core/03_events.ipynb #cell-028
 def _seconds(table: pd.DataFrame, column: str, table_name: str) -> pd.Series:
     given = table[column]
     seconds = pd.to_numeric(given, errors="coerce").astype(float)
@@ -129,7 +129,7 @@ def _seconds(table: pd.DataFrame, column: str, table_name: str) -> pd.Series:
     _refuse(seconds < 0, given, f"{column}={{}} is negative: seconds count from the start of the video", table_name)
     return seconds
 
-
+# %% ../../nbs/core/03_events.ipynb #cell-029
 def _window(table: pd.DataFrame, found: Mapping[str, str], table_name: str) -> tuple[pd.Series, pd.Series]:
     if "start_sec" not in found:                     # a table of whole clips
         return pd.Series(0.0, index=table.index), pd.Series(np.nan, index=table.index)
@@ -142,16 +142,16 @@ def _window(table: pd.DataFrame, found: Mapping[str, str], table_name: str) -> t
     _refuse(ends < starts, ends, "end_sec={} comes before start_sec", table_name)
     return starts.fillna(0.0), ends
 
-# %% ../../nbs/core/03_events.ipynb #cell-029
+# %% ../../nbs/core/03_events.ipynb #cell-032
 def _parts(path: str) -> list[str]:
     return [part for part in re.split(r"[\\/]+", path) if part not in ("", ".")]
 
-
+# %% ../../nbs/core/03_events.ipynb #cell-033
 def _shared_tail(one: Sequence[str], other: Sequence[str]) -> int:
     same = [a.casefold() == b.casefold() for a, b in zip(reversed(one), reversed(other), strict=False)]
     return same.index(False) if False in same else len(same)
 
-# %% ../../nbs/core/03_events.ipynb #cell-031
+# %% ../../nbs/core/03_events.ipynb #cell-035
 def _index(root: Path, names: set[str]) -> dict[str, list[str]]:
     index = {}
     for folder, _, files in os.walk(root, followlinks=True):
@@ -160,7 +160,7 @@ def _index(root: Path, names: set[str]) -> dict[str, list[str]]:
                 index.setdefault(file.casefold(), []).append(os.path.join(folder, file))
     return index
 
-
+# %% ../../nbs/core/03_events.ipynb #cell-036
 def _best(path: str, candidates: Sequence[str]) -> str:
     scores = [_shared_tail(_parts(path), _parts(candidate)) for candidate in candidates]
     best = sorted(c for c, score in zip(candidates, scores, strict=True) if score == max(scores))
@@ -169,7 +169,7 @@ def _best(path: str, candidates: Sequence[str]) -> str:
                          "put more of the path into the table, or narrow video_root")
     return best[0]
 
-
+# %% ../../nbs/core/03_events.ipynb #cell-037
 def locate_videos(
     video_paths: Iterable[str],      # as the table writes them, with / or \\
     video_root: str | os.PathLike,   # the folder to search, with everything below it
@@ -182,7 +182,7 @@ def locate_videos(
     hits = {path: index.get(_parts(path)[-1].casefold(), []) for path in paths}
     return {path: _best(path, found) for path, found in hits.items() if found}
 
-# %% ../../nbs/core/03_events.ipynb #cell-034
+# %% ../../nbs/core/03_events.ipynb #cell-040
 def _place(paths: pd.Series, table: Path, video_root: str | os.PathLike | None) -> pd.Series:
     written = list(dict.fromkeys(paths))
     plain = {path: path.replace("\\", "/") for path in written}
@@ -190,7 +190,7 @@ def _place(paths: pd.Series, table: Path, video_root: str | os.PathLike | None) 
     places = {path: beside[path] if os.path.isfile(beside[path]) else plain[path] for path in written}
     return paths.map(places | (locate_videos(written, video_root) if video_root is not None else {}))
 
-# %% ../../nbs/core/03_events.ipynb #cell-037
+# %% ../../nbs/core/03_events.ipynb #cell-043
 def refuse_outside(
     paths: Iterable[str | os.PathLike],   # that a table or a setting names; they need not exist
     folder: str | os.PathLike,            # that they must not leave
@@ -201,7 +201,7 @@ def refuse_outside(
         if not Path(path).resolve().is_relative_to(top):
             raise EventError(f"{path} lies outside {top}, where this job has to stay: move it there, or change stay_in")
 
-# %% ../../nbs/core/03_events.ipynb #cell-040
+# %% ../../nbs/core/03_events.ipynb #cell-046
 def _make_ids(paths: pd.Series, starts: pd.Series, ends: pd.Series) -> list[str]:
     ids = []
     for path, start, end in zip(paths, starts, ends, strict=True):
@@ -209,7 +209,7 @@ def _make_ids(paths: pd.Series, starts: pd.Series, ends: pd.Series) -> list[str]
         ids.append(f"{Path(_parts(path)[-1]).stem}-{digest}")
     return ids
 
-# %% ../../nbs/core/03_events.ipynb #cell-043
+# %% ../../nbs/core/03_events.ipynb #cell-049
 def _optional(
     table: pd.DataFrame, found: Mapping[str, str], paths: pd.Series, table_name: str
 ) -> dict[str, pd.Series]:
@@ -219,7 +219,7 @@ def _optional(
     _refuse(split_up, paths, "{} is said to come from more than one source", table_name)
     return {"source": source.astype(str), **extras}
 
-# %% ../../nbs/core/03_events.ipynb #cell-046
+# %% ../../nbs/core/03_events.ipynb #cell-052
 def read_events(
     path: str | os.PathLike,                          # a CSV
     *,
@@ -245,7 +245,7 @@ def read_events(
                 "start_sec": starts, "end_sec": ends, **_optional(table, found, places, path.name)}
     return _beside(standard, table)
 
-
+# %% ../../nbs/core/03_events.ipynb #cell-053
 def _beside(standard: Mapping[str, pd.Series], table: pd.DataFrame) -> pd.DataFrame:
     originals = {}
     for name in table.columns:
@@ -254,7 +254,7 @@ def _beside(standard: Mapping[str, pd.Series], table: pd.DataFrame) -> pd.DataFr
             originals[f"{name}_in_table" if name in standard else name] = table[name]
     return pd.DataFrame({**{name: standard[name] for name in STANDARD if name in standard}, **originals})
 
-# %% ../../nbs/core/03_events.ipynb #cell-054
+# %% ../../nbs/core/03_events.ipynb #cell-061
 def missing_videos(
     events: pd.DataFrame,    # an event table
 ) -> pd.DataFrame:           # columns video_path, events; empty when every file is there
@@ -263,7 +263,7 @@ def missing_videos(
     absent = [path for path in counts.index if not os.path.isfile(path)]
     return pd.DataFrame({"video_path": absent, "events": counts[absent].to_numpy()})
 
-# %% ../../nbs/core/03_events.ipynb #cell-057
+# %% ../../nbs/core/03_events.ipynb #cell-064
 def _length(path: str) -> tuple[float, str]:
     "How long a video is in seconds, or why it cannot be read."
     try:
@@ -271,7 +271,7 @@ def _length(path: str) -> tuple[float, str]:
     except VideoError as error:
         return np.nan, error.reason
 
-
+# %% ../../nbs/core/03_events.ipynb #cell-065
 def close_ends(
     events: pd.DataFrame,                  # end_sec may be empty
 ) -> tuple[pd.DataFrame, pd.DataFrame]:    # events with ends; videos left out, missing ones too: video_path, reason
@@ -284,7 +284,7 @@ def close_ends(
     kept = events.assign(end_sec=ends)[~events["video_path"].isin(bad)]
     return kept.reset_index(drop=True), pd.DataFrame(sorted(bad.items()), columns=["video_path", "reason"])
 
-# %% ../../nbs/core/03_events.ipynb #cell-060
+# %% ../../nbs/core/03_events.ipynb #cell-068
 def write_sides(
     path: str | os.PathLike,             # sides.csv of a run
     sides: Mapping[str, pd.DataFrame],   # {side: its rows}, with at least event_id and group
@@ -301,14 +301,14 @@ def write_sides(
     text = table.to_csv(index=False, na_rep="nan", quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n")
     return write_text(Path(path), text)
 
-# %% ../../nbs/core/03_events.ipynb #cell-061
+# %% ../../nbs/core/03_events.ipynb #cell-069
 def _column(cells: Sequence[str], values: Sequence[str | float]) -> list:
     "A column of a quoted table, as text and as the csv module reads it: numbers where any cell is an unquoted one."
     if not any(isinstance(value, float) for value in values):
         return [np.nan if cell == "" else cell for cell in cells]
     return [int(cell) if cell.lstrip("-").isdigit() else float(cell) for cell in cells]
 
-
+# %% ../../nbs/core/03_events.ipynb #cell-070
 def read_sides(
     path: str | os.PathLike,         # sides.csv of a run
 ) -> dict[str, pd.DataFrame]:        # {side: its rows}, in the order written; empty when there is no file
@@ -326,7 +326,7 @@ def read_sides(
         raise EventError(f"{path}: not the sides of a run any more ({error}): remove it to have them drawn anew") from None
     return {side: rows.drop(columns="side").reset_index(drop=True) for side, rows in sides.items()}
 
-# %% ../../nbs/core/03_events.ipynb #cell-064
+# %% ../../nbs/core/03_events.ipynb #cell-073
 @lru_cache(maxsize=65536)
 def _digest(path: str, size: int, changed: int) -> str:
     "A hash of a file's content; of one larger than 64 MB, of 64 pieces of it."
@@ -338,7 +338,7 @@ def _digest(path: str, size: int, changed: int) -> str:
             digest.update(file.read(piece))
     return digest.hexdigest()
 
-# %% ../../nbs/core/03_events.ipynb #cell-065
+# %% ../../nbs/core/03_events.ipynb #cell-074
 def _copies(files: Mapping[str, os.stat_result]) -> dict[str, Any]:
     "What names each file: its inode, or its content where another file has the same size."
     inodes = {path: (stat.st_dev, stat.st_ino) for path, stat in files.items()}
@@ -346,7 +346,7 @@ def _copies(files: Mapping[str, os.stat_result]) -> dict[str, Any]:
     return {path: _digest(path, stat.st_size, stat.st_mtime_ns) if by_size[stat.st_size] > 1 else inodes[path]
             for path, stat in files.items()}
 
-# %% ../../nbs/core/03_events.ipynb #cell-066
+# %% ../../nbs/core/03_events.ipynb #cell-075
 def same_films(
     paths: Iterable[str],   # of films that may be missing
 ) -> dict[str, str]:        # {path: the first of the paths that means the same film}
@@ -357,12 +357,13 @@ def same_films(
     first = {}
     return {path: first.setdefault(names[path], path) for path in paths}
 
-# %% ../../nbs/core/03_events.ipynb #cell-070
+# %% ../../nbs/core/03_events.ipynb #cell-079
 def _films(events: pd.DataFrame) -> pd.Series:
     "Each event's film, by the first of its names."
     paths = events["video_path"].astype(str)
     return paths.map(same_films(paths))
 
+# %% ../../nbs/core/03_events.ipynb #cell-080
 def _recordings(events: pd.DataFrame) -> pd.Series:
     "Each event's recording: its source, or else its film; one film has one."
     films = _films(events)
@@ -370,14 +371,14 @@ def _recordings(events: pd.DataFrame) -> pd.Series:
         return films
     return events["source"].map(str, na_action="ignore").fillna(films).groupby(films).transform("first")
 
-# %% ../../nbs/core/03_events.ipynb #cell-071
+# %% ../../nbs/core/03_events.ipynb #cell-081
 def _spans(events: pd.DataFrame, decoded: bool = True) -> pd.DataFrame:
     "Video, start and end of each event, or of what is decoded for it where the table says so."
     ends = {edge: events.get(f"decoded_{edge}_sec" if decoded else "", events[f"{edge}_sec"]) for edge in ("start", "end")}
     return pd.DataFrame({"video": _films(events).to_numpy(), "start": ends["start"].to_numpy(dtype=float),
                          "end": ends["end"].astype(float).fillna(np.inf).to_numpy()})
 
-# %% ../../nbs/core/03_events.ipynb #cell-073
+# %% ../../nbs/core/03_events.ipynb #cell-083
 def overlap_runs(
     events: pd.DataFrame,    # columns video_path, start_sec, end_sec (empty: to the end of the video)
 ) -> np.ndarray:             # one number an event; events with the same number hang together
@@ -389,7 +390,7 @@ def overlap_runs(
     starts_run = ~(times["start"] < before) & ~repeated
     return starts_run.cumsum().sort_index().to_numpy() - 1
 
-# %% ../../nbs/core/03_events.ipynb #cell-076
+# %% ../../nbs/core/03_events.ipynb #cell-086
 def _checked(events: pd.DataFrame, val_share: float) -> pd.DataFrame:
     "The events, if they can be split."
     if not 0 < val_share < 1:
@@ -400,12 +401,12 @@ def _checked(events: pd.DataFrame, val_share: float) -> pd.DataFrame:
                          "read it with read_events")
     return events
 
-# %% ../../nbs/core/03_events.ipynb #cell-077
+# %% ../../nbs/core/03_events.ipynb #cell-087
 def _sides(events: pd.DataFrame, held_back: np.ndarray) -> tuple[pd.DataFrame, pd.DataFrame]:
     "What is kept and what is held back."
     return events[~held_back].reset_index(drop=True), events[held_back].reset_index(drop=True)
 
-# %% ../../nbs/core/03_events.ipynb #cell-079
+# %% ../../nbs/core/03_events.ipynb #cell-089
 def best_cut(
     counts: Int[np.ndarray, "video label"],  # events of each class in each video, in some order
     share: float,                            # of all events that is to come before the cut
@@ -420,7 +421,7 @@ def best_cut(
     misses = np.abs(sums - wanted).sum(axis=1) / wanted.sum() + np.abs(sums / wanted - 1).mean(axis=1)
     return float(misses.min()), int(first + misses.argmin()) + 1
 
-# %% ../../nbs/core/03_events.ipynb #cell-081
+# %% ../../nbs/core/03_events.ipynb #cell-091
 def split_by_video(
     events: pd.DataFrame,      # an event table
     val_share: float = 0.2,    # share of the events to hold back, in (0, 1)
@@ -440,13 +441,13 @@ def split_by_video(
     best = min(range(draws), key=lambda i: cuts[i][0])
     return _sides(events, np.isin(codes, orders[best][:cuts[best][1]]))
 
-# %% ../../nbs/core/03_events.ipynb #cell-088
+# %% ../../nbs/core/03_events.ipynb #cell-098
 def _every_nth(strata: pd.Series, share: float, rng: np.random.Generator) -> pd.Series:
     shuffled = strata.sample(frac=1.0, random_state=rng).sort_values(kind="stable")
     steps = np.floor((np.arange(len(shuffled) + 1) + rng.random() / share) * share)
     return pd.Series(np.diff(steps) > 0, index=shuffled.index).reindex(strata.index)
 
-
+# %% ../../nbs/core/03_events.ipynb #cell-099
 def split_within_video(
     events: pd.DataFrame,      # an event table
     val_share: float = 0.2,    # share of the events to hold back, in (0, 1)
@@ -466,7 +467,7 @@ def split_within_video(
     emptied = held.groupby(runs["video"]).transform("all") & ~runs.duplicated("video")
     return _sides(events, table["run"].isin(held.index[held & ~emptied]).to_numpy())
 
-# %% ../../nbs/core/03_events.ipynb #cell-093
+# %% ../../nbs/core/03_events.ipynb #cell-104
 def boost_minority(
     train: pd.DataFrame,         # the training side of a split
     label: str | None = None,    # the class to repeat; the rarest where None
@@ -485,7 +486,7 @@ def boost_minority(
                                                   random_state=np.random.default_rng(seed))
     return pd.concat([train, extra], ignore_index=True)
 
-# %% ../../nbs/core/03_events.ipynb #cell-096
+# %% ../../nbs/core/03_events.ipynb #cell-107
 def _overlapping(train: pd.DataFrame, val: pd.DataFrame) -> np.ndarray:
     "Which validation windows share a moment with a training window of the same film."
     reach = train.sort_values("start", kind="stable")
@@ -497,18 +498,18 @@ def _overlapping(train: pd.DataFrame, val: pd.DataFrame) -> np.ndarray:
     same = pd.MultiIndex.from_frame(val).isin(pd.MultiIndex.from_frame(train))      # an instant overlaps only itself
     return (furthest.to_numpy() > val["start"].to_numpy()) | same
 
-# %% ../../nbs/core/03_events.ipynb #cell-097
+# %% ../../nbs/core/03_events.ipynb #cell-108
 def _number_shared(train: pd.Series | None, val: pd.Series | None) -> int | None:
     "How many values two columns have in common; none where there is no column."
     if train is None or val is None:
         return None
     return len(set(train.dropna()) & set(val.dropna()))
 
-# %% ../../nbs/core/03_events.ipynb #cell-102
+# %% ../../nbs/core/03_events.ipynb #cell-113
 def _plural(n: int, thing: str) -> str:
     return f"{n:,} {thing}" + ("" if n == 1 else "s")
 
-
+# %% ../../nbs/core/03_events.ipynb #cell-114
 def _leaks(a: "SplitAudit") -> list[str]:
     said = []
     if a.events_shared:
@@ -525,7 +526,7 @@ def _leaks(a: "SplitAudit") -> list[str]:
         said.append(f"Training has no {label!r}, validation has: it cannot be learned.")
     return said
 
-
+# %% ../../nbs/core/03_events.ipynb #cell-115
 def _company(a: "SplitAudit") -> list[str]:
     if a.videos_shared:
         said = [f"{a.videos_shared:,} of {_plural(a.videos_val, 'validation video')} also in training: the score is "
@@ -541,7 +542,7 @@ def _company(a: "SplitAudit") -> list[str]:
                     f"({a.duplicates_train / a.events_train:.0%}): what boosting does, and otherwise a fault.")
     return said
 
-# %% ../../nbs/core/03_events.ipynb #cell-104
+# %% ../../nbs/core/03_events.ipynb #cell-117
 @dataclass(frozen=True)
 class SplitAudit:
     "What a training and a validation side have in common: counts, class shares, and a verdict in words."
@@ -601,7 +602,7 @@ class SplitAudit:
         said = "".join(f"<li>{escape(line)}</li>" for line in [*_leaks(self), *_company(self)])
         return f"<table>{rows}</table><ul>{said}</ul>"
 
-# %% ../../nbs/core/03_events.ipynb #cell-106
+# %% ../../nbs/core/03_events.ipynb #cell-119
 def _one_recording(rows: pd.DataFrame) -> bool:
     "Whether events of both sides under one recording's name are of one recording, not of two people's in folders of their own."
     train, val = (rows[rows["side"] == side] for side in ("train", "val"))
@@ -611,7 +612,7 @@ def _one_recording(rows: pd.DataFrame) -> bool:
     known = "individual" in rows and rows["individual"].notna().all()
     return not (apart and known and people == 0)
 
-# %% ../../nbs/core/03_events.ipynb #cell-107
+# %% ../../nbs/core/03_events.ipynb #cell-120
 def videos_shared(
     both: pd.DataFrame,   # events of the sides `train` and `val`, in a column `side`
 ) -> int:
@@ -620,7 +621,7 @@ def videos_shared(
     on_both = both.groupby("recording")["side"].transform("nunique") == 2
     return sum(_one_recording(rows) for _, rows in both[on_both].groupby("recording"))
 
-# %% ../../nbs/core/03_events.ipynb #cell-109
+# %% ../../nbs/core/03_events.ipynb #cell-122
 def audit_split(
     train: pd.DataFrame,    # video_path, label, start_sec, end_sec; and source, camera, individual if known
     val: pd.DataFrame,      # the same columns

@@ -41,6 +41,7 @@ def workspace() -> Path:  # absolute
 class RunError(RuntimeError):
     "A run folder that cannot be used as asked; the message is one line."
 
+# %% ../../nbs/core/01_runs.ipynb #cell-009
 def write_text(
     path: Path,  # file to replace
     text: str,   # its new content
@@ -52,7 +53,7 @@ def write_text(
     os.replace(part, path)
     return path
 
-# %% ../../nbs/core/01_runs.ipynb #cell-010
+# %% ../../nbs/core/01_runs.ipynb #cell-011
 def append_line(
     path: Path,              # a .jsonl file
     record: dict[str, Any],  # plain values
@@ -61,6 +62,7 @@ def append_line(
     with path.open("a") as file:
         file.write(json.dumps(record, default=str) + "\n")
 
+# %% ../../nbs/core/01_runs.ipynb #cell-012
 def read_lines(
     path: Path,              # a .jsonl file
 ) -> list[dict[str, Any]]:   # empty when there is no file
@@ -73,11 +75,11 @@ def read_lines(
             records.append(json.loads(line))
     return records
 
-# %% ../../nbs/core/01_runs.ipynb #cell-013
+# %% ../../nbs/core/01_runs.ipynb #cell-015
 PACKAGES = ("vidbench", "torch", "torchvision", "transformers", "peft", "accelerate", "numpy", "pandas",
             "decord2", "av")
 
-# %% ../../nbs/core/01_runs.ipynb #cell-014
+# %% ../../nbs/core/01_runs.ipynb #cell-016
 def _commit() -> str | None:
     "Commit of the working tree around the current folder, with `+` when it holds changes; none outside git."
     def git(*words: str) -> str:
@@ -87,14 +89,14 @@ def _commit() -> str | None:
     except (OSError, subprocess.SubprocessError):
         return None
 
-# %% ../../nbs/core/01_runs.ipynb #cell-015
+# %% ../../nbs/core/01_runs.ipynb #cell-017
 def _device() -> str:
     "The accelerator's name, or cpu; torch is asked only when it is loaded already."
     import sys
     torch = sys.modules.get("torch")
     return torch.cuda.get_device_name() if torch and torch.cuda.is_available() else "cpu"
 
-# %% ../../nbs/core/01_runs.ipynb #cell-016
+# %% ../../nbs/core/01_runs.ipynb #cell-018
 def describe_environment() -> dict[str, Any]:  # plain values
     "Versions, commit, device and host: what one needs to repeat a run."
     versions = {}
@@ -104,10 +106,10 @@ def describe_environment() -> dict[str, Any]:  # plain values
     return {"python": platform.python_version(), "platform": platform.platform(), "device": _device(),
             "cpus": os.cpu_count(), "host": socket.gethostname(), "commit": _commit(), "versions": versions}
 
-# %% ../../nbs/core/01_runs.ipynb #cell-019
+# %% ../../nbs/core/01_runs.ipynb #cell-021
 STATES = ("running", "failed", "interrupted", "finished")  # the first that any stage is in is the run's
 
-# %% ../../nbs/core/01_runs.ipynb #cell-020
+# %% ../../nbs/core/01_runs.ipynb #cell-022
 def _is_gone(status: dict[str, Any]) -> bool:
     "Whether the process that wrote a status ran on this host and lives no more."
     if status.get("host") != socket.gethostname():
@@ -120,7 +122,7 @@ def _is_gone(status: dict[str, Any]) -> bool:
         pass
     return False
 
-# %% ../../nbs/core/01_runs.ipynb #cell-021
+# %% ../../nbs/core/01_runs.ipynb #cell-023
 def read_status(
     folder: Path,         # a run folder
     living: bool = True,  # look whether the process of a running job is still there
@@ -136,7 +138,7 @@ def read_status(
     error = next((stage["error"] for stage in stages.values() if stage.get("error")), None)
     return {**stages.get(status.get("stage"), {}), **status, "stages": stages, "state": state, "error": error}
 
-# %% ../../nbs/core/01_runs.ipynb #cell-024
+# %% ../../nbs/core/01_runs.ipynb #cell-026
 class RunPlace:
     "A run's folder, `outputs/<job>/<name>/`, and where things are in it."
 
@@ -158,7 +160,7 @@ class RunPlace:
         except ConfigError as error:
             raise RunError(str(error)) from None
 
-# %% ../../nbs/core/01_runs.ipynb #cell-027
+# %% ../../nbs/core/01_runs.ipynb #cell-029
 class RunLog:
     "What a run measures, line by line."
 
@@ -181,13 +183,13 @@ class RunLog:
         "What the stability guard saw."
         return _table(self.place.path("incidents.jsonl"))
 
-# %% ../../nbs/core/01_runs.ipynb #cell-028
+# %% ../../nbs/core/01_runs.ipynb #cell-030
 def _table(path: Path) -> "pd.DataFrame":
     "The lines of a file as a table."
     import pandas as pd
     return pd.DataFrame(read_lines(path))
 
-# %% ../../nbs/core/01_runs.ipynb #cell-031
+# %% ../../nbs/core/01_runs.ipynb #cell-033
 class RunPictures:
     "Figures and panels of a run."
 
@@ -226,7 +228,7 @@ class RunPictures:
         if self.place.leads:
             _write_panel(self.place.path("panels"), name, content)
 
-# %% ../../nbs/core/01_runs.ipynb #cell-032
+# %% ../../nbs/core/01_runs.ipynb #cell-034
 def _write_panel(folder: Path, name: str, content: Any) -> None:
     "Replace a panel whole."
     if isinstance(content, str):
@@ -236,7 +238,7 @@ def _write_panel(folder: Path, name: str, content: Any) -> None:
     content.savefig(folder / f".{name}.part", dpi=90, format="png")
     os.replace(folder / f".{name}.part", folder / f"{name}.png")
 
-# %% ../../nbs/core/01_runs.ipynb #cell-035
+# %% ../../nbs/core/01_runs.ipynb #cell-037
 class RunReport:
     "What the job found."
 
@@ -256,12 +258,12 @@ class RunReport:
         path = self.place.path("report.json")
         return json.loads(path.read_text()) if path.exists() else {}
 
-# %% ../../nbs/core/01_runs.ipynb #cell-038
+# %% ../../nbs/core/01_runs.ipynb #cell-040
 def _now() -> str:
     "The time as ISO 8601 in UTC, to the second."
     return dt.datetime.now(dt.timezone.utc).isoformat(timespec="seconds")
 
-# %% ../../nbs/core/01_runs.ipynb #cell-039
+# %% ../../nbs/core/01_runs.ipynb #cell-041
 def write_stage(
     folder: Path,    # a run folder
     name: str,       # fit, evaluate, ...
@@ -276,7 +278,7 @@ def write_stage(
     who = {"pid": os.getpid(), "host": socket.gethostname()}
     write_text(folder / "status.json", json.dumps({"stage": name} | who | {"stages": stages}, indent=2))
 
-# %% ../../nbs/core/01_runs.ipynb #cell-041
+# %% ../../nbs/core/01_runs.ipynb #cell-043
 class RunStages:
     "How a run stands."
 
@@ -322,7 +324,7 @@ class RunStages:
         if self.place.leads and self.status["stages"][name]["state"] == "running":
             self.set(name, "finished")
 
-# %% ../../nbs/core/01_runs.ipynb #cell-048
+# %% ../../nbs/core/01_runs.ipynb #cell-050
 class RunRequests:
     "What others ask of a run while it goes."
 
@@ -342,27 +344,27 @@ class RunRequests:
         self.on_look()
         return self.place.path("STOP").exists()
 
-# %% ../../nbs/core/01_runs.ipynb #cell-051
+# %% ../../nbs/core/01_runs.ipynb #cell-053
 def _lent(part: str, name: str) -> property:
     "What a part can do, as the whole's own; what is set on the whole is set on the part."
     return property(lambda whole: getattr(getattr(whole, part), name),
                     lambda whole, value: setattr(getattr(whole, part), name, value))
 
-# %% ../../nbs/core/01_runs.ipynb #cell-054
+# %% ../../nbs/core/01_runs.ipynb #cell-056
 def _new_name(parent: Path, preset: str) -> str:
     "A free name such as `smoke-1121-014500`."
     base = f"{preset or 'run'}-{dt.datetime.now():%m%d-%H%M%S}"
     names = [base, *(f"{base}-{i}" for i in range(2, 1000))]
     return next(name for name in names if not (parent / name).exists())
 
-# %% ../../nbs/core/01_runs.ipynb #cell-055
+# %% ../../nbs/core/01_runs.ipynb #cell-057
 def _check_name(name: str) -> str:
     "Refuse a run name that is not one plain folder name."
     if not re.fullmatch(r"[A-Za-z0-9][\w.=+-]*", name):
         raise RunError(f"run name '{name}' is not a plain folder name: use letters, digits and - _ . = +")
     return name
 
-# %% ../../nbs/core/01_runs.ipynb #cell-057
+# %% ../../nbs/core/01_runs.ipynb #cell-059
 def _refuse_other_settings(place: RunPlace, cfg: Config) -> None:
     "One folder holds one experiment; a setting that came with a later version counts as its default."
     there, here = place.config, cfg.to_dict()
@@ -372,7 +374,7 @@ def _refuse_other_settings(place: RunPlace, cfg: Config) -> None:
     if other:
         raise RunError(f"run '{place.name}' exists with other settings ({'; '.join(other)}): choose another run name")
 
-# %% ../../nbs/core/01_runs.ipynb #cell-058
+# %% ../../nbs/core/01_runs.ipynb #cell-060
 class Run:
     "A run folder: `outputs/<job>/<name>/`."
     folder, name, job, leads, path, config = (_lent("place", n) for n in
@@ -430,7 +432,7 @@ class Run:
         if self.leads:
             write_text(self.path("environment.json"), json.dumps(seed | describe_environment(), indent=2))
 
-# %% ../../nbs/core/01_runs.ipynb #cell-066
+# %% ../../nbs/core/01_runs.ipynb #cell-068
 def duration(
     seconds: float,  # may be NaN
 ) -> str:            # such as 1:02:03
@@ -440,7 +442,7 @@ def duration(
     hours, rest = divmod(int(seconds + 0.5), 3600)
     return (f"{hours}:{rest // 60:02d}:" if hours else f"{rest // 60}:") + f"{rest % 60:02d}"
 
-# %% ../../nbs/core/01_runs.ipynb #cell-068
+# %% ../../nbs/core/01_runs.ipynb #cell-070
 _COLUMNS = ("time", "step", "epoch", "loss", "learning_rate", "grad_norm", "step_ms", "eta_sec")
 
 def _numbers(record: dict[str, Any], prefix: str = "", most: int = 8) -> str:
@@ -449,7 +451,7 @@ def _numbers(record: dict[str, Any], prefix: str = "", most: int = 8) -> str:
              if k.startswith(prefix) and k not in _COLUMNS and isinstance(v, int | float)}
     return "  ".join(f"{k} {v:.4g}" for k, v in list(found.items())[:most])
 
-# %% ../../nbs/core/01_runs.ipynb #cell-069
+# %% ../../nbs/core/01_runs.ipynb #cell-071
 def log_line(
     record: dict[str, Any],  # one line of metrics.jsonl
     total_steps: int = 0,    # of the whole training; 0 when unknown
@@ -462,12 +464,12 @@ def log_line(
     line = f"{step} | loss {loss:8.4f} | lr {rate:.2e} | grad {grad:8.3f} | {ms:7.0f} ms | eta {duration(eta):>7}"
     return f"{line} | {more}" if (more := _numbers(record)) else line
 
-# %% ../../nbs/core/01_runs.ipynb #cell-072
+# %% ../../nbs/core/01_runs.ipynb #cell-074
 def _headline(report: dict[str, Any]) -> dict[str, float]:
     "The plain numbers of a report."
     return {k: v for k, v in report.items() if isinstance(v, int | float) and not isinstance(v, bool)}
 
-# %% ../../nbs/core/01_runs.ipynb #cell-073
+# %% ../../nbs/core/01_runs.ipynb #cell-075
 def all_runs(
     root: str | Path | None = None,  # `workspace()/outputs` when not given
     job: str | None = None,          # only this job's
@@ -477,6 +479,7 @@ def all_runs(
     found = [(path.stat().st_mtime, path.parent) for path in root.glob(f"{job or '*'}/*/config.yaml")]
     return [Run(folder) for _, folder in sorted(found, reverse=True)]
 
+# %% ../../nbs/core/01_runs.ipynb #cell-076
 def unfinished_run(
     cfg: Config,                     # what is to be run
     root: str | Path | None = None,  # `workspace()/outputs` when not given
@@ -489,6 +492,7 @@ def unfinished_run(
             return run
     return None
 
+# %% ../../nbs/core/01_runs.ipynb #cell-077
 def run_rows(
     runs: list[Run],         # such as `all_runs()`
 ) -> list[dict[str, str]]:   # job, run, state, stage, preset, started, folder
@@ -499,6 +503,7 @@ def run_rows(
              "preset": run.config.get("preset", ""), "started": f"{when:%Y-%m-%d %H:%M}", "folder": str(run.folder)}
             for run, s, when in zip(runs, status, times, strict=True)]
 
+# %% ../../nbs/core/01_runs.ipynb #cell-078
 def list_runs(
     root: str | Path | None = None,  # `workspace()/outputs` when not given
     job: str | None = None,          # only this job's
@@ -508,7 +513,7 @@ def list_runs(
     columns = ["job", "run", "state", "stage", "preset", "started", "folder"]
     return pd.DataFrame(run_rows(all_runs(root, job)), columns=columns)
 
-# %% ../../nbs/core/01_runs.ipynb #cell-075
+# %% ../../nbs/core/01_runs.ipynb #cell-080
 def find_run(
     name: str,                       # run name, job/name, or a folder
     root: str | Path | None = None,  # `workspace()/outputs` when not given
@@ -524,7 +529,7 @@ def find_run(
         raise RunError(f"run '{name}' is of several jobs ({', '.join(run.job for run in hits)}): write job/name")
     raise RunError(f"no run '{name}': {nearest(name, [run.name for run in runs]) or 'there are none yet'}")
 
-# %% ../../nbs/core/01_runs.ipynb #cell-077
+# %% ../../nbs/core/01_runs.ipynb #cell-082
 def compare_runs(
     runs: list[Run],      # two or more
     all_settings: bool = False,  # also the settings in which they agree
