@@ -112,7 +112,7 @@ def choose(
     able = [m for m in evaluations if worth(m, select, higher) is not None]
     return max(reversed(able), key=lambda m: worth(m, select, higher), default=None)
 
-# %% ../../nbs/core/07_checkpoints.ipynb #cell-019
+# %% ../../nbs/core/07_checkpoints.ipynb #cell-020
 def since_better(
     evaluations: list[dict[str, Any]],  # in order
     select: str,                        # the criterion
@@ -125,7 +125,7 @@ def since_better(
         best, since = (value, 0) if better else (best, since + 1)
     return since
 
-# %% ../../nbs/core/07_checkpoints.ipynb #cell-021
+# %% ../../nbs/core/07_checkpoints.ipynb #cell-022
 def rule_of(
     evaluations: list[dict[str, Any]],  # in order
     select: str,                        # the criterion
@@ -142,10 +142,6 @@ def rule_of(
     by = "macro-F1" if len({w[1] for w in worths}) > 1 else "loss" if len({w[2] for w in worths}) > 1 else "time"
     return f"{words}, which was {best[select]:.3g} at all {len(worths)} evaluations: so by {by}"
 
-# %% ../../nbs/core/07_checkpoints.ipynb #cell-024
-class TrainingError(RuntimeError):
-    "Training cannot go on; the message is one line."
-
 # %% ../../nbs/core/07_checkpoints.ipynb #cell-025
 def _chosen_step(run: Run) -> int:
     "The step of the checkpoint to be judged."
@@ -156,6 +152,10 @@ def _chosen_step(run: Run) -> int:
     return state["best_global_step"] or state["global_step"]
 
 # %% ../../nbs/core/07_checkpoints.ipynb #cell-026
+class TrainingError(RuntimeError):
+    "Training cannot go on; the message is one line."
+
+# %% ../../nbs/core/07_checkpoints.ipynb #cell-027
 def best_checkpoint(
     run: Run,  # a run that has trained
 ) -> Path:     # the checkpoint to evaluate
@@ -169,7 +169,7 @@ def best_checkpoint(
                             f"{run.path('status.json')} and run again to train what is lost once more")
     return chosen
 
-# %% ../../nbs/core/07_checkpoints.ipynb #cell-029
+# %% ../../nbs/core/07_checkpoints.ipynb #cell-030
 def _load_adapter(model: nn.Module, checkpoint: Path) -> list[str]:
     "Load a peft adapter; says what does not fit."
     from peft import get_peft_model_state_dict, set_peft_model_state_dict
@@ -178,7 +178,7 @@ def _load_adapter(model: nn.Module, checkpoint: Path) -> list[str]:
     result = set_peft_model_state_dict(model, weights)
     return [f"missing {k}" for k in sorted(wanted.keys() - weights)] + [f"unexpected {k}" for k in result.unexpected_keys]
 
-# %% ../../nbs/core/07_checkpoints.ipynb #cell-030
+# %% ../../nbs/core/07_checkpoints.ipynb #cell-031
 def _load_pretrained(model: PreTrainedModel, checkpoint: Path) -> list[str]:
     "Load a transformers model through its own class, which knows the names it was written under; says what does not fit."
     exact = any(p.dtype == torch.float32 for p in model.parameters())
@@ -187,13 +187,13 @@ def _load_pretrained(model: PreTrainedModel, checkpoint: Path) -> list[str]:
     model.load_state_dict(source.state_dict())
     return [f"{kind} {k}" for kind in ("missing", "unexpected") for k in sorted(info[f"{kind}_keys"])]
 
-# %% ../../nbs/core/07_checkpoints.ipynb #cell-031
+# %% ../../nbs/core/07_checkpoints.ipynb #cell-032
 def _load_module(model: nn.Module, checkpoint: Path) -> list[str]:
     "Load a plain module, which itself refuses what does not fit."
     model.load_state_dict(load_file(checkpoint / "model.safetensors"))
     return []
 
-# %% ../../nbs/core/07_checkpoints.ipynb #cell-032
+# %% ../../nbs/core/07_checkpoints.ipynb #cell-033
 def load_weights(
     model: nn.Module,   # of the shape that was trained; of a peft model, the adapter is loaded
     checkpoint: Path,   # from `best_checkpoint` or `newest_checkpoint`

@@ -30,13 +30,13 @@ from .runs import write_text
 from .video import VideoError, probe
 
 # %% ../../nbs/core/03_events.ipynb #cell-007
-class EventError(ValueError):
-    "An event table, or a request made of one, that cannot be right: one line that says the way out."
-
-# %% ../../nbs/core/03_events.ipynb #cell-008
 def _nearest(name: str, known: Iterable[str]) -> str:
     close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
     return f" (nearest: {close[0]!r})" if close else ""
+
+# %% ../../nbs/core/03_events.ipynb #cell-008
+class EventError(ValueError):
+    "An event table, or a request made of one, that cannot be right: one line that says the way out."
 
 # %% ../../nbs/core/03_events.ipynb #cell-011
 STANDARD = ("event_id", "video_path", "label", "start_sec", "end_sec", "source", "group", "camera", "individual")
@@ -220,6 +220,15 @@ def _optional(
     return {"source": source.astype(str), **extras}
 
 # %% ../../nbs/core/03_events.ipynb #cell-052
+def _beside(standard: Mapping[str, pd.Series], table: pd.DataFrame) -> pd.DataFrame:
+    originals = {}
+    for name in table.columns:
+        same = name in standard and standard[name].equals(table[name])
+        if not same:
+            originals[f"{name}_in_table" if name in standard else name] = table[name]
+    return pd.DataFrame({**{name: standard[name] for name in STANDARD if name in standard}, **originals})
+
+# %% ../../nbs/core/03_events.ipynb #cell-053
 def read_events(
     path: str | os.PathLike,                          # a CSV
     *,
@@ -244,15 +253,6 @@ def read_events(
     standard = {"event_id": ids, "video_path": places, "label": _texts(table, found["label"], "label", path.name),
                 "start_sec": starts, "end_sec": ends, **_optional(table, found, places, path.name)}
     return _beside(standard, table)
-
-# %% ../../nbs/core/03_events.ipynb #cell-053
-def _beside(standard: Mapping[str, pd.Series], table: pd.DataFrame) -> pd.DataFrame:
-    originals = {}
-    for name in table.columns:
-        same = name in standard and standard[name].equals(table[name])
-        if not same:
-            originals[f"{name}_in_table" if name in standard else name] = table[name]
-    return pd.DataFrame({**{name: standard[name] for name in STANDARD if name in standard}, **originals})
 
 # %% ../../nbs/core/03_events.ipynb #cell-061
 def missing_videos(
@@ -285,6 +285,13 @@ def close_ends(
     return kept.reset_index(drop=True), pd.DataFrame(sorted(bad.items()), columns=["video_path", "reason"])
 
 # %% ../../nbs/core/03_events.ipynb #cell-068
+def _column(cells: Sequence[str], values: Sequence[str | float]) -> list:
+    "A column of a quoted table, as text and as the csv module reads it: numbers where any cell is an unquoted one."
+    if not any(isinstance(value, float) for value in values):
+        return [np.nan if cell == "" else cell for cell in cells]
+    return [int(cell) if cell.lstrip("-").isdigit() else float(cell) for cell in cells]
+
+# %% ../../nbs/core/03_events.ipynb #cell-069
 def write_sides(
     path: str | os.PathLike,             # sides.csv of a run
     sides: Mapping[str, pd.DataFrame],   # {side: its rows}, with at least event_id and group
@@ -300,13 +307,6 @@ def write_sides(
             table[name] = table[name].astype(object).map(str, na_action="ignore").fillna("")
     text = table.to_csv(index=False, na_rep="nan", quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n")
     return write_text(Path(path), text)
-
-# %% ../../nbs/core/03_events.ipynb #cell-069
-def _column(cells: Sequence[str], values: Sequence[str | float]) -> list:
-    "A column of a quoted table, as text and as the csv module reads it: numbers where any cell is an unquoted one."
-    if not any(isinstance(value, float) for value in values):
-        return [np.nan if cell == "" else cell for cell in cells]
-    return [int(cell) if cell.lstrip("-").isdigit() else float(cell) for cell in cells]
 
 # %% ../../nbs/core/03_events.ipynb #cell-070
 def read_sides(
@@ -359,7 +359,9 @@ def same_films(
 
 # %% ../../nbs/core/03_events.ipynb #cell-079
 def _films(events: pd.DataFrame) -> pd.Series:
-    "Each event's film, by the first of its names."
+    "Each event's film, by the first of its names; a table that has been asked carries the answer."
+    if "_film" in events:
+        return events["_film"]
     paths = events["video_path"].astype(str)
     return paths.map(same_films(paths))
 
@@ -603,23 +605,24 @@ class SplitAudit:
         return f"<table>{rows}</table><ul>{said}</ul>"
 
 # %% ../../nbs/core/03_events.ipynb #cell-119
-def _one_recording(rows: pd.DataFrame) -> bool:
-    "Whether events of both sides under one recording's name are of one recording, not of two people's in folders of their own."
+def _two_peoples(rows: pd.DataFrame) -> bool:
+    "Whether events of both sides under one recording's name are of two people's, in folders of their own."
     train, val = (rows[rows["side"] == side] for side in ("train", "val"))
-    apart = (not set(map(os.path.dirname, train["video_path"])) & set(map(os.path.dirname, val["video_path"]))
-             and not set(train["film"]) & set(val["film"]))
-    people = _number_shared(train.get("individual"), val.get("individual"))
-    known = "individual" in rows and rows["individual"].notna().all()
-    return not (apart and known and people == 0)
+    apart = not set(map(os.path.dirname, train["video_path"])) & set(map(os.path.dirname, val["video_path"]))
+    return apart and rows["individual"].notna().all() and not set(train["individual"]) & set(val["individual"])
 
 # %% ../../nbs/core/03_events.ipynb #cell-120
 def videos_shared(
     both: pd.DataFrame,   # events of the sides `train` and `val`, in a column `side`
 ) -> int:
     "How many recordings are on both sides."
-    both = both.assign(film=_films(both), recording=_recordings(both))
-    on_both = both.groupby("recording")["side"].transform("nunique") == 2
-    return sum(_one_recording(rows) for _, rows in both[on_both].groupby("recording"))
+    both = both.assign(recording=_recordings(both), _film=_films(both))
+    on_both = both[both.groupby("recording")["side"].transform("nunique") == 2]
+    if "individual" not in both:
+        return on_both["recording"].nunique()
+    one_film = on_both.groupby("_film")["side"].transform("nunique").groupby(on_both["recording"]).transform("max") == 2
+    apart = sum(_two_peoples(rows) for _, rows in on_both[~one_film].groupby("recording"))
+    return on_both["recording"].nunique() - apart
 
 # %% ../../nbs/core/03_events.ipynb #cell-122
 def audit_split(
@@ -629,6 +632,7 @@ def audit_split(
     "Count what the two sides of a split have in common."
     sides = {"train": _checked(train, 0.5), "val": _checked(val, 0.5)}
     both = pd.concat([rows.assign(side=side) for side, rows in sides.items()], ignore_index=True)
+    both["_film"] = _films(both)
     events, decoded = ([table.round(3)[both["side"] == side].reset_index(drop=True) for side in sides]
                        for table in (_spans(both, decoded=False), _spans(both)))
     distinct = [rows.drop_duplicates() for rows in events]

@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['STYLE', 'palette', 'Figure', 'new_figure', 'plain', 'dress', 'smoothed', 'loss_curves', 'trace', 'metric_curves',
            'compare_curves', 'confusion_matrix_figure', 'calibration_bins', 'reliability_diagram', 'roc_curve',
-           'pr_curve', 'interval_figure', 'report_figure', 'class_share_figure', 'split_timeline',
-           'probability_by_video', 'permutation_figure', 'contact_sheet']
+           'pr_curve', 'interval_figure', 'report_figure', 'class_share_figure', 'probability_by_video',
+           'permutation_figure', 'contact_sheet']
 
 # %% ../../nbs/core/06_figures.ipynb #cell-002
 import io
@@ -319,32 +319,6 @@ def class_share_figure(
     return figure
 
 # %% ../../nbs/core/06_figures.ipynb #cell-060
-def split_timeline(
-    train: pd.DataFrame,    # video_path, start_sec, end_sec
-    val: pd.DataFrame,      # the same columns
-    videos: int = 12,       # rows to draw: the videos with the most events
-) -> Figure:                # one row a video, a bar an event
-    "Events of the busiest videos in time, training against validation."
-    both = pd.concat([train.assign(side="training"), val.assign(side="validation")])
-    shown = both["video_path"].value_counts().index[:videos]
-    figure, ax = new_figure(10, 1.8 + 0.38 * len(shown))
-    for (side, events), colour in zip(both.groupby("side"), palette(2), strict=False):
-        events = events[events["video_path"].isin(shown)]
-        rows = [shown.get_loc(video) for video in events["video_path"]]
-        ax.hlines(rows, events["start_sec"], events["end_sec"], color=colour, linewidth=9, label=side)
-        ax.plot(events["start_sec"], rows, "|", color=colour, markersize=11)         # an instant has no length
-    ax.set_yticks(range(len(shown)), [plain(_short(video)) for video in shown])
-    ax.set_ylim(len(shown) - 0.5, -0.5)
-    dress(ax, "Events in time", "time in the video (s)", legend="outside")
-    return figure
-
-# %% ../../nbs/core/06_figures.ipynb #cell-061
-def _short(video: str, longest: int = 22) -> str:
-    "The end of a file's name."
-    name = str(video).replace("\\", "/").split("/")[-1]
-    return name if len(name) <= longest else "…" + name[-longest:]
-
-# %% ../../nbs/core/06_figures.ipynb #cell-064
 def probability_by_video(
     prob: Float[np.ndarray, " event"],       # predicted probability of the positive class
     video: Sequence[str],                    # the recording of each event
@@ -366,7 +340,7 @@ def probability_by_video(
     ax.set_xticks([])
     return figure
 
-# %% ../../nbs/core/06_figures.ipynb #cell-067
+# %% ../../nbs/core/06_figures.ipynb #cell-063
 def permutation_figure(
     shuffled: Float[np.ndarray, " permutation"],    # the statistic with the videos shuffled
     observed: float,                                # the statistic as it is
@@ -381,7 +355,7 @@ def permutation_figure(
     dress(ax, "Against shuffled videos", name, "shuffles", legend="outside")
     return figure
 
-# %% ../../nbs/core/06_figures.ipynb #cell-070
+# %% ../../nbs/core/06_figures.ipynb #cell-066
 def _strip(ax: Axes, clip: UInt8[np.ndarray, "time height width 3"], times_sec: Sequence[float] | None, columns: int) -> None:
     "Some frames of a clip side by side, with their times."
     shown = np.unique(np.linspace(0, len(clip) - 1, columns).round().astype(int))
@@ -395,7 +369,7 @@ def _strip(ax: Axes, clip: UInt8[np.ndarray, "time height width 3"], times_sec: 
     ax.set(xlim=(0, columns), ylim=(0, tall))
     ax.axis("off")
 
-# %% ../../nbs/core/06_figures.ipynb #cell-071
+# %% ../../nbs/core/06_figures.ipynb #cell-067
 def contact_sheet(
     clips: Sequence[UInt8[np.ndarray, "time height width 3"]],    # one row each
     titles: Sequence[str],                                        # one a clip

@@ -312,7 +312,7 @@ class PointNet(nn.Module):
         logits = self.net(x)
         return {"loss": nn.functional.cross_entropy(logits, labels), "logits": logits, "logs": {"margin": logits.std()}}
 
-# %% ../../nbs/core/10_toys.ipynb #cell-050
+# %% ../../nbs/core/10_toys.ipynb #cell-051
 def collate_points(
     items: list[dict[str, Any]],  # of `Points`
 ) -> dict[str, Any]:
@@ -320,7 +320,7 @@ def collate_points(
     stacked = {k: torch.stack([item[k] for item in items]) for k in ("x", "labels")}
     return stacked | {"sample_id": [item["sample_id"] for item in items]}
 
-# %% ../../nbs/core/10_toys.ipynb #cell-052
+# %% ../../nbs/core/10_toys.ipynb #cell-053
 def point_accuracy(
     prediction: Any,       # of Trainer: predictions and label_ids
 ) -> dict[str, float]:     # accuracy, and whether one class is answered for nearly everything

@@ -493,6 +493,12 @@ def grid_times(
     return times[times > -1e-6]
 
 # %% ../../nbs/core/02_video.ipynb #cell-082
+@lru_cache(maxsize=65536)
+def _resolved(path: str, inode: int) -> str:
+    "The path without links; remembered, because it asks the disk about every folder on the way."
+    return os.path.realpath(path)
+
+# %% ../../nbs/core/02_video.ipynb #cell-083
 FORMAT_VERSION = 2  # raise when the same settings would give other pixels
 ENDING, HALF = ".clip", ".clip-part"  # of an entry, and of one that is being written
 
@@ -515,12 +521,6 @@ def entry_name(
     what = (*file, f"{start_sec:.6f} {end_sec:.6f} {fps:.6f}", *size_px, quality, FORMAT_VERSION)
     name = hashlib.sha1(repr(what).encode()).hexdigest()
     return f"{name[:2]}/{name}{ENDING}"
-
-# %% ../../nbs/core/02_video.ipynb #cell-083
-@lru_cache(maxsize=65536)
-def _resolved(path: str, inode: int) -> str:
-    "The path without links; remembered, because it asks the disk about every folder on the way."
-    return os.path.realpath(path)
 
 # %% ../../nbs/core/02_video.ipynb #cell-086
 HEADER_BYTES = 128  # before the frames of an entry
