@@ -1,59 +1,60 @@
 #!/usr/bin/env python3
-"""Build the documentation: docs.py [FOLDER] [--execute] [--outputs FOLDER]
+"""The documentation, and the outputs that readers on GitHub see.
 
-Every notebook becomes a page (nbconvert), the research log too, and the command reference is written from the command's own
-help. No network is needed, for building or for reading: all that a page needs is in it. Experiments are shown as they were
-last executed, if `outputs/` holds such a run, and the gallery shows the pictures of those runs. `--execute` runs the
-guides, so that their pages have output. Ends with the number of pages; exit code 1 when a link leads nowhere.
+docs.py [site] [FOLDER] [--quick] [--jobs N]   build the site (default folder: _docs)
+docs.py outputs [NAME ...] [--check]           run notebooks and put their outputs into the repository; --check only says
+                                               which are missing, older than their code, or not fit to be seen
+
+Every notebook becomes a page. Library notebooks and guides are run as the tests run them, experiments with the preset
+`smoke`; what came out is kept under _proc/, so that a second build runs only what changed. `--quick` runs nothing: it shows
+committed outputs, and kept ones. No network is needed, for building or for reading: contents, search and pictures are in the
+folder. Ends with the number of pages; exit code 1 when a notebook fails or a link leads nowhere.
 """
 import argparse
+import base64
 import html
 import io
 import json
 import re
 import shutil
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import redirect_stdout, suppress
+from functools import cache
 from pathlib import Path
 
 import nbformat
-from nbconvert import HTMLExporter
 from nbconvert.filters import markdown2html
+from pygments import highlight
+from pygments.formatters import HtmlFormatter
+from pygments.lexers import PythonLexer
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
+sys.path[:0] = [str(ROOT), str(ROOT / "tools")]
+
+import executed  # noqa: E402
+
 NBS = ROOT / "nbs"
-GROUPS = {"Start": "", "Guides": "guides", "Experiments": "experiments", "Workbench": "core", "Behaviour": "behavior",
-          "Sensors": "sensors", "Grounding": "grounding", "Anomaly": "anomaly", "World model": "worldmodel",
+GROUPS = {"Start": "", "Guides": "guides", "Experiments": "experiments", "Results": "results", "Behaviour": "behavior",
+          "Sensors": "sensors", "Grounding": "grounding", "Anomaly": "anomaly", "Pretrain": "worldmodel/pretrain",
+          "Caption": "worldmodel/caption", "Agent": "worldmodel/agent", "Core": "core", "Launch": "launch",
           "Benchmarks": "benchmarks"}
-STYLE = """
-:root { --ink: #1c2430; --soft: #5b6675; --line: #e3e7ec; --paper: #fff; --accent: #0072b2 }
-@media (prefers-color-scheme: dark) { :root { --ink: #e7ebf0; --soft: #9aa6b5; --line: #2c3642; --paper: #14191f } }
-body { margin: 0; background: var(--paper); color: var(--ink); font: 16px/1.6 system-ui, sans-serif; display: flex }
-nav { flex: 0 0 230px; padding: 24px; border-right: 1px solid var(--line); height: 100vh; overflow: auto; position: sticky;
-  top: 0; box-sizing: border-box; font-size: 14px }
-nav h2 { font-size: 12px; text-transform: uppercase; letter-spacing: .06em; color: var(--soft); margin: 18px 0 4px }
-nav a { display: block; color: inherit; text-decoration: none; padding: 1px 0 } nav a:hover, nav a.here { color: var(--accent) }
-main { flex: 1; max-width: 900px; padding: 32px 48px; min-width: 0 }
-main img { max-width: 100%; background: #fff } main a { color: var(--accent) }
-pre { background: color-mix(in srgb, var(--ink) 6%, transparent); padding: 12px; overflow: auto; font-size: 13.5px;
-  line-height: 1.45; border-radius: 6px } code { font-family: ui-monospace, monospace; font-size: .92em }
-table { border-collapse: collapse; font-size: 14px; display: block; overflow: auto }
-td, th { border-bottom: 1px solid var(--line); padding: 4px 10px; text-align: left; vertical-align: top }
-blockquote { margin: 0; color: var(--soft); font-size: 1.1em } .gallery { display: grid; gap: 28px }
-.dataframe, .dataframe * { border-left: 0; border-right: 0 }
-.k, .kn, .kc { color: #8250df } .s1, .s2, .sd { color: #0a7d4f } .c1 { color: var(--soft) } .nf, .nc { color: var(--accent) }
-.jp-InputPrompt, .jp-OutputPrompt, .anchor-link { display: none }
-"""
+SHOWN_AS_THEY_ARE = ("", "benchmarks", "results")  # not run for the site
+ASSETS = Path(__file__).resolve().parent / "docs_assets"
 
 
+# --- what there is
+
+@cache
 def title(path: Path) -> str:
     "The first heading of a notebook."
-    cells = json.loads(path.read_text())["cells"]
+    cells = executed.read(path)["cells"]
     lines = "\n".join("".join(c["source"]) for c in cells if c["cell_type"] == "markdown").splitlines()
     return next((line[2:].strip() for line in lines if line.startswith("# ")), path.stem)
 
 
+@cache
 def notebooks() -> dict[str, list[Path]]:
     "Notebooks by group, in order."
     found = {group: sorted((NBS / folder).glob("[!._]*.ipynb")) for group, folder in GROUPS.items()}
@@ -66,60 +67,159 @@ def address(path: Path) -> str:
 
 
 def short_title(path: Path, group: str) -> str:
-    "A title for a list under its group's name: `Behaviour: settings` is `Settings` there."
-    first, _, rest = title(path).partition(": ")
-    return rest[:1].upper() + rest[1:] if rest and first in (group, group.removesuffix("s")) else first
+    "A title for a list under its group's name: `Behaviour: settings` and `Agent settings` are `Settings` there."
+    short = re.sub(rf"^{group.removesuffix('s')}s?:? (?=\w)", "", title(path))
+    return short[:1].upper() + short[1:]
+
+
+# --- from a notebook to a page
+
+def is_imports(source: str) -> bool:
+    "Whether a cell does nothing but import: it is folded."
+    lines = [line for line in source.splitlines() if line.strip() and not line.startswith("#")]
+    return bool(lines) and bool(re.match(r"(from|import|try:)\b", lines[0])) and not re.search(r"^(def|class|@)", source, re.M)
+
+
+def readable(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    "A notebook without what only the tools need; cells of imports and of Colab are marked to be folded."
+    hidden = ("#| hide", "#| default_exp")
+    notebook.cells = [c for c in notebook.cells if not c.source.lstrip().startswith(hidden) and c.source.strip()]
+    for cell in notebook.cells:
+        cell.source = re.sub(r"\A(#\| ?\w+.*\n)+", "", cell.source)
+        if cell.cell_type == "code" and not cell.outputs and (is_imports(cell.source) or "google.colab" in cell.source):
+            cell.metadata["fold"] = "Google Colab" if "google.colab" in cell.source else "imports"
+    return together(notebook)
+
+
+def together(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    "Folded cells that follow each other as one."
+    cells = []
+    for cell in notebook.cells:
+        if cells and cell.metadata.get("fold") and cells[-1].metadata.get("fold"):
+            cells[-1].source += "\n\n" + cell.source
+        else:
+            cells.append(cell)
+    notebook.cells = cells
+    return notebook
+
+
+def code_html(source: str) -> str:
+    "A cell's code, in colours."
+    return highlight(source, PythonLexer(), HtmlFormatter())
+
+
+def output_html(output: nbformat.NotebookNode) -> str:
+    "One output: the richest of its forms."
+    if output.output_type == "stream":
+        return f"<pre>{html.escape(output.text)}</pre>"
+    data = output.get("data", {})
+    if "text/html" in data:
+        return data["text/html"]
+    for kind in ("image/png", "image/jpeg"):
+        if kind in data:
+            return f'<img alt="" src="data:{kind};base64,{"".join(data[kind].split())}">'
+    if "text/markdown" in data:
+        return markdown2html(data["text/markdown"])
+    return f"<pre>{html.escape(data.get('text/plain', ''))}</pre>" if "text/plain" in data else ""
+
+
+def cell_html(cell: nbformat.NotebookNode) -> str:
+    "A cell and what came of it."
+    if cell.cell_type == "markdown":
+        return with_names(markdown2html(cell.source))
+    shown = "".join(f"<div class=output>{output_html(output)}</div>" for output in cell.get("outputs", []))
+    if fold := cell.metadata.get("fold"):
+        return f"<details class=fold><summary>{fold}</summary>{code_html(cell.source)}</details>"
+    return code_html(cell.source) + shown
+
+
+def body_of(notebook: nbformat.NotebookNode) -> str:
+    "A notebook as HTML; what is folded stays one click away."
+    return "\n".join(cell_html(cell) for cell in notebook.cells)
+
+
+def with_links(body: str) -> str:
+    "Links to notebooks and to the log lead to their pages; pictures are found from there."
+    body = body.replace('src="nbs/images/', 'src="images/')  # as seen from the README
+    return re.sub(r'href="(?:nbs/)?([\w./-]+)\.(?:ipynb|md)(#[^"]*)?"', _page_of, body)
+
+
+def _page_of(link: re.Match) -> str:
+    "A link to a notebook, or to the log, leads to its page; other files are there as they are."
+    to_page = ".ipynb" in link[0] or link[1] == "LOG"
+    return f'href="{link[1]}.html{link[2] or ""}"' if to_page else link[0]
+
+
+def with_pictures(body: str, folder: Path, where: str) -> str:
+    "Pictures as files beside the page, loaded when they come into sight."
+    def file_of(found: re.Match) -> str:
+        data = base64.b64decode(found[2])
+        name = executed.digest(found[2]) + "." + found[1]
+        (folder / "pictures").mkdir(exist_ok=True)
+        (folder / "pictures" / name).write_bytes(data)
+        return f'loading="lazy" src="{"../" * where.count("/")}pictures/{name}"'
+    return re.sub(r'src="data:image/(png|jpeg|gif);base64,([^"]+)"', file_of, body)
+
+
+def contents(body: str) -> str:
+    "The page's own headings, as links."
+    found = re.findall(r'<h([23]) id="([^"]+)">(.*?)</h\1>', body, re.S)
+    links = [f'<a class=h{level} href="#{name}">{re.sub("<[^>]+>|¶", "", text).strip()}</a>' for level, name, text in found]
+    return f"<aside class=toc><details open><summary>On this page</summary>{''.join(links)}</details></aside>" if links else ""
 
 
 def navigation(here: str) -> str:
-    "Links to all pages."
+    "Links to all pages, by group."
     up = "../" * here.count("/")
-    more = {"Start": [("gallery.html", "Gallery"), ("commands.html", "Commands"), ("LOG.html", "Research log")]}
+    more = {"Start": [("gallery.html", "Gallery"), ("commands.html", "Commands"), ("LOG.html", "Research log"),
+                      ("CONTRIBUTING.html", "Contributing")]}
     parts = []
     for group, paths in notebooks().items():
         links = [(address(path), short_title(path, group)) for path in paths] + more.get(group, [])
-        parts.append(f"<h2>{group}</h2>" + "".join(
-            f'<a href="{up}{link}"{" class=here" if link == here else ""}>{html.escape(name)}</a>' for link, name in links))
+        opened = " open" if any(link == here for link, _ in links) or group in ("Start", "Guides", "Experiments") else ""
+        parts.append(f"<details{opened}><summary>{group}</summary>" + "".join(
+            f'<a href="{up}{link}"{" class=here" if link == here else ""}>{html.escape(name)}</a>' for link, name in links)
+            + "</details>")
     return "".join(parts)
 
 
 def page(folder: Path, where: str, name: str, body: str) -> None:
     "Write one page."
-    path = folder / where
+    path, up = folder / where, "../" * where.count("/")
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(f'<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
-                    f"<title>{html.escape(name)} - vidbench</title><style>{STYLE}</style><body><nav>{navigation(where)}</nav>"
-                    f"<main>{body}</main></body></html>")
+    parts = {"title": html.escape(name), "up": up, "navigation": navigation(where), "contents": contents(body),
+             "body": with_pictures(with_links(body), folder, where)}
+    path.write_text(re.sub(r"{{(\w+)}}", lambda found: parts[found[1]], (ASSETS / "page.html").read_text()))
 
 
-def executed(path: Path, outputs: Path) -> Path:
-    "An experiment as it was last executed to its end, else as it is."
-    from vidbench.core.runs import read_status
-    runs = sorted(outputs.glob(f"{path.stem}/*/notebook.ipynb"), key=lambda p: -p.stat().st_mtime)
-    good = (p for p in runs if read_status(p.parent)["state"] == "finished")
-    return next(good, path) if path.parent.name == "experiments" else path
+# --- search
+
+def sections(path: Path) -> list[dict[str, str]]:
+    "What a search looks through: a notebook's headings, prose, and the names that its cells define."
+    found = [{"h": title(path), "a": "", "x": ""}]
+    for cell in executed.read(path)["cells"]:
+        text = executed.source(cell)
+        if cell["cell_type"] == "code":
+            names = re.findall(r"^(?:def|class) (\w+)|^    def ([a-z]\w+)", text, re.M) if text.startswith("#| export") else []
+            found[-1]["x"] += " " + " ".join(a or b for a, b in names)
+            continue
+        for line in text.splitlines():
+            if heading := re.match(r"#{2,3} (.+)", line):
+                plain = re.sub(r"[`*]", "", heading[1])
+                found.append({"h": plain, "a": "#" + heading[1].replace("`", "").replace(" ", "-"), "x": ""})
+            elif not line.startswith("# "):
+                found[-1]["x"] += " " + re.sub(r"\[([^]]*)\]\([^)]*\)|[`*>#|]", r"\1", line)
+    return [{**part, "x": " ".join(part["x"].split())} for part in found]
 
 
-def convert(path: Path, execute: bool) -> str:
-    "A notebook as HTML, without its export marks; links to notebooks lead to their pages."
-    notebook = nbformat.read(path, as_version=4)
-    if execute:
-        from nbconvert.preprocessors import ExecutePreprocessor
-        ExecutePreprocessor(timeout=300, kernel_name="python3").preprocess(notebook, {"metadata": {"path": str(path.parent)}})
-    notebook.cells = [cell for cell in notebook.cells if not cell.source.lstrip().startswith(("#| hide", "#| default_exp"))]
-    for cell in notebook.cells:
-        cell.source = re.sub(r"^#\| ?export\n", "", cell.source)
-        cell.get("outputs", [])[:] = [o for o in cell.get("outputs", []) if o.output_type != "stream" or o.name != "stderr"]
-    exporter = HTMLExporter(template_name="basic", exclude_input_prompt=True, exclude_output_prompt=True)
-    body = exporter.from_notebook_node(notebook)[0].replace('src="nbs/images/', 'src="images/')  # as seen from the README
-    return re.sub(r'href="(?:nbs/)?([\w./-]+)\.(?:ipynb|md)"', _page_of, body)
+def search_index() -> str:
+    "All sections of all notebooks as a script, so that search works where pages are opened as files."
+    rows = [{"t": title(path), "g": group, "u": address(path), **part}
+            for group, paths in notebooks().items() for path in paths for part in sections(path)]
+    return "window.SEARCH = " + json.dumps(rows, ensure_ascii=False, separators=(",", ":")) + ";"
 
 
-def _page_of(link: re.Match) -> str:
-    "A link to a notebook, or to the log, leads to its page; other files are there as they are."
-    to_page = link[0].endswith('.ipynb"') or link[1] == "LOG"
-    return f'href="{link[1]}.html"' if to_page else link[0]
-
+# --- pages that are no notebooks
 
 def commands() -> str:
     "The help of each command."
@@ -131,62 +231,157 @@ def commands() -> str:
         return text.getvalue()
     first = help_of()
     names = re.findall(r"^    (\w+) ", first.split("COMMAND", 2)[-1], re.M)
-    parts = [f"<h2>vidbench {name}</h2><pre>{html.escape(help_of(name))}</pre>" for name in dict.fromkeys(names)]
+    parts = [f'<h2 id="{name}">vidbench {name}</h2><pre>{html.escape(help_of(name))}</pre>' for name in dict.fromkeys(names)]
     return f"<h1>Commands</h1><pre>{html.escape(first)}</pre>" + "".join(parts)
 
 
-def gallery(folder: Path, outputs: Path) -> str:
-    "The pictures of the newest finished run of each job."
-    parts = ["<h1>Gallery</h1><p>The pictures that each study's newest finished run left behind.</p>"]
+def gallery(shown: dict[Path, nbformat.NotebookNode]) -> str:
+    "The pictures of the experiments, each under the words that stand above it in its notebook."
+    parts = ["<h1>Gallery</h1><p>What each experiment draws with its preset <code>smoke</code>: toy data, a minute or two on a "
+             "laptop, too little to learn much. The pages behind the titles show how each picture came about.</p>"]
     for path in notebooks().get("Experiments", []):
-        run = executed(path, outputs).parent
-        pictures = sorted((run / "figures").glob("*.png")) if run != path.parent else []
-        if not pictures:
-            continue
-        (folder / "pictures" / path.stem).mkdir(parents=True, exist_ok=True)
-        parts.append(f'<h2><a href="{address(path)}">{html.escape(title(path))}</a></h2><div class="gallery">')
-        for picture in pictures:
-            shutil.copy(picture, folder / "pictures" / path.stem / picture.name)
-            caption = picture.stem.replace("_", " ")
-            parts.append(f'<figure><img src="pictures/{path.stem}/{picture.name}" alt="{caption}">'
-                         f"<figcaption>{caption}</figcaption></figure>")
-        parts.append("</div>")
+        figures, words = [], ""
+        for cell in shown[path].cells:
+            if cell.cell_type == "markdown":
+                words = re.sub(r"^(#|>|\[!).*$", "", cell.source, flags=re.M).strip() or words
+                continue
+            for output in cell.get("outputs", []):
+                if png := output.get("data", {}).get("image/png"):
+                    source = "".join(png.split())
+                    figures.append(f'<figure><img alt="{html.escape(title(path))}" src="data:image/png;base64,{source}">'
+                                   f"<figcaption>{markdown2html(words)}</figcaption></figure>")
+                    words = ""
+        if figures:
+            parts.append(f'<h2 id="{path.stem}"><a href="{address(path)}">{html.escape(title(path))}</a></h2>'
+                         f'<div class="gallery">{"".join(figures)}</div>')
     return "".join(parts)
 
 
 def dead_links(folder: Path) -> list[str]:
-    "Links and pictures within the site that are not there."
-    dead = []
-    for path in folder.rglob("*.html"):
-        for link in re.findall(r'(?:href|src)="([^"#]+)', path.read_text()):
-            if not re.match(r"[a-z]+:|//", link) and not (path.parent / link).exists():
-                dead.append(f"{path.relative_to(folder)}: {link}")
-    return sorted(set(dead))
+    "Links and pictures within the site that are not there, and places in a page that it does not have."
+    pages = {path: path.read_text() for path in folder.rglob("*.html")}
+    names = {path: set(re.findall(r'id="([^"]+)"', text)) for path, text in pages.items()}
+    dead = set()
+    for path, text in pages.items():
+        for link, place in re.findall(r'(?:href|src)="([^"#]*)(?:#([^"]*))?"', text):
+            target = (path.parent / link).resolve() if link else path
+            if re.match(r"[a-z]+:|//", link):
+                continue
+            if not target.exists():
+                dead.add(f"{path.relative_to(folder)}: {link}")
+            elif place and target in names and html.unescape(place) not in {html.unescape(name) for name in names[target]}:
+                dead.add(f"{path.relative_to(folder)}: {link}#{place}")
+    return sorted(dead)
+
+
+# --- the site
+
+def to_run(path: Path) -> bool:
+    "Whether the site shows what a notebook does."
+    return path.parent.relative_to(NBS).as_posix().removeprefix(".") not in SHOWN_AS_THEY_ARE
+
+
+def shown_as(path: Path, quick: bool) -> tuple[nbformat.NotebookNode, str]:
+    "A notebook as the site shows it, and what went wrong when it was run."
+    plain = executed.read(path)
+    fresh = plain["metadata"].get("vidbench") == {"code": executed.code_digest(path), "modules": executed.modules_digest(path)}
+    wrong = ""
+    if to_run(path) and not fresh and (not quick or executed.kept_path(path).exists()):
+        began = time.monotonic()
+        try:
+            plain = executed.executed(path)
+            if (seconds := time.monotonic() - began) > 1:
+                print(f"{seconds:7.1f} s  {path.relative_to(NBS)}", flush=True)
+        except Exception as error:
+            wrong = str(error)
+    return nbformat.reads(json.dumps(plain), as_version=4), wrong
+
+
+def build(folder: Path, quick: bool, jobs: int) -> list[str]:
+    "Write the site; what is wrong with it."
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    executed.FORKS.set_forkserver_preload(executed.IMPORTED_ONCE)
+    paths = [path for group in notebooks().values() for path in group]
+    order = sorted(paths, key=lambda p: (p.stem in executed.LOOKING, p.parent != executed.EXPERIMENTS))
+    with ThreadPoolExecutor(jobs) as pool:
+        last = [p for p in order if p.stem in executed.LOOKING]   # they look at what the others leave
+        first = [p for p in order if p not in last]
+        found = dict(zip(first, pool.map(lambda p: shown_as(p, quick), first), strict=True))
+        found |= dict(zip(last, pool.map(lambda p: shown_as(p, quick), last), strict=True))
+    shown = {path: readable(notebook) for path, (notebook, _) in found.items()}
+    for path in paths:
+        page(folder, address(path), title(path), body_of(shown[path]))
+    page(folder, "gallery.html", "Gallery", gallery(shown))
+    page(folder, "commands.html", "Commands", commands())
+    for source in (NBS / "LOG.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md"):
+        page(folder, f"{source.stem}.html", source.stem.capitalize(), with_names(markdown2html(source.read_text())))
+    for name in ("CONTRIBUTING.md", "CHANGELOG.md", "LICENSE"):
+        shutil.copy(ROOT / name, folder)
+    for name in ("images", "guides/screens"):
+        shutil.copytree(NBS / name, folder / name, dirs_exist_ok=True)
+    for name in ("site.css", "site.js"):
+        shutil.copy(ASSETS / name, folder / name.replace("site.css", "style.css"))
+    with (folder / "style.css").open("a") as file:
+        file.write(colours())
+    (folder / "search-index.js").write_text(search_index())
+    return [wrong for _, wrong in found.values() if wrong] + [f"leads nowhere: {line}" for line in dead_links(folder)]
+
+
+def with_names(body: str) -> str:
+    "HTML whose headings can be linked to, as Jupyter names them."
+    def named(found: re.Match) -> str:
+        text = re.sub(r'<a class="anchor-link".*?</a>', "", found[2], flags=re.S)
+        name = html.unescape(re.sub("<[^>]+>", "", text)).strip().replace(" ", "-")
+        return f'<h{found[1]} id="{html.escape(name)}">{text}</h{found[1]}>'
+    return re.sub(r"<h([1-6])[^>]*>(.*?)</h\1>", named, body, flags=re.S)
+
+
+def colours() -> str:
+    "Highlighting of code, by day and by night."
+    light, dark = (HtmlFormatter(style=style).get_style_defs(".highlight") for style in ("default", "github-dark"))
+    keep = re.compile(r"^\.highlight \.", re.M)
+    light, dark = ("\n".join(line for line in text.splitlines() if keep.match(line)) for text in (light, dark))
+    return f"\n{light}\n@media (prefers-color-scheme: dark) {{\n{dark}\n}}\n"
+
+
+# --- outputs in the repository
+
+def outputs(names: list[str], check: bool) -> list[str]:
+    "Bring committed outputs up to date, or say what is wrong with them."
+    known = {path.stem: path for path in executed.committed()}
+    if unknown := set(names) - set(known):
+        return [f"{', '.join(sorted(unknown))}: not among the notebooks whose outputs are committed ({', '.join(known)})"]
+    wrong = []
+    for path in () if check else [known[name] for name in names or known]:
+        began = time.monotonic()
+        try:
+            executed.commit_outputs(path)
+        except executed.NotRun as error:
+            wrong.append(str(error))
+        print(f"{time.monotonic() - began:7.1f} s  {path.relative_to(NBS)}: {path.stat().st_size / 1000:,.0f} kB", flush=True)
+    for path in executed.older_modules():
+        print(f"note: {path.relative_to(NBS)} was run before a module that it uses was changed")
+    return wrong + [line for name in names or known for line in executed.wrong_with(known[name])]
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("folder", nargs="?", type=Path, default=ROOT / "_docs")
-    parser.add_argument("--execute", action="store_true", help="run the guides")
-    parser.add_argument("--outputs", type=Path, default=ROOT / "outputs", help="where executed experiments are")
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("words", nargs="*", metavar="site [FOLDER] | outputs [NAME ...]")
+    parser.add_argument("--quick", action="store_true", help="run nothing: show the outputs that there are")
+    parser.add_argument("--jobs", type=int, default=2, help="notebooks run at a time")
+    parser.add_argument("--check", action="store_true", help="outputs: only say what is wrong")
     args = parser.parse_args()
-    shutil.rmtree(args.folder, ignore_errors=True)
-    args.folder.mkdir(parents=True)
-    for group, paths in notebooks().items():
-        for path in paths:
-            body = convert(executed(path, args.outputs), args.execute and group == "Guides")
-            page(args.folder, address(path), title(path), body)
-    page(args.folder, "LOG.html", "Research log", markdown2html((NBS / "LOG.md").read_text()))
-    page(args.folder, "commands.html", "Commands", commands())
-    for name in ("CONTRIBUTING.md", "LICENSE"):
-        shutil.copy(ROOT / name, args.folder)
-    for folder in ("images", "guides/screens"):
-        shutil.copytree(NBS / folder, args.folder / folder)
-    page(args.folder, "gallery.html", "Gallery", gallery(args.folder, args.outputs))
-    dead = dead_links(args.folder)
-    pages = len(list(args.folder.rglob("*.html")))
-    print(*(f"leads nowhere: {line}" for line in dead), f"{pages} pages in {args.folder}", sep="\n")
-    return int(bool(dead))
+    what, *rest = args.words or ["site"]
+    if what == "outputs":
+        wrong = outputs(rest, args.check)
+    else:
+        folder = Path(*rest) if what == "site" and rest else Path(what) if what != "site" else ROOT / "_docs"
+        began = time.monotonic()
+        wrong = build(folder, args.quick, args.jobs)
+        print(f"{len(list(folder.rglob('*.html')))} pages in {folder}, {time.monotonic() - began:.0f} s")
+    print(*wrong, sep="\n", end="\n" if wrong else "")
+    return int(bool(wrong))
 
 
 if __name__ == "__main__":

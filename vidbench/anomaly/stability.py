@@ -20,14 +20,14 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from transformers import TrainerCallback
 
-from .models import adapter_weights, require_fp32
+from .models import adapter_weights, require_fp32, save_adapter
 from .settings import AnomalyConfig
 from ..core.checkpoints import TrainingError
 from ..core.engine import Engine
 from ..core.runs import Run
 from ..core.training import health_summary
 
-# %% ../../nbs/anomaly/05_stability.ipynb #cell-005
+# %% ../../nbs/anomaly/05_stability.ipynb #c1ee7c6fb
 def clip_values(
     grads: list[Tensor],  # changed in place
     limit: float,         # above 0
@@ -40,6 +40,7 @@ def clip_values(
         grad[large] = grad[large].sign() * limit
     return clipped / max(1, total)
 
+# %% ../../nbs/anomaly/05_stability.ipynb #c9f3a2b71
 def clamp_weights(
     model: nn.Module,  # with adapters, changed in place
     limit: float,      # above 0
@@ -72,7 +73,7 @@ class AdaptiveClip:
         self.norms.append(norm)
         return min(highest, float(np.percentile(self.norms, self.percentile)))
 
-# %% ../../nbs/anomaly/05_stability.ipynb #cell-011
+# %% ../../nbs/anomaly/05_stability.ipynb #c5e4c15ac
 def module_of(
     name: str,  # of an adapter's weight
 ) -> str:       # such as lm_head, embed_tokens, q_proj
@@ -80,6 +81,7 @@ def module_of(
     parts = name.split(".lora_")[0].split(".")
     return parts[-1] if not parts[-1].isdigit() else ".".join(parts[-3:])
 
+# %% ../../nbs/anomaly/05_stability.ipynb #c244c37b0
 def norms_by_module(
     tensors: Mapping[str, Tensor],  # by the weight's name
 ) -> dict[str, float]:              # layer -> norm over all of its tensors
@@ -154,7 +156,7 @@ class Bounds(TrainerCallback):
                 f"{state.global_step} of {state.max_steps}: stopped, earlier checkpoints kept; lower learning_rate (now "
                 f"{self.cfg.learning_rate:g}) or raise max_loss_rise (now {self.cfg.max_loss_rise:g})")
 
-# %% ../../nbs/anomaly/05_stability.ipynb #cell-022
+# %% ../../nbs/anomaly/05_stability.ipynb #cfb916e34
 def health_warnings(
     metrics: pd.DataFrame,  # run.metrics()
 ) -> list[str]:             # one line each
@@ -172,6 +174,7 @@ def health_warnings(
               "grad_value_clip")]
     return [words for bad, words in found if bad]
 
+# %% ../../nbs/anomaly/05_stability.ipynb #c26886252
 def final_line(
     run: Run,  # trained, perhaps not to the end
 ) -> str:
@@ -200,7 +203,7 @@ class StableEngine(Engine):
         if self.args.gradient_accumulation_steps == 1:
             self.model_accepts_loss_kwargs = True  # the model denies it, but its loss is a mean over the tokens of all devices so
         self.cfg = cfg
-        self.adaptive = AdaptiveClip(cfg.adaptive_percentile) if cfg.adaptive_clip else None
+        self.adaptive = AdaptiveClip(cfg.clip_percentile) if cfg.clip_percentile else None
         self.add_callback(Bounds(self, cfg))
 
     def _clip_grad_norm(self, model: nn.Module) -> Float[Tensor, ""] | float:
@@ -223,8 +226,7 @@ class StableEngine(Engine):
     def _save(self, output_dir: str | None = None, state_dict: dict | None = None) -> None:
         "Adapters only: without the base matrices that peft would add."
         if self.args.should_save:
-            net = self.accelerator.unwrap_model(self.model)
-            net.save_pretrained(output_dir or self.args.output_dir, save_embedding_layers=False)
+            save_adapter(self.accelerator.unwrap_model(self.model), output_dir or self.args.output_dir)
 
     def _save_rng_state(self, output_dir: str) -> None:
         "Also keep what adaptive clipping remembers."

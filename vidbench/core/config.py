@@ -155,10 +155,11 @@ def _undot(settings: dict[str, Any]) -> dict[str, Any]:
     return found
 
 def _over(below: Any, above: Any) -> Any:
-    "One value laid over another: mappings are merged, anything else is replaced."
+    "One value laid over another: mappings are merged, an empty one empties, anything else is replaced."
     if not (isinstance(below, dict) and isinstance(above, dict)):
         return above
-    return {**below, **{name: _over(below[name], value) if name in below else value for name, value in above.items()}}
+    return {**below, **{name: _over(below[name], value) if name in below and value != {} else value
+                        for name, value in above.items()}}
 
 # %% ../../nbs/core/00_config.ipynb #f57544be
 def all_renamed(

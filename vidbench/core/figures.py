@@ -274,7 +274,7 @@ def interval_figure(
     for number, (group, colour) in enumerate(zip(scores, palette(len(scores)), strict=True)):
         for metric, found in scores[group].items():
             value, low, high = _bounds(found)
-            y = metrics.index(metric) + 0.22 * (number - (len(scores) - 1) / 2)
+            y = metrics.index(metric) + min(0.22, 0.8 / len(scores)) * (number - (len(scores) - 1) / 2)
             ax.plot([low, high], [y, y], color=colour, linewidth=3, alpha=0.6)
             first = metric == next(iter(scores[group]))
             ax.plot(value, y, "o", color=colour, markersize=9, label=plain(group) if first else None)

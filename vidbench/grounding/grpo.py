@@ -78,6 +78,7 @@ def _share(chosen: Tensor, mask: Tensor) -> Float[Tensor, ""]:
     "Share of the active tokens that are chosen."
     return (chosen & mask).sum() / mask.sum().clamp(min=1)
 
+# %% ../../nbs/grounding/04_grpo.ipynb #44a9400a
 def grpo_loss(
     logps: Float[Tensor, "completion token"],       # of the policy, with gradients
     advantages: Float[Tensor, " completion"],       # from `group_advantages`
@@ -115,6 +116,7 @@ def backbone(
     "The part of a video LLM that knows where its visual tokens are."
     return next(m for m in model.modules() if hasattr(m, "get_rope_index") and hasattr(m, "visual"))
 
+# %% ../../nbs/grounding/04_grpo.ipynb #9f5a989d
 @torch.no_grad()
 def encode_clip(
     model: nn.Module,             # its vision tower runs, once
@@ -125,6 +127,7 @@ def encode_clip(
     pixels = inputs["pixel_values_videos"].to(visual.device, visual.dtype)
     return visual(pixels, grid_thw=inputs["video_grid_thw"].to(visual.device)).last_hidden_state
 
+# %% ../../nbs/grounding/04_grpo.ipynb #24e62a5b
 def merged_clip(
     model: nn.Module,                       # its merger runs, with gradients where it is trained
     tower: Float[Tensor, "patch width"],    # from `encode_clip`
@@ -160,6 +163,7 @@ def _attention_mask(model: nn.Module, allowed: Bool[Tensor, "..."], dtype: torch
         return torch.zeros_like(allowed, dtype=dtype).masked_fill(~allowed, torch.finfo(dtype).min)
     raise ValueError(f"attn_implementation='{kind}' takes no mask of its own: use sdpa, or shared_prefix=False")
 
+# %% ../../nbs/grounding/04_grpo.ipynb #456d78d9
 def _one_prompt(inputs: Mapping[str, Any]) -> dict[str, Any]:
     "A batch of one prompt without its padding."
     if len(inputs["input_ids"]) != 1:
@@ -168,6 +172,7 @@ def _one_prompt(inputs: Mapping[str, Any]) -> dict[str, Any]:
     along = ("input_ids", "attention_mask", "mm_token_type_ids")
     return {k: v[:, real] if k in along else v for k, v in inputs.items()}
 
+# %% ../../nbs/grounding/04_grpo.ipynb #d3e1d40b
 def _ragged(completions: Any, mask: Any, device: Any) -> list[Int[Tensor, " token"]]:
     "Completions as tensors of their own lengths."
     rows = [torch.as_tensor(row, dtype=torch.long, device=device) for row in completions]
@@ -187,6 +192,7 @@ def _scored(logits: Float[Tensor, "token vocabulary"], ids: Int[Tensor, " token"
     "Log-probabilities of the tokens that were written."
     return -F.cross_entropy(logits.float() / temperature, ids, reduction="none")
 
+# %% ../../nbs/grounding/04_grpo.ipynb #6dbcaabe
 def _visual(inputs: Mapping[str, Any], times: int = 1) -> dict[str, Any]:
     "What tells the model of the clip: its pixels, or the features it has been encoded to."
     if (seen := inputs.get("mm_encoder_outputs")) is not None:
@@ -195,6 +201,7 @@ def _visual(inputs: Mapping[str, Any], times: int = 1) -> dict[str, Any]:
     names = ("pixel_values_videos", "video_grid_thw")
     return {k: torch.cat([inputs[k]] * times) for k in names if k in inputs}
 
+# %% ../../nbs/grounding/04_grpo.ipynb #5151b906
 def _packed_logps(model: nn.Module, inputs: dict, rows: list[Tensor], temperature: float) -> list[Tensor]:
     "One pass over the prompt and all its completions."
     ids, where = inputs["input_ids"], prompt_positions(model, inputs)
@@ -209,6 +216,7 @@ def _packed_logps(model: nn.Module, inputs: dict, rows: list[Tensor], temperatur
                    use_cache=False, logits_to_keep=torch.cat(keep).to(ids.device), **_visual(inputs)).logits[0]
     return list(_scored(logits, torch.cat(rows), temperature).split(lengths))
 
+# %% ../../nbs/grounding/04_grpo.ipynb #d6624ac8
 def _repeated_logps(model: nn.Module, inputs: dict, rows: list[Tensor], temperature: float) -> list[Tensor]:
     "The reference path: prompt and clip once for each completion, padded to the longest."
     group, start = len(rows), inputs["input_ids"].shape[1]
@@ -265,6 +273,7 @@ def speaking(
     finally:
         model.train(was)
 
+# %% ../../nbs/grounding/04_grpo.ipynb #b63ef566
 def stop_tokens(
     model: nn.Module,  # with a generation config
 ) -> list[int]:
@@ -281,6 +290,7 @@ def forbidden_tokens(
     config = backbone(model).config
     return [getattr(config, f"{kind}_token_id") for kind in ("image", "video")]
 
+# %% ../../nbs/grounding/04_grpo.ipynb #55da374f
 def _prefill(model: nn.Module, inputs: Mapping[str, Any], copies: int) -> tuple[Tensor, Any, Tensor, Tensor]:
     "Run the prompts once: logits of their last tokens, cache, mask and next positions, each for all copies."
     where = prompt_positions(model, inputs)
@@ -294,6 +304,7 @@ def _prefill(model: nn.Module, inputs: Mapping[str, Any], copies: int) -> tuple[
     return (out.logits[:, -1].repeat_interleave(copies, 0), cache,
             inputs["attention_mask"].repeat_interleave(copies, 0), following.repeat_interleave(copies))
 
+# %% ../../nbs/grounding/04_grpo.ipynb #335c06e5
 def sample_completions(
     model: nn.Module,                   # a video LLM
     inputs: Mapping[str, Any],          # prompts padded on the left, with pixels or `mm_encoder_outputs`

@@ -48,6 +48,7 @@ def register_prompt(
         raise ValueError(f"prompt '{name}' exists and asks otherwise: choose another name")
     PROMPTS[name] = prompt
 
+# %% ../../nbs/grounding/01_prompts.ipynb #598ddf2c
 def find_prompt(
     name: str,  # registered
 ) -> Prompt:
@@ -65,6 +66,7 @@ def write_completion(
     "A completion in the form that is asked for."
     return f"<think>{thought}</think><answer>{answer}</answer><correction>{correction}</correction>"
 
+# %% ../../nbs/grounding/01_prompts.ipynb #987d6da6
 def write_span(
     start_sec: float,  # of the segment
     end_sec: float,    # of the segment

@@ -25,6 +25,7 @@ from .tcn_vae import TCNVAE
 class ExportError(RuntimeError):
     "A model that cannot be exported, or does not say the same afterwards; the message is one line."
 
+# %% ../../nbs/sensors/09_export.ipynb #ed9af61c
 class Embedder(nn.Module):
     "The part of a TCN-VAE that a device needs: encoder and latent mean."
 
@@ -51,6 +52,7 @@ def _needed(name: str) -> Any:
     except ImportError:
         raise ExportError(f"exporting needs the package {name}: pip install 'vidbench[onnx]'") from None
 
+# %% ../../nbs/sensors/09_export.ipynb #e29672f1
 def run_onnx(
     path: str | Path,                                # of `export_onnx`
     x: Float[np.ndarray, "batch time channel"],      # normalised windows
@@ -59,6 +61,21 @@ def run_onnx(
     session = _needed("onnxruntime").InferenceSession(str(path), providers=["CPUExecutionProvider"])
     return tuple(session.run(None, {"x": np.asarray(x, np.float32)}))
 
+# %% ../../nbs/sensors/09_export.ipynb #6d93fd27
+def _compare(part: Embedder, path: str | Path, time: int, tolerance: float) -> None:
+    "The file must say what PyTorch says, whatever the size of the batch and the window."
+    device, generator = next(part.parameters()).device, torch.Generator().manual_seed(0)
+    for batch, samples in ((1, time), (3, time), (2, 2 * time + 1)):
+        x = torch.randn(batch, samples, part.encoder.input_dim, generator=generator)
+        with torch.no_grad():
+            ours = [value.cpu().numpy() for value in part(x.to(device))]
+        worst = max(float(np.abs(a - b).max()) for a, b in zip(ours, run_onnx(path, x.numpy()), strict=True))
+        if not worst <= tolerance:
+            raise ExportError(f"{path} differs from PyTorch by {worst:.2g} on {batch} windows of {samples} samples, "
+                              f"more than tolerance={tolerance:g}: do not use it")
+    logging.getLogger(__name__).info("%s agrees with PyTorch to %.1e", path, worst)
+
+# %% ../../nbs/sensors/09_export.ipynb #45d6737c
 def export_onnx(
     model: TCNVAE,               # trained
     path: str | Path,            # the .onnx file to write
@@ -79,16 +96,3 @@ def export_onnx(
     _compare(part, path, time, tolerance)
     model.train(was_training)
     return Path(path)
-
-def _compare(part: Embedder, path: str | Path, time: int, tolerance: float) -> None:
-    "The file must say what PyTorch says, whatever the size of the batch and the window."
-    device, generator = next(part.parameters()).device, torch.Generator().manual_seed(0)
-    for batch, samples in ((1, time), (3, time), (2, 2 * time + 1)):
-        x = torch.randn(batch, samples, part.encoder.input_dim, generator=generator)
-        with torch.no_grad():
-            ours = [value.cpu().numpy() for value in part(x.to(device))]
-        worst = max(float(np.abs(a - b).max()) for a, b in zip(ours, run_onnx(path, x.numpy()), strict=True))
-        if not worst <= tolerance:
-            raise ExportError(f"{path} differs from PyTorch by {worst:.2g} on {batch} windows of {samples} samples, "
-                              f"more than tolerance={tolerance:g}: do not use it")
-    logging.getLogger(__name__).info("%s agrees with PyTorch to %.1e", path, worst)

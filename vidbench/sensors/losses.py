@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['kl_per_unit', 'kl_divergence', 'reconstruction_error', 'reversal_strength', 'kl_factor', 'cosine_restarts',
-           'schedule_figure', 'learning_rate_factor', 'Weights', 'weights_at', 'total_loss', 'Objective',
+           'learning_rate_factor', 'schedule_figure', 'Weights', 'weights_at', 'total_loss', 'Objective',
            'ScheduleCallback', 'SensorsEngine', 'find_learning_rate', 'learning_rate_figure']
 
 # %% ../../nbs/sensors/04_losses.ipynb #cell-002
@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from transformers import TrainerCallback
 
-from ..core.engine import Engine
+from ..core.engine import Engine, Recomputes
 from ..core.figures import Figure, dress, new_figure
 from .settings import SensorsConfig
 from .tcn_vae import TCNVAE
@@ -32,6 +32,7 @@ def kl_per_unit(
     "KL divergence of each latent unit from the standard normal."
     return 0.5 * (mu**2 + logvar.exp() - 1 - logvar)
 
+# %% ../../nbs/sensors/04_losses.ipynb #fcb6d5d6
 def kl_divergence(
     mu: Float[Tensor, "batch latent"],       # mean
     logvar: Float[Tensor, "batch latent"],   # logarithm of the variance
@@ -84,6 +85,20 @@ def cosine_restarts(
         start, length = start + length, length * factor
     return lowest + (1 - lowest) * 0.5 * (1 + math.cos(math.pi * (epoch - start) / length))
 
+# %% ../../nbs/sensors/04_losses.ipynb #50429a76
+def learning_rate_factor(
+    cfg: SensorsConfig,   # a job's settings
+    progress: float,      # of the training, 0 to 1
+) -> float:               # 0 to 1
+    "What the peak learning rate is multiplied by, restarts and warm-up included."
+    warm = min(1.0, progress / cfg.warmup_share) if cfg.warmup_share else 1.0
+    lowest = cfg.min_learning_rate / cfg.learning_rate
+    if cfg.restart_epochs:
+        return warm * cosine_restarts(progress * cfg.epochs, cfg.restart_epochs, cfg.restart_factor, lowest)
+    after = (progress - cfg.warmup_share) / (1 - cfg.warmup_share)
+    falling = {"cosine": 0.5 * (1 + math.cos(math.pi * after)), "linear": 1 - after, "constant": 1.0}[cfg.lr_schedule]
+    return warm if warm < 1 else lowest + (1 - lowest) * falling if cfg.lr_schedule == "cosine" else falling
+
 # %% ../../nbs/sensors/04_losses.ipynb #cell-020
 def schedule_figure(
     cfg: SensorsConfig,  # a job's settings
@@ -98,19 +113,6 @@ def schedule_figure(
         dress(ax, name, "epoch").set_ylim(0, None)
     return fig
 
-def learning_rate_factor(
-    cfg: SensorsConfig,   # a job's settings
-    progress: float,      # of the training, 0 to 1
-) -> float:               # 0 to 1
-    "What the peak learning rate is multiplied by, restarts and warm-up included."
-    warm = min(1.0, progress / cfg.warmup_share) if cfg.warmup_share else 1.0
-    lowest = cfg.min_learning_rate / cfg.learning_rate
-    if cfg.restart_epochs:
-        return warm * cosine_restarts(progress * cfg.epochs, cfg.restart_epochs, cfg.restart_factor, lowest)
-    after = (progress - cfg.warmup_share) / (1 - cfg.warmup_share)
-    falling = {"cosine": 0.5 * (1 + math.cos(math.pi * after)), "linear": 1 - after, "constant": 1.0}[cfg.lr_schedule]
-    return warm if warm < 1 else lowest + (1 - lowest) * falling if cfg.lr_schedule == "cosine" else falling
-
 # %% ../../nbs/sensors/04_losses.ipynb #cell-023
 @dataclass(frozen=True)
 class Weights:
@@ -121,6 +123,7 @@ class Weights:
     domain: float = 0.1           # lambda_dom
     reversal: float = 1.0         # alpha now
 
+# %% ../../nbs/sensors/04_losses.ipynb #bc49618d
 def weights_at(
     cfg: SensorsConfig,       # a job's settings
     progress: float,          # of the training, 0 to 1
@@ -144,7 +147,7 @@ def total_loss(
     return sum(weighted.values()), {name: value.detach() for name, value in (parts | weighted).items()}
 
 # %% ../../nbs/sensors/04_losses.ipynb #cell-027
-class Objective(nn.Module):
+class Objective(Recomputes, nn.Module):
     "A TCN-VAE with its loss: what the engine trains."
 
     def __init__(
@@ -178,6 +181,10 @@ class Objective(nn.Module):
         loss, logs = total_loss(parts, weights, x[0].numel())
         logs |= {"reversal": weights.reversal, "beta": weights.kl} if generative or weights.domain else {}
         return {"loss": loss, "logs": logs, "logits": out["activity_logits"]}
+
+    def recomputed_parts(self) -> list[nn.Module]:
+        "What `activation_checkpointing` computes again on the way back."
+        return list(self.model.encoder.network)
 
 # %% ../../nbs/sensors/04_losses.ipynb #cell-032
 class ScheduleCallback(TrainerCallback):
@@ -236,6 +243,7 @@ def find_learning_rate(
     slope = np.gradient(losses, np.log(rates[:len(losses)])) if len(losses) > 2 else np.zeros(1)
     return rates[:len(losses)], losses, float(rates[np.nanargmin(slope[:max(1, int(np.nanargmin(losses)))])])
 
+# %% ../../nbs/sensors/04_losses.ipynb #4b079538
 def learning_rate_figure(
     rates: Float[np.ndarray, " step"],    # of `find_learning_rate`
     losses: Float[np.ndarray, " step"],   # smoothed

@@ -7,7 +7,7 @@ __all__ = ['Frames', 'See', 'TaskError', 'find_wrapper', 'Resampled', 'refuse_bl
            'toy_network', 'pretrain_toy', 'toy_encoder', 'VideoFeatures', 'stack_frames', 'make_eyes', 'SeeingEnvs',
            'FeatureHead', 'FrameCnn', 'head_class']
 
-# %% ../../../nbs/worldmodel/agent/02_features.ipynb #cell-002
+# %% ../../../nbs/worldmodel/agent/02_features.ipynb #52093e71
 import hashlib
 import importlib
 import json
@@ -37,7 +37,7 @@ except ImportError:
 
 import vidbench.worldmodel.agent.rescue  # noqa: F401  registers our own environment
 
-# %% ../../../nbs/worldmodel/agent/02_features.ipynb #cell-005
+# %% ../../../nbs/worldmodel/agent/02_features.ipynb #75e9cb38
 class TaskError(ValueError):
     "An environment that cannot be used; the message is one line."
 
@@ -51,7 +51,7 @@ def find_wrapper(
     except (ImportError, AttributeError, ValueError) as error:
         raise TaskError(f"wrapper '{name}' is not there ({error}): write it as package.module:Class") from None
 
-# %% ../../../nbs/worldmodel/agent/02_features.ipynb #cell-007
+# %% ../../../nbs/worldmodel/agent/02_features.ipynb #97d1f23a
 class Resampled(gym.ObservationWrapper):
     "Square frames of another size."
 
@@ -73,7 +73,7 @@ class Resampled(gym.ObservationWrapper):
         square = nn.functional.interpolate(picture, (self.size_px,) * 2, mode="bilinear", antialias=True, align_corners=False)
         return square[0].movedim(0, -1).round().byte().numpy()
 
-# %% ../../../nbs/worldmodel/agent/02_features.ipynb #cell-009
+# %% ../../../nbs/worldmodel/agent/02_features.ipynb #15f09b88
 def refuse_blind(
     cfg: AgentConfig,   # whose environment it is
     env: gym.Env,       # with all wrappers
@@ -87,7 +87,7 @@ def refuse_blind(
     if not isinstance(env.action_space, allowed):
         raise TaskError(f"env='{cfg.env}' acts by {env.action_space}, which PPO cannot: wrap it into a discrete or a box space")
 
-# %% ../../../nbs/worldmodel/agent/02_features.ipynb #cell-011
+# %% ../../../nbs/worldmodel/agent/02_features.ipynb #30bb4004
 def make_env(
     cfg: AgentConfig,      # env, env_settings, wrappers, size_px
     render: bool = False,  # so that `render` gives a picture
@@ -105,7 +105,7 @@ def make_env(
     refuse_blind(cfg, env)
     return env if env.observation_space.shape[:2] == (cfg.size_px,) * 2 else Resampled(env, cfg.size_px)
 
-# %% ../../../nbs/worldmodel/agent/02_features.ipynb #cell-017
+# %% ../../../nbs/worldmodel/agent/02_features.ipynb #cd5debf3
 Frames = UInt8[np.ndarray, "env time size size 3"]
 
 def push_frames(
@@ -118,14 +118,15 @@ def push_frames(
     later[starts] = newest[starts][:, None]
     return later
 
-# %% ../../../nbs/worldmodel/agent/02_features.ipynb #cell-019
+# %% ../../../nbs/worldmodel/agent/02_features.ipynb #7bbdd68f
 def random_frames(
     cfg: AgentConfig,  # the environment
     clips: int,        # how many
     seed: int = 0,     # of the environment and of its actions
 ) -> Frames:
     "Histories as somebody meets them who acts at random."
-    env, kept = make_env(cfg), []
+    env = make_env(cfg)
+    kept = []
     env.action_space.seed(seed)
     frame, _ = env.reset(seed=seed)
     history = np.repeat(frame[None, None], cfg.num_frames, 1)
@@ -137,7 +138,7 @@ def random_frames(
             history = np.repeat(env.reset()[0][None, None], cfg.num_frames, 1)
     return np.stack(kept)
 
-# %% ../../../nbs/worldmodel/agent/02_features.ipynb #cell-022
+# %% ../../../nbs/worldmodel/agent/02_features.ipynb #030bce25
 def toy_network(
     cfg: AgentConfig,  # size_px, num_frames
 ) -> PretrainConfig:
@@ -146,13 +147,16 @@ def toy_network(
         size_px=cfg.size_px, num_frames=cfg.num_frames, patch_px=8, hidden_size=64, depth=2, heads=2, pred_hidden_size=48,
         pred_depth=1, pred_heads=2, mask_ratio=0.75, causality_weight=0.0, ema_start=0.98, ema_end=0.999, device="cpu")
 
+# %% ../../../nbs/worldmodel/agent/02_features.ipynb #15f047a5
 def pretrain_toy(
-    cfg: AgentConfig,  # the environment, toy_encoder_steps
+    cfg: AgentConfig,  # the environment, toy.encoder_steps
     clips: int = 2048, # met by a random policy
     batch: int = 32,   # clips a step
 ) -> VJepa:
     "A tiny V-JEPA, pretrained on the environment's own frames; the global random state is left as it was."
-    settings, steps, rng = toy_network(cfg), cfg.toy_encoder_steps, np.random.default_rng(0)
+    settings = toy_network(cfg)
+    steps = cfg.toy.encoder_steps
+    rng = np.random.default_rng(0)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         model = VJepa(settings)
@@ -167,17 +171,17 @@ def pretrain_toy(
             move_target(model, momentum_at(settings, step, steps))
     return model.eval()
 
-# %% ../../../nbs/worldmodel/agent/02_features.ipynb #cell-024
+# %% ../../../nbs/worldmodel/agent/02_features.ipynb #e329a14c
 def toy_encoder(
     cfg: AgentConfig,  # what it is for
 ) -> Path:             # a folder that `load_encoder` reads
     "The tiny encoder of an environment, made when it is first asked for."
-    names = ("env", "env_settings", "wrappers", "render_as_observation", "size_px", "num_frames", "toy_encoder_steps")
-    told = json.dumps({name: getattr(cfg, name) for name in names}, sort_keys=True)
+    names = ("env", "env_settings", "wrappers", "render_as_observation", "size_px", "num_frames", "toy")
+    told = json.dumps({name: cfg.to_dict()[name] for name in names}, sort_keys=True)
     folder = workspace() / "data" / "agent_encoders" / hashlib.blake2b(told.encode(), digest_size=6).hexdigest()
     return make_once(folder / "config.json", lambda draft: save_encoder(pretrain_toy(cfg), draft)).parent
 
-# %% ../../../nbs/worldmodel/agent/02_features.ipynb #cell-027
+# %% ../../../nbs/worldmodel/agent/02_features.ipynb #8c6772c4
 class VideoFeatures:
     "Frozen V-JEPA features of the newest frames, as a plain function of them."
 
@@ -219,7 +223,7 @@ class VideoFeatures:
         self.deviation = deviation + 0.1 * deviation.mean() + 1e-6
         return self
 
-# %% ../../../nbs/worldmodel/agent/02_features.ipynb #cell-030
+# %% ../../../nbs/worldmodel/agent/02_features.ipynb #f876d7fc
 def stack_frames(
     frames: Frames,  # the newest of each environment
 ) -> UInt8[np.ndarray, "env channel size size"]:
@@ -227,6 +231,7 @@ def stack_frames(
     env, time, size, _, _ = frames.shape
     return np.ascontiguousarray(frames.transpose(0, 1, 4, 2, 3)).reshape(env, 3 * time, size, size)
 
+# %% ../../../nbs/worldmodel/agent/02_features.ipynb #f86fde87
 See = Callable[[Frames], np.ndarray]
 
 def make_eyes(
@@ -235,7 +240,7 @@ def make_eyes(
     "The function that turns frames into observations."
     return VideoFeatures(cfg).calibrate(random_frames(cfg, 256, seed=1)) if cfg.features == "vjepa" else stack_frames
 
-# %% ../../../nbs/worldmodel/agent/02_features.ipynb #cell-033
+# %% ../../../nbs/worldmodel/agent/02_features.ipynb #a803cc14
 class SeeingEnvs(VecEnvWrapper):
     "Environments side by side; each frame is encoded once, when it arrives."
 
@@ -272,7 +277,7 @@ class SeeingEnvs(VecEnvWrapper):
             for i, observation in zip(late, seen, strict=True):
                 infos[i]["terminal_observation"] = observation
 
-# %% ../../../nbs/worldmodel/agent/02_features.ipynb #cell-036
+# %% ../../../nbs/worldmodel/agent/02_features.ipynb #65a76116
 class FeatureHead(BaseFeaturesExtractor):
     "What is read off stored features: first at each place, then over all of them."
 
@@ -293,6 +298,7 @@ class FeatureHead(BaseFeaturesExtractor):
         "Features for actor and critic."
         return self.layers(observations)
 
+# %% ../../../nbs/worldmodel/agent/02_features.ipynb #66e910ad
 class FrameCnn(BaseFeaturesExtractor):
     "A small CNN on stacked frames, trained with the agent: the baseline."
 
@@ -313,6 +319,7 @@ class FrameCnn(BaseFeaturesExtractor):
         "Features for actor and critic."
         return self.layers(observations)
 
+# %% ../../../nbs/worldmodel/agent/02_features.ipynb #3b6532bb
 def head_class(
     cfg: AgentConfig,  # features
 ) -> type[BaseFeaturesExtractor]:

@@ -7,7 +7,7 @@ __all__ = ['LEVELS', 'Cell', 'VIEW', 'COLOURS', 'ACTIONS', 'MOVES', 'REWARDS', '
            'empty_site', 'roll', 'beside', 'burn', 'connected', 'far', 'make_site', 'paint', 'enlarge', 'draw_map',
            'call_mark', 'draw_view', 'first_step', 'scripted_action', 'advance', 'Rescue']
 
-# %% ../../../nbs/worldmodel/agent/01_rescue.ipynb #cell-002
+# %% ../../../nbs/worldmodel/agent/01_rescue.ipynb #c19c0aef
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -20,7 +20,7 @@ try:
 except ImportError:
     raise ImportError("the agent's environments need gymnasium: pip install 'vidbench[rl]'") from None
 
-# %% ../../../nbs/worldmodel/agent/01_rescue.ipynb #cell-005
+# %% ../../../nbs/worldmodel/agent/01_rescue.ipynb #97a88bda
 class Level(NamedTuple):
     "How hard a rescue is."
     side: int       # cells a side
@@ -31,7 +31,7 @@ class Level(NamedTuple):
 
 LEVELS = (Level(6, 2, 2, 0.0, 0), Level(6, 2, 1, 0.01, 1), Level(9, 8, 2, 0.015, 3), Level(12, 18, 3, 0.012, 6))
 
-# %% ../../../nbs/worldmodel/agent/01_rescue.ipynb #cell-007
+# %% ../../../nbs/worldmodel/agent/01_rescue.ipynb #ff93fe44
 Cell = tuple[int, int]  # row and column
 
 @dataclass(frozen=True)
@@ -51,6 +51,7 @@ class Site:
         cells[self.boulders[:, 0], self.boulders[:, 1]] = True
         return cells
 
+# %% ../../../nbs/worldmodel/agent/01_rescue.ipynb #75855abb
 def empty_site(
     level: Level,   # its size and chances
     rescuer: Cell,
@@ -60,7 +61,7 @@ def empty_site(
     nothing = np.zeros((level.side, level.side), bool)
     return Site(level, nothing, nothing, np.zeros((0, 4), int), rescuer, victim)
 
-# %% ../../../nbs/worldmodel/agent/01_rescue.ipynb #cell-010
+# %% ../../../nbs/worldmodel/agent/01_rescue.ipynb #89996817
 def roll(
     boulders: Int[np.ndarray, "boulder 4"],  # row, column, direction
     walls: Bool[np.ndarray, "side side"],    # where they turn back
@@ -73,7 +74,7 @@ def roll(
     blocked = (outside | walls[row, column])[:, None]
     return np.hstack([np.where(blocked, place, ahead), np.where(blocked, -way, way)])
 
-# %% ../../../nbs/worldmodel/agent/01_rescue.ipynb #cell-012
+# %% ../../../nbs/worldmodel/agent/01_rescue.ipynb #94d388d5
 def beside(
     cells: Bool[np.ndarray, "side side"],  # true for some
 ) -> Bool[np.ndarray, "side side"]:        # true for these, and their neighbours in row and column
@@ -85,6 +86,7 @@ def beside(
     wide[:, :-1] |= cells[:, 1:]
     return wide
 
+# %% ../../../nbs/worldmodel/agent/01_rescue.ipynb #ff4b3df7
 def burn(
     site: Site,                # before
     rng: np.random.Generator,  # decides which cells catch fire
@@ -94,7 +96,7 @@ def burn(
     caught[site.victim] = False
     return site.fire | caught
 
-# %% ../../../nbs/worldmodel/agent/01_rescue.ipynb #cell-015
+# %% ../../../nbs/worldmodel/agent/01_rescue.ipynb #cc3d6a18
 def connected(
     walls: Bool[np.ndarray, "side side"],
     start: Cell,
@@ -104,6 +106,7 @@ def connected(
     area, _ = label(~walls)
     return bool(area[start] == area[goal] > 0)
 
+# %% ../../../nbs/worldmodel/agent/01_rescue.ipynb #d77975cb
 def far(
     a: Int[np.ndarray, "*cell 2"] | Cell,  # one or more
     b: Cell,
@@ -111,7 +114,7 @@ def far(
     "Steps between cells where nothing is in the way."
     return np.abs(np.asarray(a) - np.asarray(b)).sum(-1)
 
-# %% ../../../nbs/worldmodel/agent/01_rescue.ipynb #cell-017
+# %% ../../../nbs/worldmodel/agent/01_rescue.ipynb #da22759b
 def make_site(
     rng: np.random.Generator,  # decides everything
     level: Level,
@@ -132,7 +135,7 @@ def make_site(
         boulders = np.hstack([free[level.fires : level.fires + level.boulders], ways])
         return Site(level, walls, fire, boulders, tuple(map(int, rescuer)), tuple(map(int, victim)))
 
-# %% ../../../nbs/worldmodel/agent/01_rescue.ipynb #cell-020
+# %% ../../../nbs/worldmodel/agent/01_rescue.ipynb #d83cf949
 VIEW = 3  # cells that the rescuer sees in each direction
 COLOURS = {"floor": (200, 195, 185), "wall": (70, 70, 75), "fire": (235, 110, 25), "boulder": (120, 60, 160),
            "rescuer": (35, 90, 220), "victim": (30, 165, 80), "call": (250, 225, 60)}
@@ -151,6 +154,7 @@ def paint(
     wide[margin : margin + len(cells), margin : margin + len(cells)] = cells
     return wide
 
+# %% ../../../nbs/worldmodel/agent/01_rescue.ipynb #c6767806
 def enlarge(
     picture: UInt8[np.ndarray, "height width 3"],
     times: int,  # pixels a pixel
@@ -158,6 +162,7 @@ def enlarge(
     "Every pixel as a square."
     return picture.repeat(times, 0).repeat(times, 1)
 
+# %% ../../../nbs/worldmodel/agent/01_rescue.ipynb #4ca855c4
 def draw_map(
     site: Site,        # what to show
     cell_px: int = 16, # even
@@ -167,7 +172,7 @@ def draw_map(
     seen = np.logical_and.outer(rows, columns)[..., None]
     return enlarge(np.where(seen, paint(site), paint(site) // 2), cell_px)
 
-# %% ../../../nbs/worldmodel/agent/01_rescue.ipynb #cell-023
+# %% ../../../nbs/worldmodel/agent/01_rescue.ipynb #e500cf1e
 def call_mark(
     site: Site,          # rescuer and victim
     size_px: int,        # side of the frame
@@ -178,6 +183,7 @@ def call_mark(
     top, left = np.round(middle + middle * away / max(1, np.abs(away).max())).astype(int)
     return slice(top, top + 4), slice(left, left + 4)
 
+# %% ../../../nbs/worldmodel/agent/01_rescue.ipynb #4aea3bd8
 def draw_view(
     site: Site,  # what to show
 ) -> UInt8[np.ndarray, "32 32 3"]:  # RGB
@@ -189,7 +195,7 @@ def draw_view(
     frame[2:-2, 2:-2] = enlarge(near, 4)
     return frame
 
-# %% ../../../nbs/worldmodel/agent/01_rescue.ipynb #cell-026
+# %% ../../../nbs/worldmodel/agent/01_rescue.ipynb #233c331d
 ACTIONS = ("stay", "up", "down", "left", "right")
 MOVES = ((0, 0), (-1, 0), (1, 0), (0, -1), (0, 1))
 
@@ -214,6 +220,7 @@ def first_step(
         reached = fresh
     return None
 
+# %% ../../../nbs/worldmodel/agent/01_rescue.ipynb #2a3aa294
 def scripted_action(
     site: Site,  # now
 ) -> int:        # of ACTIONS
@@ -221,7 +228,7 @@ def scripted_action(
     plans = (first_step(site, site.walls | cells) for cells in (beside(site.fire), site.fire))
     return next((action for action in plans if action is not None), 0)
 
-# %% ../../../nbs/worldmodel/agent/01_rescue.ipynb #cell-029
+# %% ../../../nbs/worldmodel/agent/01_rescue.ipynb #520ebd69
 def advance(
     site: Site,                # before
     action: int,               # of ACTIONS
@@ -238,7 +245,7 @@ def advance(
     after = replace(moved, boulders=roll(site.boulders, site.walls), fire=burn(moved, rng))
     return after, "lost" if after.deadly[after.rescuer] else ""
 
-# %% ../../../nbs/worldmodel/agent/01_rescue.ipynb #cell-031
+# %% ../../../nbs/worldmodel/agent/01_rescue.ipynb #90cdf2b5
 REWARDS = {"rescued": 1.0, "lost": -1.0, "": 0.0}
 STEP_COST, NEARER = 0.01, 0.2
 
