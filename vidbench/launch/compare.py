@@ -113,7 +113,7 @@ def mcnemar(
     better: list[int],  # events that only the one, only the other got right
 ) -> float | None:      # two-sided p-value; none where answers are not just right or wrong
     "Chance of a split as uneven as this, if both were equally good."
-    plain = all(set(event_scores(run)["score"]) <= {0.0, 1.0} for run in (first, second))
+    plain = all(set(event_scores(run)["score"].dropna()) <= {0.0, 1.0} for run in (first, second))
     return (binomtest(min(better), sum(better)).pvalue if sum(better) else 1.0) if plain else None
 
 # %% ../../nbs/launch/08_compare.ipynb #cell-bb2a54
@@ -137,7 +137,7 @@ def _verdict(first: Run, second: Run, found: dict, p: float | None, clear: bool)
              f"difference {said(gain, 3)}", *([f"McNemar p = {p:.3g}"] if p is not None else [])]
     scored = second.report.get("details", {}).get("scored_by") or "right answers"
     others = f" ({found['left_out']} answered by one alone)" if found["left_out"] else ""
-    return f"{found['events']} shared events of {gain['groups']} groups{others}, {scored}: {', '.join(parts)}: {better}"
+    return f"{gain['n']} shared events of {gain['groups']} groups{others}, {scored}: {', '.join(parts)}: {better}"
 
 # %% ../../nbs/launch/08_compare.ipynb #cell-c5c156
 def paired_words(
