@@ -7,7 +7,7 @@ __all__ = ['EvaluationError', 'prob_classes', 'read_predictions', 'video_of', 'i
            'one_score', 'score_intervals', 'score_predictions', 'worth_of_choosing', 'softmax', 'best_temperature',
            'Temperature', 'fit_temperature']
 
-# %% ../../nbs/behavior/03_evaluation.ipynb #e490ad8c
+# %% ../../nbs/behavior/03_evaluation.ipynb #df24d292
 import difflib
 import os
 from collections.abc import Iterable, Sequence
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 
 from vidbench.core.doubt import (
     Interval,
@@ -27,7 +27,7 @@ from vidbench.core.doubt import (
     ranking_scores,
 )
 
-# %% ../../nbs/behavior/03_evaluation.ipynb #bba8ea26
+# %% ../../nbs/behavior/03_evaluation.ipynb #dc7650a7
 class EvaluationError(ValueError):
     "Predictions that cannot be scored: one line that says why and the way out."
 
@@ -36,14 +36,14 @@ def _nearest(name: str, known: Iterable[str]) -> str:
     close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.4)
     return f" (nearest: {close[0]!r})" if close else ""
 
-# %% ../../nbs/behavior/03_evaluation.ipynb #228f6acb
+# %% ../../nbs/behavior/03_evaluation.ipynb #1b2bf957
 def prob_classes(
     predictions: pd.DataFrame,    # with `prob_<class>` columns
 ) -> list[str]:
     "The classes that a table of predictions has probabilities for."
     return [str(name)[5:] for name in predictions.columns if str(name).startswith("prob_")]
 
-# %% ../../nbs/behavior/03_evaluation.ipynb #697362b6
+# %% ../../nbs/behavior/03_evaluation.ipynb #bc52bd8b
 def _check_probabilities(table: pd.DataFrame, classes: Sequence[str]) -> None:
     prob = table[[f"prob_{name}" for name in classes]].apply(pd.to_numeric, errors="coerce")
     bad = ~((prob >= 0) & (prob <= 1)).all(axis=1).to_numpy()
@@ -56,7 +56,7 @@ def _check_probabilities(table: pd.DataFrame, classes: Sequence[str]) -> None:
         raise EvaluationError(f"row {off.argmax() + 1}: the probabilities add up to {total:.3f}, not 1: "
                               "pass probabilities, not logits or separate scores")
 
-# %% ../../nbs/behavior/03_evaluation.ipynb #5ecb8a85
+# %% ../../nbs/behavior/03_evaluation.ipynb #53f036bf
 def _named(predictions: pd.DataFrame) -> pd.DataFrame:
     "The house's names for the two labels; text, whatever they were."
     table = predictions.rename(columns={"true_label": "true", "pred_label": "pred"})
@@ -67,7 +67,7 @@ def _named(predictions: pd.DataFrame) -> pd.DataFrame:
             raise EvaluationError(f"row {int(table[name].isna().to_numpy().argmax()) + 1}: {name} is empty")
     return table.assign(true=table["true"].map(str), pred=table["pred"].map(str)).reset_index(drop=True)
 
-# %% ../../nbs/behavior/03_evaluation.ipynb #5871a00f
+# %% ../../nbs/behavior/03_evaluation.ipynb #d92b5638
 def read_predictions(
     predictions: pd.DataFrame | str | os.PathLike,    # a table, or a CSV
 ) -> pd.DataFrame:                                    # true and pred as text, probabilities as numbers in [0, 1]
@@ -82,7 +82,7 @@ def read_predictions(
     _check_probabilities(table, prob_classes(table))
     return table
 
-# %% ../../nbs/behavior/03_evaluation.ipynb #886c49d7
+# %% ../../nbs/behavior/03_evaluation.ipynb #101bd8b7
 def video_of(
     predictions: pd.DataFrame,    # perhaps with a column group, source, video or video_path
 ) -> pd.Series | None:            # the recording of each event, or None where it is not known
@@ -93,17 +93,18 @@ def video_of(
             return predictions[name].map(str)
     return None
 
-# %% ../../nbs/behavior/03_evaluation.ipynb #cccaa496
+# %% ../../nbs/behavior/03_evaluation.ipynb #21dc798d
 def in_top(
     prob: Float[np.ndarray, "event label"],    # of each class
     true: Int[np.ndarray, " event"],           # the number of the true class
     k: int = 5,                                # how many answers count
-) -> Bool[np.ndarray, " event"]:
-    "Whether fewer than `k` classes are likelier than the true one."
-    mine = prob[np.arange(len(true)), true]
-    return (prob > mine[:, None]).sum(axis=1) < k
+) -> Float[np.ndarray, " event"]:              # in [0, 1]
+    "The chance that the true class is among the first `k`, ties broken by lot."
+    mine = prob[np.arange(len(true)), true][:, None]
+    above, level = (prob > mine).sum(axis=1), (prob == mine).sum(axis=1)
+    return np.clip((k - above) / level, 0.0, 1.0)
 
-# %% ../../nbs/behavior/03_evaluation.ipynb #b2828ff5
+# %% ../../nbs/behavior/03_evaluation.ipynb #7e1e1acc
 @dataclass(frozen=True)
 class Answers:
     "A table of predictions as arrays."
@@ -127,7 +128,7 @@ class Answers:
         return cls(labels, table["true"].map(known).to_numpy(), table["pred"].map(known).to_numpy(),
                    np.stack(columns, axis=1), positive)
 
-# %% ../../nbs/behavior/03_evaluation.ipynb #f9e1e466
+# %% ../../nbs/behavior/03_evaluation.ipynb #1375dfe9
 def _ranked(a: Answers, weights: np.ndarray) -> dict[str, np.ndarray]:
     "ROC AUC, average precision and calibration; of the positive class, or of all of them."
     if a.positive:
@@ -141,7 +142,7 @@ def _ranked(a: Answers, weights: np.ndarray) -> dict[str, np.ndarray]:
     mean = np.where(known, each, 0.0).sum(axis=0) / np.where(known.any(axis=0), known.sum(axis=0), np.nan)
     return {"macro_roc_auc": mean, "ece": sure}
 
-# %% ../../nbs/behavior/03_evaluation.ipynb #5a463847
+# %% ../../nbs/behavior/03_evaluation.ipynb #24d1b287
 def all_scores(
     a: Answers,                                      # of some events
     weights: Float[np.ndarray, "draw event"],        # how often each draw holds each event
@@ -152,7 +153,7 @@ def all_scores(
         scores["top5_accuracy"] = weights @ in_top(a.prob, a.true) / weights.sum(axis=1)
     return scores | _ranked(a, weights)
 
-# %% ../../nbs/behavior/03_evaluation.ipynb #294abe8a
+# %% ../../nbs/behavior/03_evaluation.ipynb #ee0d68b1
 class Remembered:
     "All scores of some events under the weights that were asked about last."
 
@@ -164,7 +165,7 @@ class Remembered:
             self.weights, self.scores = weights, all_scores(self.answers, weights)
         return self.scores
 
-# %% ../../nbs/behavior/03_evaluation.ipynb #3048b383
+# %% ../../nbs/behavior/03_evaluation.ipynb #0bed1328
 def one_score(
     a: Answers,                                      # of some events
     weights: Float[np.ndarray, "draw event"],        # how often each draw holds each event
@@ -178,7 +179,7 @@ def one_score(
         return _ranked(a, weights)[name]
     return confusion_scores(confusion_counts(a.true, a.pred, len(a.labels), weights), a.labels)[name]
 
-# %% ../../nbs/behavior/03_evaluation.ipynb #d7431ad9
+# %% ../../nbs/behavior/03_evaluation.ipynb #0fff0d46
 def score_intervals(
     table: pd.DataFrame,       # from `read_predictions`
     positive: str = "",        # the class that roc_auc, pr_auc and ece are about; empty = none
@@ -199,7 +200,7 @@ def _of_classes(a: Answers, groups: np.ndarray) -> dict[str, Interval]:
                 better[f"{name}_{label}"] = mean_interval(np.where(asked, a.true == a.pred, np.nan), groups)
     return better
 
-# %% ../../nbs/behavior/03_evaluation.ipynb #c1aa70d2
+# %% ../../nbs/behavior/03_evaluation.ipynb #2a4603c0
 def _notes(table: pd.DataFrame, labels: Sequence[str], positive: str) -> dict[str, str]:
     true, pred, notes = set(table["true"]), set(table["pred"]), {}
     for label in labels:
@@ -217,7 +218,7 @@ def _notes(table: pd.DataFrame, labels: Sequence[str], positive: str) -> dict[st
             "" if videos.nunique() > 1 else ", and from one there is none")
     return notes
 
-# %% ../../nbs/behavior/03_evaluation.ipynb #28990eda
+# %% ../../nbs/behavior/03_evaluation.ipynb #6aa5c4d1
 def score_predictions(
     predictions: pd.DataFrame | str | os.PathLike,    # true, pred, prob_<class>; perhaps group, source or video
     positive: str = "tail",                           # the class that roc_auc, pr_auc and ece are about; empty = none
@@ -237,7 +238,7 @@ def score_predictions(
             "intervals": {name: [one.low, one.high] for name, one in found.items()},
             "notes": _notes(table, labels, positive)}
 
-# %% ../../nbs/behavior/03_evaluation.ipynb #dcee827a
+# %% ../../nbs/behavior/03_evaluation.ipynb #eb847ac7
 def worth_of_choosing(
     answers: Int[np.ndarray, "evaluation event"],    # what was answered at each evaluation
     true: Int[np.ndarray, " event"],                 # the number of each event's class
@@ -255,7 +256,7 @@ def worth_of_choosing(
         found[:, number] = (2 * hits / np.maximum(both, 1)).sum(axis=1) / (both > 0).sum()
     return float(found.max(axis=1).mean()), float(found.mean())
 
-# %% ../../nbs/behavior/03_evaluation.ipynb #f8daa898
+# %% ../../nbs/behavior/03_evaluation.ipynb #e18ef68b
 def softmax(
     logits: Float[np.ndarray, "event label"],      # any scale
     temperature: float = 1.0,                      # above 1 softens, below 1 sharpens
@@ -265,7 +266,7 @@ def softmax(
     powers = np.exp(scaled - scaled.max(axis=1, keepdims=True))
     return powers / powers.sum(axis=1, keepdims=True)
 
-# %% ../../nbs/behavior/03_evaluation.ipynb #222f7b87
+# %% ../../nbs/behavior/03_evaluation.ipynb #d8788d30
 def best_temperature(
     logits: Float[np.ndarray, "event label"],    # as the model gives them
     labels: Int[np.ndarray, " event"],           # the number of the true class
@@ -278,7 +279,7 @@ def best_temperature(
         low, high = (low, middle) if slope > 0 else (middle, high)
     return float(np.exp(-(low + high) / 2))
 
-# %% ../../nbs/behavior/03_evaluation.ipynb #82a52cf9
+# %% ../../nbs/behavior/03_evaluation.ipynb #5020a94e
 @dataclass(frozen=True)
 class Temperature:
     "A fitted temperature, and the calibration error before and after."
@@ -292,14 +293,14 @@ class Temperature:
         return (f"T = {self.temperature:.2f}; ECE {self.ece_before:.3f} before, {self.ece_after:.3f} after on the "
                 f"events it was fitted on, {self.ece_held_out:.3f} held out")
 
-# %% ../../nbs/behavior/03_evaluation.ipynb #9d847c18
+# %% ../../nbs/behavior/03_evaluation.ipynb #e9e818ef
 def _ece(prob: np.ndarray, labels: np.ndarray, positive: int | None) -> float:
     "Calibration error of a class's probability, or of the winner's."
     which, flag = ((prob.max(axis=1), prob.argmax(axis=1) == labels) if positive is None else
                    (prob[:, positive], labels == positive))
     return float(calibration_error(which, flag, np.ones((1, len(labels))))[0])
 
-# %% ../../nbs/behavior/03_evaluation.ipynb #8bf0f97f
+# %% ../../nbs/behavior/03_evaluation.ipynb #af8623d0
 def fit_temperature(
     logits: Float[np.ndarray, "event label"],    # of the events
     labels: Int[np.ndarray, " event"],           # the number of the true class
