@@ -6,12 +6,11 @@
 __all__ = ['logger', 'OPERATIONS', 'FEWEST_GROUPS', 'clip_starts', 'event_windows', 'view_starts', 'cut', 'random_crop_flip',
            'trivial_augment', 'random_erasing', 'random_light', 'Augment', 'processor_statistics', 'pixel_statistics',
            'normalise', 'ClipDataset', 'Collate', 'balanced_weights', 'class_names', 'counts_said', 'training_data',
-           'evaluation_data', 'toy_table', 'load_events', 'make_cache', 'decode', 'wants_test', 'split_events',
-           'split_within_group', 'draw_val', 'draw_sides', 'audit_sides', 'positive_class', 'Material', 'draw_material',
-           'leave_material', 'read_material', 'not_on_sides']
+           'evaluation_data', 'toy_table', 'load_events', 'decode', 'wants_test', 'split_events', 'split_within_group',
+           'draw_val', 'draw_sides', 'audit_sides', 'positive_class', 'Material', 'draw_material', 'leave_material',
+           'read_material', 'not_on_sides']
 
-# %% ../../nbs/behavior/01_data.ipynb #072402fd
-import dataclasses
+# %% ../../nbs/behavior/01_data.ipynb #fa770b79
 import json
 import logging
 from collections.abc import Callable, Sequence
@@ -44,11 +43,11 @@ from vidbench.core.events import (
 )
 from ..core.runs import Run, workspace, write_text
 from ..core.toys import make_toy_videos
-from ..core.video import ClipCache, check_quarantine
+from ..core.video import ClipCache, TooManyBadVideos, clip_cache, fill_windows, usable
 
 logger = logging.getLogger(__name__)
 
-# %% ../../nbs/behavior/01_data.ipynb #8292bed5
+# %% ../../nbs/behavior/01_data.ipynb #37e06745
 def clip_starts(
     start_sec: float,         # of the event
     end_sec: float,           # of the event
@@ -59,7 +58,7 @@ def clip_starts(
     middle = (start_sec + end_sec - clip_sec) / 2
     return min(start_sec, middle) - jitter_sec, max(end_sec - clip_sec, middle) + jitter_sec
 
-# %% ../../nbs/behavior/01_data.ipynb #c2738383
+# %% ../../nbs/behavior/01_data.ipynb #d5193802
 def event_windows(
     events: pd.DataFrame,     # start_sec and end_sec
     clip_sec: float,          # length of a clip
@@ -70,7 +69,7 @@ def event_windows(
     starts, ends = [max(0.0, first) for first, _ in spans], [last + clip_sec for _, last in spans]
     return pd.DataFrame({"video_path": events.video_path.to_list(), "start_sec": starts, "end_sec": ends})
 
-# %% ../../nbs/behavior/01_data.ipynb #2e1bd02d
+# %% ../../nbs/behavior/01_data.ipynb #91680c79
 def view_starts(
     first_sec: float,  # earliest start
     last_sec: float,   # latest start
@@ -81,7 +80,7 @@ def view_starts(
         return [(first_sec + last_sec) / 2]
     return np.linspace(first_sec, last_sec, views).tolist()
 
-# %% ../../nbs/behavior/01_data.ipynb #ddefa131
+# %% ../../nbs/behavior/01_data.ipynb #6a310652
 def cut(
     frames: UInt8[np.ndarray, "time height width 3"],  # a cached window
     times_sec: Float[np.ndarray, " time"],             # of its frames
@@ -94,7 +93,7 @@ def cut(
     keep = np.clip(np.arange(first, first + num_frames), 0, len(frames) - 1)
     return torch.from_numpy(np.ascontiguousarray(frames[keep].transpose(0, 3, 1, 2)))
 
-# %% ../../nbs/behavior/01_data.ipynb #71d55c2b
+# %% ../../nbs/behavior/01_data.ipynb #15435bb3
 def random_crop_flip(
     frames: UInt8[Tensor, "time 3 height width"],  # a clip
     rng: np.random.Generator,                      # decides
@@ -111,7 +110,7 @@ def random_crop_flip(
         frames = F.resized_crop(frames, top, left, crop_height, crop_width, [height, width], antialias=False)
     return frames.flip(-1) if mirrored else frames
 
-# %% ../../nbs/behavior/01_data.ipynb #d1f623c5
+# %% ../../nbs/behavior/01_data.ipynb #d40822c2
 def _warp(frames: Tensor, angle: float = 0.0, translate: tuple = (0, 0), shear: tuple = (0.0, 0.0)) -> Tensor:
     "An affine map with grey where nothing was."
     return F.affine(frames, angle, list(translate), 1.0, list(shear), fill=[128.0] * 3)
@@ -150,7 +149,7 @@ def trivial_augment(
     name, strength = rng.choice(list(OPERATIONS)), rng.uniform(-1, 1)
     return OPERATIONS[name](frames, strength)
 
-# %% ../../nbs/behavior/01_data.ipynb #39c84bcb
+# %% ../../nbs/behavior/01_data.ipynb #7a5fb3fd
 def random_erasing(
     frames: UInt8[Tensor, "time 3 height width"],  # a clip
     rng: np.random.Generator,                      # decides
@@ -165,7 +164,7 @@ def random_erasing(
     top, left = round(down * (frames.shape[-2] - height)), round(right * (frames.shape[-1] - width))
     return F.erase(frames, top, left, height, width, torch.full((3, 1, 1), 128, dtype=torch.uint8))
 
-# %% ../../nbs/behavior/01_data.ipynb #444d0511
+# %% ../../nbs/behavior/01_data.ipynb #347f97a4
 def random_light(
     frames: UInt8[Tensor, "time 3 height width"],  # a clip
     rng: np.random.Generator,                      # decides
@@ -174,7 +173,7 @@ def random_light(
     "Make a clip brighter or darker."
     return F.adjust_brightness(frames, 1 + rng.uniform(-reach, reach)) if reach else frames
 
-# %% ../../nbs/behavior/01_data.ipynb #b2885e57
+# %% ../../nbs/behavior/01_data.ipynb #751e31f7
 @dataclass(frozen=True)
 class Augment:
     "What may happen to a training clip."
@@ -197,7 +196,7 @@ class Augment:
             frames = trivial_augment(frames, rng)
         return random_erasing(frames, rng, self.random_erasing)
 
-# %% ../../nbs/behavior/01_data.ipynb #ec327227
+# %% ../../nbs/behavior/01_data.ipynb #18100a89
 def processor_statistics(
     model: str,                                  # a transformers model, by its id or folder
 ) -> tuple[list[float], list[float]]:            # mean and standard deviation of R, G and B
@@ -211,7 +210,7 @@ def processor_statistics(
             continue
     return [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
 
-# %% ../../nbs/behavior/01_data.ipynb #e00db70d
+# %% ../../nbs/behavior/01_data.ipynb #b12b2e0e
 def pixel_statistics(
     model: str,                                  # a model of the settings
 ) -> tuple[list[float], list[float]]:            # mean and standard deviation of R, G and B, on a scale of 0 to 1
@@ -221,7 +220,7 @@ def pixel_statistics(
     transforms = get_model_weights("r3d_18" if model in ("tiny", "small") else model).DEFAULT.transforms()
     return list(transforms.mean), list(transforms.std)
 
-# %% ../../nbs/behavior/01_data.ipynb #4b1436b2
+# %% ../../nbs/behavior/01_data.ipynb #6aeea8b8
 def normalise(
     frames: UInt8[Tensor, "time 3 height width"],  # a clip
     mean: Sequence[float],                         # of R, G, B
@@ -230,7 +229,7 @@ def normalise(
     "Bytes to numbers around zero."
     return F.normalize(F.to_dtype(frames, torch.float32, scale=True), list(mean), list(std))
 
-# %% ../../nbs/behavior/01_data.ipynb #0d11e8ef
+# %% ../../nbs/behavior/01_data.ipynb #15b20022
 class ClipDataset(Dataset):
     "Clips of the events of a table, read from a cache."
 
@@ -285,7 +284,7 @@ class ClipDataset(Dataset):
         frames = self.frames(event, rng.uniform(first, last))
         return self._item(event, self.augment(frames, rng) if self.augment else frames, seed=item.seed)
 
-# %% ../../nbs/behavior/01_data.ipynb #eaf8485e
+# %% ../../nbs/behavior/01_data.ipynb #4f72e5e8
 @dataclass(frozen=True)
 class Collate:
     "Items to a batch; with mixup where `alpha` is above 0."
@@ -312,7 +311,7 @@ class Collate:
         clips, labels = (share * x + (1 - share) * x.roll(1, 0) for x in (batch["clips"], labels))
         return batch | {"clips": clips, "labels": labels}
 
-# %% ../../nbs/behavior/01_data.ipynb #a0f7ce2a
+# %% ../../nbs/behavior/01_data.ipynb #ee5e280d
 def balanced_weights(
     labels: Int[np.ndarray, " events"],  # class of each event
 ) -> Float[np.ndarray, " events"]:       # chance of each event to be drawn; sums to 1
@@ -320,14 +319,14 @@ def balanced_weights(
     names, place, counts = np.unique(labels, return_inverse=True, return_counts=True)
     return 1 / (len(names) * counts[place])
 
-# %% ../../nbs/behavior/01_data.ipynb #45f506fd
+# %% ../../nbs/behavior/01_data.ipynb #c8266a9c
 def class_names(
     *tables: pd.DataFrame,  # event tables that share their classes
 ) -> list[str]:             # in alphabetical order
     "The classes that occur."
     return sorted(set().union(*(table.label for table in tables)))
 
-# %% ../../nbs/behavior/01_data.ipynb #c2972cc5
+# %% ../../nbs/behavior/01_data.ipynb #1d07451b
 def counts_said(
     events: pd.DataFrame,  # one side of a split
     most: int = 8,         # classes that are named
@@ -337,7 +336,7 @@ def counts_said(
     rest = f", and {len(counts) - most} classes more" if len(counts) > most else ""
     return f"{len(events)} events: " + ", ".join(f"{n} {name}" for name, n in counts.head(most).items()) + rest
 
-# %% ../../nbs/behavior/01_data.ipynb #d59fc585
+# %% ../../nbs/behavior/01_data.ipynb #5e16aaab
 def training_data(
     cfg: BehaviorConfig,     # clip, augmentation, model
     events: pd.DataFrame,    # the training side
@@ -349,7 +348,7 @@ def training_data(
     return ClipDataset(events, cache, classes, cfg.num_frames, cfg.temporal_jitter_sec, augment=augment,
                        statistics=pixel_statistics(cfg.model))
 
-# %% ../../nbs/behavior/01_data.ipynb #46f5ba9f
+# %% ../../nbs/behavior/01_data.ipynb #efb4674e
 def evaluation_data(
     cfg: BehaviorConfig,     # clip, views, model
     events: pd.DataFrame,    # any table
@@ -360,15 +359,16 @@ def evaluation_data(
     return ClipDataset(events, cache, classes, cfg.num_frames, cfg.temporal_jitter_sec, views=cfg.views,
                        statistics=pixel_statistics(cfg.model))
 
-# %% ../../nbs/behavior/01_data.ipynb #153db508
+# %% ../../nbs/behavior/01_data.ipynb #fad3b1fe
 def toy_table(
     cfg: BehaviorConfig,  # its toy settings
 ) -> Path:                # events.csv
     "The toy videos that the settings ask for, made once."
-    return make_toy_videos(workspace() / "data" / "toys" / "behavior", **cfg.toy.model_dump(), size_px=48, fps=12.0,
-                           seed=cfg.seed)
+    toy = cfg.toy
+    return make_toy_videos(workspace() / "data" / "toys" / "behavior", videos=toy.videos, size_px=48, fps=12.0, seed=cfg.seed,
+                           events_per_video=toy.events_per_video, confounding=toy.confounding, rare_share=toy.rare_share)
 
-# %% ../../nbs/behavior/01_data.ipynb #4696c7a7
+# %% ../../nbs/behavior/01_data.ipynb #f6f86462
 def load_events(
     cfg: BehaviorConfig,       # which table, and how to read it
     table: str | None = None,  # another one; `cfg.data` when not given
@@ -385,33 +385,28 @@ def load_events(
         events = events.rename(columns={"group": "group_in_table"})
     return events.assign(group=events["source"].astype(str))
 
-# %% ../../nbs/behavior/01_data.ipynb #c2807c32
-def make_cache(
-    cfg: BehaviorConfig,  # size, rate and bound
-) -> ClipCache:
-    "The cache of decoded clips that all runs of the workspace share."
-    return ClipCache(workspace() / "data" / "clips", size_px=cfg.frame_px, fps=cfg.fps, max_gb=cfg.cache_gb)
-
-# %% ../../nbs/behavior/01_data.ipynb #ae06a900
+# %% ../../nbs/behavior/01_data.ipynb #f338d946
 def decode(
     cfg: BehaviorConfig,    # clip length, jitter, share of bad videos
     events: pd.DataFrame,   # all that will be needed
     cache: ClipCache,       # to be filled
     progress: bool = True,  # show a bar
-) -> tuple[pd.DataFrame, pd.DataFrame]:    # events that can be read; videos left out: video_path, reason
-    "Decode every event once, and leave out those whose video is missing or broken."
+) -> tuple[pd.DataFrame, pd.DataFrame]:    # events that can be read; what is left out: video_path, reason
+    "Decode every event once, and leave out those that cannot be read, one by one."
     here, absent = close_ends(events)
     windows = event_windows(here, cfg.clip_sec, cfg.temporal_jitter_sec)
-    broken = cache.fill(windows, progress=progress, max_bad_share=1.0)
-    bad = pd.concat([absent, broken], ignore_index=True)
-    check_quarantine(bad, events["video_path"].nunique(), cfg.max_bad_share)
-    gone = here["video_path"].astype(str).isin(bad["video_path"])
-    if len(bad):
-        logger.warning("%d of %d events left out: their %d videos cannot be read (quarantine.csv)",
-                       len(events) - (~gone).sum(), len(events), len(bad))
-    return here[~gone].reset_index(drop=True), bad
+    broken = fill_windows(cache, windows, progress=progress, max_bad_share=1.0)
+    good = usable(windows, broken).to_numpy(dtype=bool)
+    bad = pd.concat([absent, broken[["video_path", "reason"]]], ignore_index=True)
+    left = len(events) - int(good.sum())
+    if left > cfg.max_bad_share * len(events):
+        raise TooManyBadVideos(f"{left} of {len(events)} events cannot be read, more than max_bad_share={cfg.max_bad_share:g}; "
+                               f"first {bad['video_path'][0]}: {bad['reason'][0]}; mend these files or raise max_bad_share", bad)
+    if left:
+        logger.warning("%d of %d events left out: they cannot be read (quarantine.csv)", left, len(events))
+    return here[good].reset_index(drop=True), bad
 
-# %% ../../nbs/behavior/01_data.ipynb #369f741e
+# %% ../../nbs/behavior/01_data.ipynb #024e3efb
 FEWEST_GROUPS = 6    # for three sides that hold back whole groups
 
 def wants_test(
@@ -423,7 +418,7 @@ def wants_test(
     enough = events["group"].nunique() >= needed
     return bool(cfg.test_share) and enough and not cfg.test_data and not cfg.val_data
 
-# %% ../../nbs/behavior/01_data.ipynb #240948aa
+# %% ../../nbs/behavior/01_data.ipynb #157d4565
 def split_events(
     cfg: BehaviorConfig,   # how to split
     events: pd.DataFrame,  # all of them
@@ -434,7 +429,7 @@ def split_events(
     how = split_by_video if cfg.split == "by_video" and not within else split_within_video
     return how(events, share, cfg.seed)
 
-# %% ../../nbs/behavior/01_data.ipynb #e9ed3563
+# %% ../../nbs/behavior/01_data.ipynb #c748f850
 def split_within_group(
     events: pd.DataFrame,    # with group, label, video_path
     share: float,            # to hold back
@@ -447,7 +442,7 @@ def split_within_group(
     held = events["video_path"].isin(files["video_path"][np.diff(steps) > 0]).to_numpy()
     return events[~held].reset_index(drop=True), events[held].reset_index(drop=True)
 
-# %% ../../nbs/behavior/01_data.ipynb #d36a35fd
+# %% ../../nbs/behavior/01_data.ipynb #1ec27f50
 def draw_val(
     cfg: BehaviorConfig,   # how to split
     events: pd.DataFrame,  # without the test side
@@ -459,7 +454,7 @@ def draw_val(
         return split_within_group(events, share, cfg.seed)
     return split_events(cfg, events, share, cfg.val_within)
 
-# %% ../../nbs/behavior/01_data.ipynb #52895b92
+# %% ../../nbs/behavior/01_data.ipynb #cb51c5a5
 def draw_sides(
     cfg: BehaviorConfig,            # how to split
     events: pd.DataFrame,           # of `data`, readable
@@ -476,19 +471,21 @@ def draw_sides(
     sides = {"train": rest, "val": val}
     return sides if test is None else {**sides, "test": test}
 
-# %% ../../nbs/behavior/01_data.ipynb #d1b04c83
+# %% ../../nbs/behavior/01_data.ipynb #e0466f96
 def audit_sides(
     cfg: BehaviorConfig,    # clip length, jitter
     train: pd.DataFrame,    # events
     held: pd.DataFrame,     # events that are held back
 ) -> SplitAudit:
     "What two sides have in common, their frames as they are decoded."
-    decoded = [side.assign(**event_windows(side, cfg.clip_sec, cfg.temporal_jitter_sec)[["start_sec", "end_sec"]])
-               for side in (train, held)]
-    shared = audit_split(*decoded).windows_overlapping
-    return dataclasses.replace(audit_split(train, held), windows_overlapping=shared)
+    decoded = []
+    for side in (train, held):
+        windows = event_windows(side, cfg.clip_sec, cfg.temporal_jitter_sec)
+        decoded.append(side.assign(decoded_start_sec=windows["start_sec"].to_numpy(),
+                                   decoded_end_sec=windows["end_sec"].to_numpy()))
+    return audit_split(*decoded)
 
-# %% ../../nbs/behavior/01_data.ipynb #7285ee05
+# %% ../../nbs/behavior/01_data.ipynb #89bc756f
 def positive_class(
     cfg: BehaviorConfig,     # positive
     events: pd.DataFrame,    # of all sides, before anything is repeated
@@ -504,7 +501,7 @@ def positive_class(
         return cfg.positive
     return sorted(counts.index, key=lambda name: (counts[name], name))[0]
 
-# %% ../../nbs/behavior/01_data.ipynb #c03881c3
+# %% ../../nbs/behavior/01_data.ipynb #f1296705
 @dataclass(frozen=True)
 class Material:
     "What a run works on."
@@ -535,13 +532,13 @@ class Material:
         "What the report is about."
         return self.sides[self.reported]
 
-# %% ../../nbs/behavior/01_data.ipynb #81ddb2a7
+# %% ../../nbs/behavior/01_data.ipynb #1e95a1be
 def draw_material(
     cfg: BehaviorConfig,     # what to prepare
     progress: bool = True,   # a bar while decoding
 ) -> Material:
     "Read, decode, set aside, split, boost and audit."
-    cache, tables, bad = make_cache(cfg), {}, []
+    cache, tables, bad = clip_cache(cfg), {}, []
     for name in ("data", "val_data", "test_data"):
         if place := getattr(cfg, name):
             tables[name], broken = decode(cfg, load_events(cfg, place), cache, progress)
@@ -553,19 +550,19 @@ def draw_material(
     audit = audit_sides(cfg, sides["train"], sides.get("test", sides["val"]))
     return Material(sides, classes, positive, cache, audit, pd.concat(bad, ignore_index=True))
 
-# %% ../../nbs/behavior/01_data.ipynb #d66d60a4
+# %% ../../nbs/behavior/01_data.ipynb #32ad7340
 def leave_material(
     material: Material,
     run: Run,
 ) -> Material:
     "Write what was prepared into the run."
-    write_sides(run.path("sides.csv"), material.sides)
-    write_text(run.path("material.json"), json.dumps({"classes": material.classes, "positive": material.positive}))
     material.quarantine.to_csv(run.path("quarantine.csv"), index=False)
     material.audit.save(run.path("audit.json"))
+    write_sides(run.path("sides.csv"), material.sides)
+    write_text(run.path("material.json"), json.dumps({"classes": material.classes, "positive": material.positive}))  # last
     return material
 
-# %% ../../nbs/behavior/01_data.ipynb #2a718c58
+# %% ../../nbs/behavior/01_data.ipynb #44138146
 def read_material(
     cfg: BehaviorConfig,     # the run's settings
     run: Run,                # prepared
@@ -577,9 +574,9 @@ def read_material(
     known = json.loads(run.path("material.json").read_text())
     sides = {side: rows.assign(label=rows["label"].astype(str)) for side, rows in sides.items()}
     audit = audit_sides(cfg, sides["train"], sides.get("test", sides["val"]))
-    return Material(sides, known["classes"], known["positive"], make_cache(cfg), audit, pd.read_csv(run.path("quarantine.csv")))
+    return Material(sides, known["classes"], known["positive"], clip_cache(cfg), audit, pd.read_csv(run.path("quarantine.csv")))
 
-# %% ../../nbs/behavior/01_data.ipynb #4e4fcd8f
+# %% ../../nbs/behavior/01_data.ipynb #edfe24fe
 def not_on_sides(
     cfg: BehaviorConfig,     # the tables of today
     material: Material,      # the sides as they were drawn

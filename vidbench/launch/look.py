@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['PEOPLE', 'counts', 'groupings', 'leaks', 'first_frames', 'Look', 'look']
 
-# %% ../../nbs/launch/12_look.ipynb #6527eb8b
+# %% ../../nbs/launch/12_look.ipynb #4b5c67ff
 import shlex
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,7 +27,7 @@ from vidbench.core.events import (
 from ..core.figures import Figure
 from ..core.video import VideoError, probe, read_clip
 
-# %% ../../nbs/launch/12_look.ipynb #17c9a736
+# %% ../../nbs/launch/12_look.ipynb #18d7adbf
 def counts(
     events: pd.DataFrame,  # from `read_events`
     column: str,           # to be counted
@@ -38,16 +38,22 @@ def counts(
     more = f", and {len(found) - most} more" if len(found) > most else ""
     return f"{len(found)}: " + ", ".join(f"{n} {name}" for name, n in found.head(most).items()) + more
 
-# %% ../../nbs/launch/12_look.ipynb #26ea81f9
-PEOPLE = ("individual", "person", "camera", "group", "source", "subset")
+# %% ../../nbs/launch/12_look.ipynb #4369391c
+PEOPLE = ("person", "individual", "camera", "group", "source", "subset")
 
 def groupings(
     events: pd.DataFrame,  # from `read_events`
 ) -> list[str]:            # the films first
     "Columns that say which events belong together: films, individuals, cameras, recordings."
-    return ["video_path", *(name for name in PEOPLE if name in events and 1 < events[name].nunique() < len(events))]
+    found: dict[str, list] = {}
+    for name in PEOPLE:
+        if name in events and 1 < events[name].nunique() < len(events):
+            same = [other for other, values in found.items() if values == list(pd.factorize(events[name])[0])]
+            if not same:                        # a column that is another one by another name is said once
+                found[name] = list(pd.factorize(events[name])[0])
+    return ["video_path", *found]
 
-# %% ../../nbs/launch/12_look.ipynb #aab4e0da
+# %% ../../nbs/launch/12_look.ipynb #aa1f30ea
 def leaks(
     events: pd.DataFrame,  # from `read_events`, with films that are here or not
 ) -> list[str]:            # a line a way to split
@@ -65,15 +71,16 @@ def leaks(
         lines.append(f"split=within_video: {error}")
     return lines
 
-# %% ../../nbs/launch/12_look.ipynb #db3d38dd
+# %% ../../nbs/launch/12_look.ipynb #1a0d6f4c
 def first_frames(
     events: pd.DataFrame,  # whose films are here
     each: int = 1,         # events of a class
     frames: int = 6,       # of an event
+    most: int = 12,        # classes that are shown
 ) -> Figure | None:        # none where no film can be read
     "A row of frames for the first events of each class."
     clips, titles, times = [], [], []
-    for label, own in events.groupby("label", sort=True):
+    for _, own in list(events.groupby("label", sort=True))[:most]:
         for row in own.head(each).itertuples(index=False):
             try:
                 end = row.end_sec if np.isfinite(row.end_sec) else probe(row.video_path).duration_sec
@@ -82,11 +89,11 @@ def first_frames(
             except VideoError:
                 continue
             clips.append(clip)
-            titles.append(f"{label}: {Path(row.video_path).name[:24]}")
+            titles.append(f"{row.label}: {Path(row.video_path).name[:24]}")
             times.append(at)
     return figures.contact_sheet(clips, titles, times) if clips else None
 
-# %% ../../nbs/launch/12_look.ipynb #019bf325
+# %% ../../nbs/launch/12_look.ipynb #95b4c9b0
 @dataclass
 class Look:
     "What a file of labels holds."
@@ -106,7 +113,7 @@ class Look:
                 "timeline": ethogram_figure(closed if len(closed) else self.events.dropna(subset=["end_sec"]))}
         return {name: figure for name, figure in made.items() if figure is not None}
 
-# %% ../../nbs/launch/12_look.ipynb #7e490e26
+# %% ../../nbs/launch/12_look.ipynb #ac0c6199
 def _lines(events: pd.DataFrame, path: Path) -> list[str]:
     "What there is, what was left out, how long it lasts."
     attrs, absent = events.attrs, missing_videos(events)
@@ -129,7 +136,7 @@ def _command(events: pd.DataFrame, path: Path, video_root: str | None) -> str:
     words += ["-p", f"video_root={video_root}"] if video_root else []
     return shlex.join(words + (["-p", f"split_by={by[0]}"] if by else []))
 
-# %% ../../nbs/launch/12_look.ipynb #85744592
+# %% ../../nbs/launch/12_look.ipynb #1110eba4
 def look(
     path: str | Path,                # a table, what a label tool wrote, or a folder with a folder a class
     video_root: str | None = None,   # where the films are, if not beside it
