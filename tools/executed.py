@@ -141,7 +141,7 @@ def clean_output(output: dict, places: list[str]) -> dict | None:
         text = "".join(line.rpartition("\r")[2] for line in text.splitlines(True))
         return {**output, "text": text.splitlines(True)} if output["name"] == "stdout" and text.strip() else None
     data = output.get("data", {})
-    if any("widget-view" in kind for kind in data) or not data:
+    if data.pop("application/vnd.jupyter.widget-view+json", None) and set(data) <= {"text/plain"} or not data:
         return None
     for kind in data:
         if kind == "image/png":
