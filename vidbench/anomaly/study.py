@@ -109,8 +109,8 @@ def _draw_once(cfg: AnomalyConfig, run: Run) -> None:
 def _typed(rows: pd.DataFrame) -> pd.DataFrame:
     "A side as it was drawn: truth values and empty texts."
     danger = [_TRUTH.get(str(value)) for value in rows.danger]
-    return rows.assign(danger=pd.Series(danger, rows.index, object), label=rows.label.fillna("").astype(str),
-                       caption=rows.caption.fillna("").astype(str))
+    text = lambda values: ["" if pd.isna(value) else str(value) for value in values]
+    return rows.assign(danger=pd.Series(danger, rows.index, object), label=text(rows.label), caption=text(rows.caption))
 
 def _since(cfg: AnomalyConfig, known: set[str]) -> pd.DataFrame:
     "Videos that came after the sides were drawn."

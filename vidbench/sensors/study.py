@@ -22,6 +22,7 @@ import numpy as np
 import pandas as pd
 import torch
 
+from ..core.bouts import BoutRules, ethogram_figure, write_results
 from ..core.checkpoints import best_checkpoint, load_weights
 from ..core.doubt import Interval, intervals
 from ..core.engine import has_collapsed, warn
@@ -627,7 +628,7 @@ def _answer(path: Path, cfg: SensorsConfig, model: TCNVAE, known: dict, rate_hz:
             len(cut), known["vocabulary"][0])), tuple(known["vocabulary"]), ())
         found = evaluation.predict(model, data, cfg.eval_batch_size)
         tables.append(pd.DataFrame({
-            "recording": recording.name, "start_sec": cut.start_sec,
+            "video_path": recording.name, "start_sec": cut.start_sec,
             "end_sec": cut.start_sec + known["window_samples"] / known["sample_rate_hz"],
             "pred": np.array(known["vocabulary"])[found.answer], "reconstruction_error": np.nanmean(found.error, 1),
             **{f"prob_{name}": found.probability[:, i] for i, name in enumerate(known["vocabulary"])}}))
@@ -644,13 +645,10 @@ def _unusual(run: Run, error: pd.Series) -> np.ndarray:
     return np.searchsorted(known, error.to_numpy(float)) / len(known)
 
 # %% ../../nbs/sensors/08_study.ipynb #a1cd0564
-def _all_bouts(table: pd.DataFrame, vocabulary: list[str], shortest_sec: float) -> pd.DataFrame:
-    "Bouts of every recording."
-    found = [recordings.bouts_of(
-        group[[f"prob_{name}" for name in vocabulary]].to_numpy(float), group["start_sec"].to_numpy(float),
-        float((group["end_sec"] - group["start_sec"]).iloc[0]), vocabulary, shortest_sec).assign(recording=name)
-        for name, group in table.groupby("recording", sort=False)]
-    return pd.concat(found, ignore_index=True)[["recording", "start_sec", "end_sec", "label", "certainty"]]
+def _part(out: Path, path: Path, run: Run) -> Path:
+    "Where the answers about one file are kept: by the file as it is now, and the checkpoint."
+    stamp = f"{path.resolve()} {path.stat().st_size} {path.stat().st_mtime_ns} {best_checkpoint(run)}"
+    return out / "parts" / (hashlib.blake2b(stamp.encode(), digest_size=8).hexdigest() + ".csv")
 
 def predict(
     run: Run,                             # that has trained
@@ -658,44 +656,27 @@ def predict(
     out: str | Path | None = None,        # folder of the results; `predict` in the run's when not given
     *,
     rate_hz: float | None = None,         # of tables without time_sec
-    shortest_sec: float = 1.0,            # of a bout
+    rules: BoutRules | None = None,       # that make bouts; those of `core.bouts` when not given
 ) -> Path:                                # the folder: predictions.csv, bouts.csv, summary.json, bouts.png
     "Answer recordings without labels; what was answered before an interruption is not answered again."
     out, (cfg, model, known) = Path(out or run.path("predict")), load_trained(run)
-    files, parts, lost = recordings.find_recordings(inputs), out / "parts", []
+    files, lost, there = recordings.find_recordings(inputs), [], []
     for path in files:
-        made = parts / (hashlib.blake2b(f"{path.resolve()} {path.stat().st_size} {path.stat().st_mtime_ns} {best_checkpoint(run)}"
-                                        .encode(), digest_size=8).hexdigest() + ".csv")
-        if made.exists():
-            continue
+        made = _part(out, path, run)
         try:
-            write_text(made, _answer(path, cfg, model, known, rate_hz).assign(file=str(path)).to_csv(index=False))
+            if not made.exists():
+                write_text(made, _answer(path, cfg, model, known, rate_hz).to_csv(index=False))
+            there.append(pd.read_csv(made, dtype={"video_path": str}))
         except (WindowError, ValueError, OSError, KeyError) as error:
             lost.append({"what": str(path), "why": " ".join(str(error).split())[:200], "count": 1})
-    return _collect(run, out, files, known, lost, shortest_sec)
-
-# %% ../../nbs/sensors/08_study.ipynb #9b47f2c6
-def _collect(run: Run, out: Path, files: list[Path], known: dict, lost: list[dict], shortest_sec: float) -> Path:
-    "The parts as one table, its bouts, and what there is to say about both."
-    there = [pd.read_csv(p, dtype={"recording": str, "file": str}) for p in sorted((out / "parts").glob("*.csv"))]
-    wanted = {str(path) for path in files}
-    there = [part[part["file"].isin(wanted)] for part in there]
-    if not sum(map(len, there)):
-        first = f"; {lost[0]['what']}: {lost[0]['why']}" if lost else ""
+    if not there:
+        first = "".join(f"; {row['what']}: {row['why']}" for row in lost[:1])
         raise WindowError(f"none of {len(files)} files could be answered{first}")
-    table = pd.concat([part for part in there if len(part)], ignore_index=True)
-    table = table.assign(unusual=_unusual(run, table["reconstruction_error"])).sort_values(["file", "recording", "start_sec"])
-    bouts = _all_bouts(table, known["vocabulary"], shortest_sec)
-    write_text(out / "predictions.csv", table.to_csv(index=False))
-    write_text(out / "bouts.csv", bouts.to_csv(index=False))
-    seconds = (bouts["end_sec"] - bouts["start_sec"]).groupby(bouts["label"]).sum()
-    summary = {"run": f"{run.job}/{run.name}", "checkpoint": best_checkpoint(run).name, "files": len(files),
-               "recordings": int(table["recording"].nunique()), "windows": len(table), "bouts": len(bouts),
-               "seconds": seconds.round(2).to_dict(), "left_out": lost,
-               "unlike_training": float((table["unusual"] > 0.99).mean()) if table["unusual"].notna().any() else None,
-               "rules": f"a moment takes the mean of its windows; bouts shorter than {shortest_sec:g} s go to a neighbour"}
-    write_text(out / "summary.json", json.dumps(summary, indent=2))
-    recordings.bout_strip(bouts).savefig(out / "bouts.png", dpi=120, bbox_inches="tight")
+    table = pd.concat(there, ignore_index=True)
+    table["unusual"] = _unusual(run, table["reconstruction_error"])
+    bouts = write_results(out, table, rules or BoutRules(), run=f"{run.job}/{run.name}", checkpoint=best_checkpoint(run).name,
+                          left_out=lost, unlike_training=float((table["unusual"] > 0.99).mean()))
+    ethogram_figure(bouts).savefig(out / "bouts.png", dpi=120, bbox_inches="tight")
     return out
 
 # %% ../../nbs/sensors/08_study.ipynb #cell-038
