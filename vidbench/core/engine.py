@@ -432,8 +432,9 @@ def note_choice(
     return True
 
 # %% ../../nbs/core/08_engine.ipynb #cell-066
-PRIVATE = ("_load_from_checkpoint", "_save_checkpoint", "_get_output_dir", "_determine_best_metric", "_clip_grad_norm",
-           "_get_train_sampler", "_prepare_inputs", "_save_rng_state", "_load_rng_state", "_save")  # of Trainer, ours or a study's
+PRIVATE = (  # of Trainer, overridden or called by the engine or a study
+    "_load_from_checkpoint", "_save_checkpoint", "_get_output_dir", "_determine_best_metric", "_clip_grad_norm",
+           "_get_train_sampler", "_prepare_inputs", "_save_rng_state", "_load_rng_state", "_save")
 
 # %% ../../nbs/core/08_engine.ipynb #cell-068
 def record_incident(
