@@ -120,6 +120,9 @@ class LossSettings(Config):
     kl_share: float = Field(0.25, gt=0, le=1, description="of the training (linear) or of a cycle, until beta is full")
     kl_cycles: int = Field(4, ge=1, description="cycles of the cyclical schedule")
     reversal: Literal["dann", "linear", "constant"] = Field("dann", description="how gradient reversal grows")
+    adapt: Literal["none", "dann", "coral", "mmd"] = Field("none", description="draw the unseen side's windows, without "
+                                                           "their labels, towards the training side's")
+    lambda_adapt: float = Field(1.0, ge=0, le=100, description="weight of that")
 
 # %% ../../nbs/sensors/00_settings.ipynb #9d3df413
 PRESETS = {

@@ -4,7 +4,8 @@
 
 # %% auto #0
 __all__ = ['logger', 'CausalConv', 'ResidualBlock', 'TCNEncoder', 'CheckpointError', 'LoadReport', 'read_state', 'compare_state',
-           'load_encoder', 'GradientReversal', 'reverse_gradient', 'reparameterise', 'time_code', 'Decoder', 'TCNVAE']
+           'load_encoder', 'GradientReversal', 'reverse_gradient', 'reparameterise', 'time_code', 'Decoder', 'critic',
+           'TCNVAE']
 
 # %% ../../nbs/sensors/03_tcn_vae.ipynb #cell-002
 import logging
@@ -279,12 +280,15 @@ def _head(width: int, classes: int, dropout: float) -> nn.Sequential:
     return nn.Sequential(nn.Linear(width, width), nn.ReLU(), nn.Dropout(dropout), nn.Linear(width, classes))
 
 # %% ../../nbs/sensors/03_tcn_vae.ipynb #cell-042
-def _critic(width: int, classes: int) -> nn.Sequential:
+def critic(
+    width: int,        # latent units
+    classes: int,      # to be told apart
+) -> nn.Sequential:
     "A classifier for the adversary: it sees the latent's direction alone, so that it cannot be fooled by sheer size."
     return nn.Sequential(nn.LayerNorm(width, elementwise_affine=False), nn.Linear(width, max(64, width)), nn.ReLU(),
                          nn.Linear(max(64, width), classes))
 
-# %% ../../nbs/sensors/03_tcn_vae.ipynb #0e467a4a
+# %% ../../nbs/sensors/03_tcn_vae.ipynb #fa9dc37d
 class TCNVAE(nn.Module):
     "Encoder, latent distribution, decoder, activity head, and domain head behind gradient reversal."
 
@@ -304,7 +308,7 @@ class TCNVAE(nn.Module):
         self.fc_mu, self.fc_logvar = (nn.Linear(hidden_dims[-1], latent_dim) for _ in range(2))
         self.decoder = Decoder(latent_dim, tuple(hidden_dims[-2::-1]) or tuple(hidden_dims), input_dim)
         self.activity_head = _head(latent_dim, num_activities, dropout)
-        self.domain_head = _critic(latent_dim, num_domains)
+        self.domain_head = critic(latent_dim, num_domains)
 
     def encode(
         self,
