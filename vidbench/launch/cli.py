@@ -403,6 +403,9 @@ def main(
     argv: list[str] | None = None,  # arguments; those of the process when not given
 ) -> int:                           # exit code; see the top of this page
     "The `vidbench` command."
+    if os.name != "posix":
+        print("vidbench: needs Linux or macOS; on Windows, use WSL 2 (wsl --install) and install it there", file=sys.stderr)
+        return 2
     args = make_parser().parse_args(argv)
     try:
         code = args.does(args)

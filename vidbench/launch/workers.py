@@ -56,16 +56,19 @@ def place() -> Place:
     return Place(nodes, listed.split()[0], 20000 + int(os.environ["SLURM_JOB_ID"]) % 20000)
 
 # %% ../../nbs/launch/03_workers.ipynb #cell-010
+def _launcher(name: str) -> list[str]:
+    "A launcher whose processes meet at one address."
+    return [sys.executable, "-m", "vidbench.launch.meeting", name]
+
 def _torchrun(each: int, where: Place) -> list[str]:
     "Torch's own launcher, for CPUs."
-    meet = ["--standalone"] if where.nodes == 1 else [
-        f"--nnodes={where.nodes}", "--rdzv-backend=c10d", f"--rdzv-endpoint={where.address}:{where.port}"]
-    return [sys.executable, "-m", "torch.distributed.run", *meet, f"--nproc-per-node={each}"]
+    meet = [] if where.nodes == 1 else [f"--nnodes={where.nodes}", f"--rdzv-endpoint={where.address}:{where.port}"]
+    return [*_launcher("torchrun"), *meet, f"--nproc-per-node={each}"]
 
 def _accelerate(each: int, where: Place, how: str) -> list[str]:
     "Accelerate's launcher, for accelerators."
-    meet = [] if where.nodes == 1 else ["--main_process_ip", where.address, "--rdzv_backend", "c10d"]
-    return [sys.executable, "-m", "accelerate.commands.launch", "--config_file", str(device_file(how)),
+    meet = [] if where.nodes == 1 else ["--main_process_ip", where.address]
+    return [*_launcher("accelerate"), "--config_file", str(device_file(how)),
             "--num_processes", str(each * where.nodes), "--num_machines", str(where.nodes),
             "--main_process_port", str(where.port), *meet]
 
@@ -218,6 +221,11 @@ def _outcome(run: Run, code: int) -> Any:
     raise TrainingError(f"{reason} (all that the workers said is in {run.path('workers.log')})")
 
 # %% ../../nbs/launch/03_workers.ipynb #cell-031
+def _talk_at_home() -> dict[str, str]:
+    "Processes of one machine talk over its loopback, where nobody else hears them."
+    alone = sys.platform == "linux" and place().nodes == 1 and "GLOO_SOCKET_IFNAME" not in os.environ
+    return {"GLOO_SOCKET_IFNAME": "lo"} if alone else {}
+
 def fit_on(
     num_processes: int,  # one a device; 1 = here, in this process
     fit: Callable,       # the study's: (cfg, run) -> TrainResult
@@ -235,7 +243,7 @@ def fit_on(
     command = worker_command(task, num_processes, getattr(cfg, "distributed", "ddp"), needs_cpu(cfg))
     run.path(ERRORS).unlink(missing_ok=True)
     threads = os.environ.get("OMP_NUM_THREADS") or str(max(1, (os.cpu_count() or 1) // num_processes))
-    env = os.environ | {"OMP_NUM_THREADS": threads} | ({"VIDBENCH_WATCHED": "1"} if run.watched else {})
+    env = os.environ | _talk_at_home() | {"OMP_NUM_THREADS": threads} | ({"VIDBENCH_WATCHED": "1"} if run.watched else {})
     not_pid = run.status.get("pid", 0)
     with run.path("workers.log").open("a") as log:
         process = subprocess.Popen(command, start_new_session=True, stdin=subprocess.DEVNULL, env=env,
