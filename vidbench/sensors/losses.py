@@ -167,7 +167,7 @@ def total_loss(
 ) -> tuple[Float[Tensor, ""], dict[str, Tensor]]:  # the total; every part raw, and weighted as it enters
     "Weigh and add the parts of the loss."
     factors = {"reconstruction": weights.reconstruction, "kl": weights.kl / elements, "activity": weights.activity,
-               "domain": weights.domain, "adapt": weights.adapt}
+               "latent": weights.activity, "domain": weights.domain, "adapt": weights.adapt}
     weighted = {f"{name}_weighted": factors[name] * value for name, value in parts.items()}
     return sum(weighted.values()), {name: value.detach() for name, value in (parts | weighted).items()}
 
@@ -200,6 +200,8 @@ class Objective(Recomputes, nn.Module):
                          reconstruct=bool(self.cfg.lambda_rec))
         parts = {"activity": cross_entropy(out["activity_logits"], activity, label_smoothing=self.cfg.label_smoothing,
                                            ignore_index=UNLABELLED)}
+        if "latent_logits" in out:
+            parts["latent"] = cross_entropy(out["latent_logits"], activity, ignore_index=UNLABELLED)
         if weights.domain:
             parts["domain"] = cross_entropy(out["domain_logits"], domain, ignore_index=-1)
         if weights.adapt and (activity == UNLABELLED).any():

@@ -102,6 +102,8 @@ class NetworkSettings(Config):
     kernel_size: int = Field(3, ge=2, le=65, description="samples that a convolution sees")
     latent_dim: int = Field(64, ge=1, description="latent units")
     dropout: float = Field(0.2, ge=0, le=0.5, description="share of activations dropped")
+    answer_from: Literal["latent", "statistics"] = Field("latent", description="the head that names the activity: on the "
+                                                         "latent, or a linear one on the statistics of the window")
     model: str = Field("", description="file with encoder weights to start from; empty = from scratch")
     freeze_epochs: int = Field(0, ge=0, description="epochs for which the encoder stays as it was loaded")
 

@@ -233,7 +233,7 @@ def build_model(
     "A new model for the data, with a trained encoder where one is named."
     torch.manual_seed(cfg.seed)
     model = TCNVAE(len(material.normalise.channels), cfg.hidden_dims, cfg.latent_dim, len(material.vocabulary),
-                   max(1, len(material.domain_names)), cfg.dropout, cfg.kernel_size)
+                   max(1, len(material.domain_names)), cfg.dropout, cfg.kernel_size, cfg.answer_from)
     if cfg.model:
         load_encoder(cfg.model, model.encoder)
     return model
@@ -618,7 +618,7 @@ def load_trained(
     "A model ready for use, from its run's folder alone."
     cfg, known = SensorsConfig.load(run.path("config.yaml")), json.loads(run.path("data.json").read_text())
     model = TCNVAE(len(known["normaliser"]["channels"]), cfg.hidden_dims, cfg.latent_dim, len(known["vocabulary"]),
-                   max(1, len(known["domains"])), cfg.dropout, cfg.kernel_size)
+                   max(1, len(known["domains"])), cfg.dropout, cfg.kernel_size, cfg.answer_from)
     return cfg, load_weights(Objective(model, cfg), best_checkpoint(run)).model.eval(), known
 
 # %% ../../nbs/sensors/08_study.ipynb #75330644
