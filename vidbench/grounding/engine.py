@@ -6,7 +6,7 @@
 __all__ = ['logger', 'Group', 'reward_columns', 'group_metrics', 'mean_of', 'alarms', 'rollout_record', 'show_group',
            'cut_rollouts', 'collate_visits', 'Job', 'Roller', 'score_groups', 'loss_weights', 'taught_lengths',
            'group_loss', 'save_groups', 'load_groups', 'recall_groups', 'wait_at_most', 'Devices', 'Learner',
-           'Rollouts', 'GrpoEngine']
+           'Rollouts', 'step_scalars', 'GrpoEngine']
 
 # %% ../../nbs/grounding/06_engine.ipynb #cell-002
 import functools
@@ -493,6 +493,21 @@ class Rollouts:
             self.kept = load_groups(file)
 
 # %% ../../nbs/grounding/06_engine.ipynb #cell-040
+def step_scalars(
+    groups: Sequence[Group],             # of this device
+    learned: Sequence[dict[str, float]], # scalars of their losses
+    seconds: Sequence[float],            # for rollout, reward, update
+    devices: Devices,                    # all of which count
+    cfg: GroundingConfig,                # max_completion_tokens
+    ends: Sequence[int],                 # tokens that end a completion
+) -> dict[str, float]:
+    "What is logged of a step of all devices; seconds are this one's."
+    rows = devices.everywhere([group_metrics(g, cfg.max_completion_tokens, ends) for g in groups] + list(learned))
+    tokens = sum(devices.everywhere([sum(len(ids) for g in groups for ids in g.ids)]))
+    spent = dict(zip(("rollout_sec", "reward_sec", "update_sec"), map(float, seconds), strict=True))
+    return mean_of(rows) | spent | {"tokens_per_sec": tokens / max(1e-9, sum(seconds))}
+
+# %% ../../nbs/grounding/06_engine.ipynb #4acb6acc
 class GrpoEngine(Engine):
     "The core engine with a step that samples, rewards and learns."
 
@@ -532,12 +547,8 @@ class GrpoEngine(Engine):
         return torch.nan_to_num(loss, nan=0.0, posinf=0.0, neginf=0.0)
 
     def _note(self, groups: list[Group], loss: Tensor, learned: list[dict[str, float]], seconds: np.ndarray) -> None:
-        "Log a step of all devices; seconds are this one's."
-        longest, ends = self.job.cfg.max_completion_tokens, stop_tokens(self.policy)
-        rows = self.devices.everywhere([group_metrics(g, longest, ends) for g in groups] + learned)
-        tokens = sum(self.devices.everywhere([sum(len(ids) for g in groups for ids in g.ids)]))
-        spent = dict(zip(("rollout_sec", "reward_sec", "update_sec"), map(float, seconds), strict=True))
-        self.means.add(mean_of(rows) | spent | {"tokens_per_sec": tokens / max(1e-9, sum(seconds))})
+        "Log a step."
+        self.means.add(step_scalars(groups, learned, seconds, self.devices, self.job.cfg, stop_tokens(self.policy)))
         if torch.isfinite(loss):
             self.means.add({"loss": loss})
 

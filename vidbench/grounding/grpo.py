@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['LOSS_TYPES', 'TOKENS_AT_ONCE', 'group_advantages', 'has_variance', 'k3_divergence', 'grpo_loss', 'backbone',
            'vision_tower', 'keeps', 'encode_clip', 'merged_clip', 'keep_clip', 'seen_clip', 'seen_together',
-           'packed_mask', 'prompt_positions', 'completion_logps', 'speaking', 'stop_tokens', 'forbidden_tokens',
-           'sample_completions']
+           'packed_mask', 'prompt_positions', 'packs', 'falls_back', 'completion_logps', 'speaking', 'stop_tokens',
+           'forbidden_tokens', 'sample_completions']
 
 # %% ../../nbs/grounding/04_grpo.ipynb #cell-002
 import contextlib
@@ -355,6 +355,22 @@ def _repeated_logps(model: nn.Module, inputs: dict, rows: list[Tensor], temperat
     return [_scored(logits[i, :len(row)], row, temperature) for i, row in enumerate(rows)]
 
 # %% ../../nbs/grounding/04_grpo.ipynb #cell-030
+def packs(
+    model: nn.Module,  # a video LLM
+) -> bool:
+    "Whether a group can be one packed sequence: not where a layer looks at a sliding window, or keeps a state."
+    kinds = getattr(backbone(model).config.get_text_config(), "layer_types", None) or ["full_attention"]
+    return set(kinds) <= {"full_attention"}
+
+def falls_back(
+    model: nn.Module,  # with the right weights set to learn
+) -> list[str]:        # a line each; empty where all can be shared
+    "What this model cannot do, and what is done instead."
+    repeats = "some of its layers do not see the whole prompt: each completion gets a prompt of its own"
+    anew = "its view of a clip cannot be kept while this is tuned: every pass sees anew"
+    return [line for bad, line in ((not packs(model), repeats), (keeps(model) == "pixels", anew)) if bad]
+
+# %% ../../nbs/grounding/04_grpo.ipynb #e5251de5
 def completion_logps(
     model: nn.Module,                 # a video LLM, perhaps with adapters
     prompt_inputs: Mapping[str, Any], # one prompt, as the processor gives it; `mm_encoder_outputs` in place of pixels
@@ -369,7 +385,7 @@ def completion_logps(
     rows = _ragged(completions, mask, inputs["input_ids"].device)
     if not rows or min(len(row) for row in rows) == 0:
         raise ValueError("a completion without tokens has no probability: leave it out, or give its end token")
-    path = _packed_logps if shared_prefix else _repeated_logps
+    path = _packed_logps if shared_prefix and packs(model) else _repeated_logps
     return nn.utils.rnn.pad_sequence(path(model, inputs, rows, temperature), batch_first=True)
 
 # %% ../../nbs/grounding/04_grpo.ipynb #cell-037
