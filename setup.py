@@ -19,6 +19,12 @@ setup(
     author=cfg["author"],
     author_email=cfg["author_email"],
     url=cfg["git_url"],
+    project_urls={
+        "Documentation": cfg["doc_host"] + cfg["doc_baseurl"],
+        "Source": cfg["git_url"],
+        "Issues": cfg["git_url"] + "/issues",
+        "Changelog": f"{cfg['git_url']}/blob/{cfg['branch']}/CHANGELOG.md",
+    },
     license="Apache-2.0",
     keywords=cfg["keywords"],
     python_requires=f">={cfg['min_python']}",
@@ -28,14 +34,15 @@ setup(
     # the experiment notebooks travel in the wheel, so that `vidbench run` works from an empty folder
     packages=[*find_packages(include=["vidbench", "vidbench.*"]), "vidbench.experiments"],
     package_dir={"vidbench.experiments": "nbs/experiments"},
-    package_data={"vidbench": ["devices/*.yaml"], "vidbench.experiments": ["*.ipynb", "*.yaml"]},
+    package_data={"vidbench": ["py.typed", "devices/*.yaml"], "vidbench.experiments": ["*.ipynb", "*.yaml"]},
     include_package_data=False,
     zip_safe=False,
     classifiers=[
         "Development Status :: 3 - Alpha",
         "Intended Audience :: Science/Research",
         "Natural Language :: English",
-        "Operating System :: POSIX",
+        "Operating System :: POSIX",  # on Windows: in WSL 2
+        "Typing :: Typed",
         *(f"Programming Language :: Python :: {version}" for version in pythons),
     ],
 )

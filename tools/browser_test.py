@@ -282,16 +282,25 @@ def notebook_test(tally: Tally, page, address, workspace: Path, screenshots: Pat
 
 def pretend_runs(workspace: Path) -> None:
     "Three runs to compare, whose curves differ."
+    import pandas as pd
+
     from vidbench.core.config import Config
+    from vidbench.core.doubt import mean_interval
+    from vidbench.core.reports import make_report, metric, write_predictions
     from vidbench.core.runs import Run
 
     for name, height in (("first", 1.0), ("second", 0.6), ("third", 0.3)):
         run = Run.create("walk", Config(), name, root=workspace / "outputs")
         for step in range(1, 9):
             run.log({"step": step, "loss": height / step, "eval_loss": 1.2 * height / step})
-        labels = [f"e{i},v{i % 5},{'ab'[i % 2]},{'ab'[i % 2 if i > 20 * height else 0]}" for i in range(40)]
-        run.path("predictions.csv").write_text("\n".join(["event_id,source,true_label,pred_label", *labels]))
-        run.write_report({"accuracy": 1 - height / 4, "intervals": {"accuracy": [0.9 - height / 4, 1.0]}})
+        table = pd.DataFrame([{"event_id": f"e{i}", "group": f"v{i % 5}", "true": "ab"[i % 2],
+                               "pred": "ab"[i % 2 if i > 20 * height else 0]} for i in range(40)])
+        write_predictions(run, table)
+        right = metric(mean_interval((table["true"] == table["pred"]).astype(float), table["group"]))
+        run.write_report(make_report(
+            "walk", headline=["accuracy"], metrics={"accuracy": right}, baselines={"chance": {"accuracy": 0.5}},
+            verdict="It walks.", checks=[], audit=None, health={},
+            checkpoint={"name": "checkpoint-8", "step": 8, "rule": "the last"}))
         run.set_stage("evaluate", "finished")
 
 

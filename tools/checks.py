@@ -4,11 +4,17 @@
 sync        exporting and cleaning every notebook again changes nothing, and no module is without its notebook
 parameters  every experiment notebook has one cell tagged `parameters`, with literals only; one that trains, a preset `smoke`
 readme      README.md is what nbs/index.ipynb gives
+arrows      imports go downhill: core <- study <- launch, pretrain <- caption <- agent; no circle, lazy imports included
+settings    every setting of every job is read somewhere
+outputs     the notebooks that readers look at first hold pictures, none is older than its code, and all are fit to be seen
+docs        the documentation builds from what there is (nothing is run), and no link leads nowhere
 import      `import vidbench` takes under 0.1 s, and the command line needs neither torch, pandas nor papermill
 this        tools/test.py reports a hanging, a killed and a failing notebook beside one that passes
 """
+import ast
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -51,14 +57,14 @@ def sync() -> list[str]:
 
 
 def parameters() -> list[str]:
-    from vidbench.launch.jobs import _verbs, config_class, read_parameters
+    from vidbench.launch.jobs import config_class, imported_names, read_parameters
     wrong = []
     for notebook in sorted((ROOT / "nbs/experiments").glob("[!._]*.ipynb")):
         cells = json.loads(notebook.read_text())["cells"]
         tagged = sum("parameters" in cell["metadata"].get("tags", []) for cell in cells)
         if tagged != 1:
             wrong.append(f"{notebook.name}: {tagged} cells are tagged `parameters`, should be 1")
-        elif "fit" not in {name for _, name in _verbs(notebook).values()}:
+        elif "fit" not in {name for _, name in imported_names(notebook).values()}:
             continue  # it looks at runs, and makes none
         elif "preset" not in read_parameters(notebook):
             wrong.append(f"{notebook.name}: its parameters have no `preset`")
@@ -74,6 +80,25 @@ def readme() -> list[str]:
         same = (Path(folder) / "README.md").read_text() == (ROOT / "README.md").read_text()
     command = "jupyter nbconvert --to markdown nbs/index.ipynb --output-dir . --output README"
     return [] if same else [f"README.md is not what nbs/index.ipynb gives: {command}"]
+
+
+MOST_MB = 12  # of all files in the repository together
+
+
+def outputs() -> list[str]:
+    import executed
+    folders = (ROOT / "nbs").rglob("*.ipynb")
+    notebooks = sorted(p for p in folders if ".ipynb_checkpoints" not in p.parts and not p.name.startswith("_"))
+    wrong = [line for path in notebooks for line in executed.wrong_with(path)]
+    size = sum((ROOT / name).stat().st_size for name in files()) / 1e6
+    return wrong + [f"the repository's files have {size:.1f} MB, should stay below {MOST_MB}"] * (size >= MOST_MB)
+
+
+def docs() -> list[str]:
+    with tempfile.TemporaryDirectory() as folder:
+        done = subprocess.run([sys.executable, ROOT / "tools/docs.py", "site", Path(folder, "site"), "--quick"],
+                              capture_output=True, text=True, check=False)
+    return (done.stdout + done.stderr).splitlines() if done.returncode else []
 
 
 IMPORTS = """
@@ -94,6 +119,105 @@ assert "torch" not in sys.modules, "config, events or runs import torch"
 def imports() -> list[str]:
     done = subprocess.run([sys.executable, "-c", IMPORTS], cwd=ROOT, capture_output=True, text=True)
     return done.stderr.splitlines()[-1:]
+
+
+BELOW = {"worldmodel.caption": {"worldmodel.pretrain"}, "worldmodel.agent": {"worldmodel.pretrain", "worldmodel.caption"}}
+
+
+def parsed(package: Path) -> dict[str, ast.Module]:
+    "The modules of the package, by name within it, such as core.runs."
+    paths = {path: path.relative_to(package).with_suffix("").parts for path in sorted(package.rglob("*.py"))}
+    return {".".join(p for p in parts if p != "__init__"): ast.parse(path.read_text()) for path, parts in paths.items()
+            if parts[-1] not in ("_modidx", "__main__")}
+
+
+def imported(name: str, tree: ast.Module, modules: set[str]) -> set[str]:
+    "What a module imports of the package, at the top or anywhere in it."
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom):
+            base = [] if not node.level else ["vidbench", *name.split(".")][:-node.level]
+            module = ".".join([*base, *([node.module] if node.module else [])])
+            found |= {module, *(f"{module}.{alias.name}" for alias in node.names)}
+        elif isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.Call) and getattr(node.func, "attr", getattr(node.func, "id", "")) == "import_module":
+            found |= {arg.value for arg in node.args[:1] if isinstance(arg, ast.Constant)}
+    return {full.removeprefix("vidbench.") for full in found if str(full).startswith("vidbench.")} & modules - {name}
+
+
+def room(name: str) -> str:
+    "The part of the house that a module is in; those of worldmodel are studies of their own."
+    return ".".join(name.split(".")[:2 if name.startswith("worldmodel.") else 1])
+
+
+def circle(graph: dict[str, set[str]]) -> list[str]:
+    "Modules that import one another in a ring; empty when there is none."
+    state: dict[str, int] = {}
+
+    def visit(name: str, path: list[str]) -> list[str]:
+        if state.get(name) == 1:
+            return [*path[path.index(name):], name]
+        if name in state:
+            return []
+        state[name] = 1
+        ring = next((found for other in sorted(graph[name]) if (found := visit(other, [*path, name]))), [])
+        state[name] = 2
+        return ring
+    return next((ring for name in graph if (ring := visit(name, []))), [])
+
+
+def uphill(package: Path) -> list[str]:
+    "What is wrong with the imports of a package."
+    trees = parsed(package)
+    graph = {name: imported(name, tree, set(trees)) - {""} for name, tree in trees.items()}
+    wrong = [f"{name} imports {other}: {room(name)} may import {', '.join(sorted(allowed))} alone" for name in graph
+             for other in sorted(graph[name]) if room(name) != "launch"
+             and room(other) not in (allowed := {room(name), "core"} - {""} | BELOW.get(room(name), set()))]
+    ring = circle(graph)
+    return wrong + [f"a circle of imports: {' -> '.join(ring)}"] * bool(ring)
+
+
+PLANTED = {"core/a.py": "def f():\n    from vidbench.launch.b import g", "launch/b.py": "import vidbench.behavior.c",
+           "behavior/c.py": "from ..sensors import d", "sensors/d.py": "", "worldmodel/agent/e.py": "",
+           "worldmodel/pretrain/f.py": "from importlib import import_module\nimport_module('vidbench.worldmodel.agent.e')",
+           "core/x.py": "from .y import y", "core/y.py": "def y():\n    from vidbench.core import x"}
+
+
+def arrows() -> list[str]:
+    with tempfile.TemporaryDirectory() as folder:
+        for name, source in PLANTED.items():
+            Path(folder, name).parent.mkdir(parents=True, exist_ok=True)
+            Path(folder, name).write_text(source)
+        said = "\n".join(uphill(Path(folder)))
+    planted = ["core.a imports launch.b", "behavior.c imports sensors.d", "worldmodel.pretrain.f imports worldmodel.agent.e",
+               "core.x -> core.y -> core.x"]
+    return [f"a planted import is not seen: {line}" for line in planted if line not in said] + uphill(ROOT / "vidbench")
+
+
+def names_read(tree: ast.Module) -> set[str]:
+    "What code reads of its settings (cfg.rate, self.rate, ...), or looks up by name; a validator's reading does not count."
+    skipped = {id(node) for function in ast.walk(tree) if isinstance(function, ast.FunctionDef)
+               and any("validator" in ast.unparse(line) for line in function.decorator_list) for node in ast.walk(function)}
+    nodes = [node for node in ast.walk(tree) if id(node) not in skipped]
+    looked_up = [node.slice for node in nodes if isinstance(node, ast.Subscript)]
+    looked_up += [node.args[1] for node in nodes if isinstance(node, ast.Call) and len(node.args) > 1
+                  and getattr(node.func, "id", "") == "getattr"]
+    return ({node.attr for node in nodes if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load)
+             and re.search(r"cfg|config|settings|toy|^self$", ast.unparse(node.value))}
+            | {node.value for node in looked_up if isinstance(node, ast.Constant)})
+
+
+def settings() -> list[str]:
+    assert names_read(ast.parse("cfg.rate + point.x + cfg['size']")) == {"rate", "size"}
+    from vidbench.core.config import describe_settings
+    from vidbench.launch.jobs import config_class, imported_names
+    read = set().union(*map(names_read, parsed(ROOT / "vidbench").values()))
+    classes = {config_class(path) for path in sorted((ROOT / "nbs/experiments").glob("[!._]*.ipynb"))
+               if any(name.endswith("Config") for name in imported_names(path))}
+    unread = {f"{known.__name__}.{row['setting']}" for known in classes for row in describe_settings(known)
+              if row["setting"].split(".")[-1] not in read}
+    return [f"{name} is read nowhere: use it, or leave it out" for name in sorted(unread)]
 
 
 CELLS = {"good": "assert True", "bad": "raise ValueError('as it should')",
@@ -126,7 +250,8 @@ def this() -> list[str]:
 
 
 if __name__ == "__main__":
-    checks = {"sync": sync, "parameters": parameters, "readme": readme, "import": imports, "this": this}
+    checks = {"sync": sync, "parameters": parameters, "readme": readme, "arrows": arrows, "settings": settings,
+              "outputs": outputs, "docs": docs, "import": imports, "this": this}
     if len(sys.argv) != 2 or sys.argv[1] not in checks:
         sys.exit(__doc__)
     problems = checks[sys.argv[1]]()

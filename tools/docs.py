@@ -5,10 +5,10 @@ docs.py [site] [FOLDER] [--quick] [--jobs N]   build the site (default folder: _
 docs.py outputs [NAME ...] [--check]           run notebooks and put their outputs into the repository; --check only says
                                                which are missing, older than their code, or not fit to be seen
 
-Every notebook becomes a page. Library notebooks and guides are run as the tests run them, experiments with the preset `smoke`; what
-came out is kept under _proc/, so that a second build runs only what changed. `--quick` runs nothing: it shows committed outputs,
-and kept ones. No network is needed, for building or for reading: contents, search and pictures are in the folder. Ends with the
-number of pages; exit code 1 when a notebook fails or a link leads nowhere.
+Every notebook becomes a page. Library notebooks and guides are run as the tests run them, experiments with the preset
+`smoke`; what came out is kept under _proc/, so that a second build runs only what changed. `--quick` runs nothing: it shows
+committed outputs, and kept ones. No network is needed, for building or for reading: contents, search and pictures are in the
+folder. Ends with the number of pages; exit code 1 when a notebook fails or a link leads nowhere.
 """
 import argparse
 import base64
@@ -88,6 +88,18 @@ def readable(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
         cell.source = re.sub(r"\A(#\| ?\w+.*\n)+", "", cell.source)
         if cell.cell_type == "code" and not cell.outputs and (is_imports(cell.source) or "google.colab" in cell.source):
             cell.metadata["fold"] = "Google Colab" if "google.colab" in cell.source else "imports"
+    return together(notebook)
+
+
+def together(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    "Folded cells that follow each other as one."
+    cells = []
+    for cell in notebook.cells:
+        if cells and cell.metadata.get("fold") and cells[-1].metadata.get("fold"):
+            cells[-1].source += "\n\n" + cell.source
+        else:
+            cells.append(cell)
+    notebook.cells = cells
     return notebook
 
 
@@ -175,14 +187,9 @@ def page(folder: Path, where: str, name: str, body: str) -> None:
     "Write one page."
     path, up = folder / where, "../" * where.count("/")
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(
-        f'<!doctype html><html lang="en"><head><meta charset="utf-8">'
-        f'<meta name="viewport" content="width=device-width, initial-scale=1"><title>{html.escape(name)} - vidbench</title>'
-        f'<link rel="stylesheet" href="{up}style.css"></head><body data-up="{up}">'
-        f'<header><button id="menu" aria-label="all pages">&#9776;</button><a class="home" href="{up}index.html">vidbench</a>'
-        f'<input id="search" type="search" placeholder="Search" aria-label="search"><div id="found"></div></header>'
-        f'<div id="page"><nav>{navigation(where)}</nav><main>{with_pictures(with_links(body), folder, where)}</main>'
-        f'{contents(body)}</div><script src="{up}search-index.js"></script><script src="{up}site.js"></script></body></html>')
+    parts = {"title": html.escape(name), "up": up, "navigation": navigation(where), "contents": contents(body),
+             "body": with_pictures(with_links(body), folder, where)}
+    path.write_text(re.sub(r"{{(\w+)}}", lambda found: parts[found[1]], (ASSETS / "page.html").read_text()))
 
 
 # --- search
@@ -223,15 +230,15 @@ def commands() -> str:
             main([*words, "--help"])
         return text.getvalue()
     first = help_of()
-    names = re.findall(r"^    (\w+) ", first.split("COMMAND", 2)[-1], re.M)
+    names = re.findall(r"^    ([a-z]+)(?: |$)", first.split("COMMAND", 2)[-1], re.M)
     parts = [f'<h2 id="{name}">vidbench {name}</h2><pre>{html.escape(help_of(name))}</pre>' for name in dict.fromkeys(names)]
     return f"<h1>Commands</h1><pre>{html.escape(first)}</pre>" + "".join(parts)
 
 
 def gallery(shown: dict[Path, nbformat.NotebookNode]) -> str:
     "The pictures of the experiments, each under the words that stand above it in its notebook."
-    parts = ["<h1>Gallery</h1><p>What each experiment draws with its preset <code>smoke</code>: toy data, a minute or two on a laptop, "
-             "too little to learn much. The pages behind the titles show how each picture came about.</p>"]
+    parts = ["<h1>Gallery</h1><p>What each experiment draws with its preset <code>smoke</code>: toy data, a minute or two on a "
+             "laptop, too little to learn much. The pages behind the titles show how each picture came about.</p>"]
     for path in notebooks().get("Experiments", []):
         figures, words = [], ""
         for cell in shown[path].cells:
@@ -240,7 +247,8 @@ def gallery(shown: dict[Path, nbformat.NotebookNode]) -> str:
                 continue
             for output in cell.get("outputs", []):
                 if png := output.get("data", {}).get("image/png"):
-                    figures.append(f'<figure><img alt="{html.escape(title(path))}" src="data:image/png;base64,{"".join(png).strip()}">'
+                    source = "".join(png.split())
+                    figures.append(f'<figure><img alt="{html.escape(title(path))}" src="data:image/png;base64,{source}">'
                                    f"<figcaption>{markdown2html(words)}</figcaption></figure>")
                     words = ""
         if figures:

@@ -6,6 +6,7 @@ and of the modules it uses: run again when one of these changed, and not before.
 """
 import ast
 import base64
+import contextlib
 import hashlib
 import io
 import json
@@ -30,6 +31,7 @@ FORKS = multiprocessing.get_context("forkserver")
 IMPORTED_ONCE = ["execnb.shell", "matplotlib.figure", "pandas", "sklearn.metrics", "torchvision", "transformers.trainer"]
 WIDEST_PX, MOST_COLOURS, MOST_BYTES = 1_000, 128, 400_000
 LIMIT_SEC = 400
+ENVIRONMENT = {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "MPLBACKEND": "agg"}  # as the tests run them
 
 
 class NotRun(RuntimeError):
@@ -113,7 +115,7 @@ def modules_digest(path: Path) -> str:
 # --- outputs that suit a page and a repository
 
 def small_picture(png: str) -> str:
-    "A PNG of at most 1,000 px and 128 colours (both base64); photographs that this would spoil keep their colours."
+    "A PNG of at most 1,000 px and 128 colours (both as base64)."
     from PIL import Image
     picture = Image.open(io.BytesIO(base64.b64decode(png))).convert("RGB")
     if picture.width > WIDEST_PX:
@@ -164,6 +166,7 @@ def _run_library(path: Path, target: Path, said: Path) -> None:
     "In a process of its own: run a library notebook as its test does, and write it with its outputs."
     os.setsid()
     os.chdir(path.parent)
+    os.environ.update(ENVIRONMENT)
     for number in (1, 2):
         os.dup2(os.open(said, os.O_WRONLY | os.O_CREAT | os.O_APPEND), number)
     from execnb.nbio import read_nb, write_nb
@@ -204,11 +207,14 @@ def run_experiment(path: Path) -> dict:
     start = "import sys; from vidbench.launch.cli import main; sys.exit(main(sys.argv[1:]))"
     command = [sys.executable, "-c", start, "run", str(path), *preset]
     begun = sorted(home.glob("outputs/*/*/notebook.ipynb"))
-    done = subprocess.run(command, cwd=ROOT, env=os.environ | {"VIDBENCH_HOME": str(home)}, capture_output=True, text=True,
-                          timeout=LIMIT_SEC, check=False)
+    with open(home / "said.txt", "w") as said:
+        process = subprocess.Popen(command, cwd=ROOT, env=os.environ | ENVIRONMENT | {"VIDBENCH_HOME": str(home)}, stdout=said,
+                                   stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, start_new_session=True)
+        wait_or_kill(process)
+    last = (home / "said.txt").read_text().strip().splitlines()[-1:]
     made = [p for p in home.glob("outputs/*/*/notebook.ipynb") if p not in begun and not p.parent.is_symlink()]
-    if done.returncode or not made:
-        raise NotRun(f"{path.relative_to(NBS)}: {(done.stderr or done.stdout).strip().splitlines()[-1:]}")
+    if process.returncode or not made:
+        raise NotRun(f"{path.relative_to(NBS)}: {' '.join(last) or 'it left no notebook'}")
     newest = max(made, key=lambda p: p.stat().st_mtime)
     by_id = {cell["id"]: cell.get("outputs", []) for cell in read(newest)["cells"]}
     notebook = read(path)
@@ -216,6 +222,16 @@ def run_experiment(path: Path) -> dict:
         if cell["cell_type"] == "code":
             cell["outputs"] = by_id.get(cell["id"], [])
     return cleaned(notebook, [str(home), str(ROOT), str(path.parent)])
+
+
+def wait_or_kill(process: subprocess.Popen) -> None:
+    "Wait until a process is over; one that takes too long is stopped with all that it started."
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(LIMIT_SEC)
+    for number in (signal.SIGTERM, signal.SIGKILL) if process.poll() is None else ():
+        with contextlib.suppress(ProcessLookupError, subprocess.TimeoutExpired):
+            os.killpg(process.pid, number)
+            process.wait(20)
 
 
 def runs_of_others(home: Path) -> None:
@@ -285,7 +301,8 @@ def wrong_with(path: Path) -> list[str]:
         return [f"{name} has no outputs, and readers look at it first: {again}"]
     made = notebook["metadata"].get("vidbench", {})
     wrong = [] if made.get("code") == code_digest(path) else [f"{name}: its outputs are older than its code: {again}"]
-    text = json.dumps([{**o, "data": {k: v for k, v in o.get("data", {}).items() if not k.startswith("image/")}} for o in outputs])
+    words = [{**o, "data": {k: v for k, v in o.get("data", {}).items() if not k.startswith("image/")}} for o in outputs]
+    text = json.dumps(words)
     wrong += [f"{name}: its outputs hold {what}: {again}" for pattern, what in BAD.items() if re.search(pattern, text)]
     large = sum(len(json.dumps(output)) > MOST_BYTES for output in outputs)
     return wrong + [f"{name}: {large} outputs are larger than {MOST_BYTES:,} bytes: {again}"] * bool(large)

@@ -15,66 +15,16 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 
-SETTINGS = '''
-from typing import ClassVar
-from pydantic import Field
-from vidbench.core.config import Config
-
-class WalkConfig(Config):
-    job: ClassVar[str] = "walk"
-    presets: ClassVar = {"short": {"steps": 3}, "failing": {"steps": 3, "fail": True}, "long": {"steps": 40}}
-    steps: int = Field(3, ge=1)
-    rate: float = 1.0
-    fail: bool = False
-'''
-STUDY = '''
-import time
-from contextlib import nullcontext
-
-def fit(cfg, run):
-    if cfg.steps > 9:
-        from vidbench.core.training import catch_signals    # torch takes seconds: only where a signal comes
-    else:
-        catch_signals = nullcontext
-    saved = run.path("saved.txt")
-    run.path("STOP").unlink(missing_ok=True)
-    first = int(saved.read_text()) if saved.exists() else 0
-    with run.stage("fit", total_steps=cfg.steps), catch_signals() as signals:
-        for step in range(first + 1, cfg.steps + 1):
-            time.sleep(0.1)
-            run.log({"step": step, "loss": (cfg.rate - 3) ** 2 / step, "eval_score": -(cfg.rate - 3) ** 2})
-            saved.write_text(str(step))
-            if signals or run.stop_requested:
-                raise KeyboardInterrupt(f"saved at step {step}")
-            if cfg.fail:
-                raise ValueError("no clips here")
-
-def evaluate(cfg, run):
-    with run.stage("evaluate"):
-        run.write_report({"score": -(cfg.rate - 3) ** 2})
-'''
-CELLS = [("parameters", 'preset = "short"\noverrides = {}\nrun_name = ""'), ("", '''
-from vidbench.core.runs import Run
-from walk_settings import WalkConfig
-from walk_study import evaluate, fit
-cfg = WalkConfig.preset(preset, **overrides)
-run = Run.create("walk", cfg, run_name)
-fit(cfg, run)
-evaluate(cfg, run)''')]
+LAB = ROOT / "nbs/launch/_lab"
 
 
 def make_job(folder: Path) -> Path:
-    "A job that takes seconds: a study as two modules, and its notebook."
-    (folder / "walk_settings.py").write_text(SETTINGS)
-    (folder / "walk_study.py").write_text(STUDY)
-    (folder / "data").mkdir()
-    (folder / "outputs").mkdir()
-    cells = [{"cell_type": "code", "execution_count": None, "outputs": [], "metadata": {"tags": [tag]} if tag else {},
-              "source": source} for tag, source in CELLS]
-    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
-    path = folder / "walk.ipynb"
-    path.write_text(json.dumps({"cells": cells, "metadata": kernel, "nbformat": 4, "nbformat_minor": 5}))
-    return path
+    "The pendulum of nbs/launch/_lab, in a workspace of its own."
+    for path in LAB.glob("pendulum*"):
+        shutil.copyfile(path, folder / path.name)
+    for name in ("data", "outputs"):
+        (folder / name).mkdir()
+    return folder / "pendulum.ipynb"
 
 
 class Lab:
@@ -92,13 +42,13 @@ class Lab:
 
     def status(self, name: str) -> dict:
         from vidbench.core.runs import read_status
-        return read_status(self.folder / "outputs/walk" / name)
+        return read_status(self.folder / "outputs/pendulum" / name)
 
     def id(self, name: str) -> str:
-        return json.loads((self.folder / "outputs/walk" / name / "job.json").read_text())["id"]
+        return json.loads((self.folder / "outputs/pendulum" / name / "job.json").read_text())["id"]
 
     def process(self, name: str) -> int:
-        return json.loads((self.folder / "outputs/walk" / name / "process.json").read_text())["pid"]
+        return json.loads((self.folder / "outputs/pendulum" / name / "process.json").read_text())["pid"]
 
     def wait(self, what: str, ready, limit_sec: float = 60) -> None:
         end = time.monotonic() + limit_sec
@@ -109,48 +59,48 @@ class Lab:
 
 def steps(lab: Lab, name: str) -> list[int]:
     "The steps that a run logged."
-    path = lab.folder / "outputs/walk" / name / "metrics.jsonl"
+    path = lab.folder / "outputs/pendulum" / name / "metrics.jsonl"
     return [json.loads(line)["step"] for line in path.read_text().splitlines()] if path.exists() else []
 
 
 def array(lab: Lab) -> None:
     "An array of three, two at a time: one ends well, one fails and says why, one is pre-empted and resumes."
-    lab.vidbench("run", "walk.ipynb", "--presets", "long,short,failing", "--parallel", "2", "--name", "a",
+    lab.vidbench("run", "pendulum.ipynb", "--presets", "slow,smoke,failing", "--parallel", "2", "--name", "a",
                  "--executor", "slurm", "--time", "5")
-    lab.wait("the long one trains", lambda: len(steps(lab, "a-long")) > 3)
-    subprocess.run(["scancel", "--signal=USR2", lab.id("a-long")], check=True)      # what pre-emption sends
-    lab.wait("it saves", lambda: lab.status("a-long")["state"] == "interrupted")
-    lab.wait("the others end", lambda: {lab.status(f"a-{n}")["state"] for n in ("short", "failing")} == {"finished", "failed"})
-    assert lab.status("a-failing")["error"] == "ValueError: no clips here", lab.status("a-failing")
+    lab.wait("the long one trains", lambda: len(steps(lab, "a-slow")) > 3)
+    subprocess.run(["scancel", "--signal=USR2", lab.id("a-slow")], check=True)      # what pre-emption sends
+    lab.wait("it saves", lambda: lab.status("a-slow")["state"] == "interrupted")
+    lab.wait("the others end", lambda: {lab.status(f"a-{n}")["state"] for n in ("smoke", "failing")} == {"finished", "failed"})
+    assert lab.status("a-failing")["error"] == "ValueError: the string broke\nat the knot", lab.status("a-failing")
     def finished() -> bool:    # SLURM holds a requeued job back for two minutes: not here
-        subprocess.run(["scontrol", "update", f"JobId={lab.id('a-long')}", "StartTime=now"], capture_output=True)
-        return lab.status("a-long")["state"] == "finished"
+        subprocess.run(["scontrol", "update", f"JobId={lab.id('a-slow')}", "StartTime=now"], capture_output=True)
+        return lab.status("a-slow")["state"] == "finished"
     lab.wait("it goes on", finished, 90)
-    assert steps(lab, "a-long") == list(range(1, 41)), steps(lab, "a-long")
+    assert steps(lab, "a-slow") == list(range(1, 41)), steps(lab, "a-slow")
 
 
 def cancelled(lab: Lab) -> None:
     "One that trains is stopped and saves; one that waits is cancelled; one is killed; each is told at once."
-    lab.vidbench("run", "walk.ipynb", "--presets", "long", "-p", "steps=500", "--name", "stopped", "--executor", "slurm")
-    lab.vidbench("run", "walk.ipynb", "--presets", "long", "-p", "steps=501", "--name", "killed", "--executor", "slurm")
-    lab.vidbench("run", "walk.ipynb", "--presets", "long", "-p", "steps=502", "--name", "waits", "--executor", "slurm")
-    lab.wait("two train", lambda: steps(lab, "stopped-long") and steps(lab, "killed-long"))
-    assert "pending" in lab.vidbench("status", "waits-long")
-    subprocess.run(["scancel", lab.id("waits-long")], check=True)
-    said = lab.vidbench("status", "waits-long")
+    lab.vidbench("run", "pendulum.ipynb", "--presets", "slow", "-p", "steps=500", "--name", "stopped", "--executor", "slurm")
+    lab.vidbench("run", "pendulum.ipynb", "--presets", "slow", "-p", "steps=501", "--name", "killed", "--executor", "slurm")
+    lab.vidbench("run", "pendulum.ipynb", "--presets", "slow", "-p", "steps=502", "--name", "waits", "--executor", "slurm")
+    lab.wait("two train", lambda: steps(lab, "stopped-slow") and steps(lab, "killed-slow"))
+    assert "pending" in lab.vidbench("status", "waits-slow")
+    subprocess.run(["scancel", lab.id("waits-slow")], check=True)
+    said = lab.vidbench("status", "waits-slow")
     assert "cancelled before it began (CANCELLED)" in said, said
-    for pid in (lab.status("killed-long")["pid"], lab.process("killed-long")):      # the kernel, and `vidbench run`
+    for pid in (lab.status("killed-slow")["pid"], lab.process("killed-slow")):      # the kernel, and `vidbench run`
         os.kill(pid, signal.SIGKILL)
-    said = lab.vidbench("status", "killed-long")
+    said = lab.vidbench("status", "killed-slow")
     assert "failed" in said and "killed" in said, said
-    said = lab.vidbench("stop", "stopped-long")
-    assert "interrupted" in said and steps(lab, "stopped-long")[-1] < 500, said
-    assert "saves and stops" in lab.vidbench("logs", "stopped-long", "-f")
+    said = lab.vidbench("stop", "stopped-slow")
+    assert "interrupted" in said and steps(lab, "stopped-slow")[-1] < 500, said
+    assert "saves and stops" in lab.vidbench("logs", "stopped-slow", "-f")
 
 
 SPACE = """
 metric: score
-settings: {preset: short}
+settings: {preset: smoke}
 space: {rate: {low: 0.5, high: 5.0}, steps: [2, 3]}
 """
 
@@ -158,9 +108,9 @@ space: {rate: {low: 0.5, high: 5.0}, steps: [2, 3]}
 def sweep(lab: Lab) -> None:
     "A sweep of six trials by two workers: each trial is counted once."
     (lab.folder / "space.yaml").write_text(SPACE)
-    lab.vidbench("sweep", "walk.ipynb", "space.yaml", "--trials", "6", "--parallel", "2", "--name", "six",
+    lab.vidbench("sweep", "pendulum.ipynb", "space.yaml", "--trials", "6", "--parallel", "2", "--name", "six",
                  "--executor", "slurm")
-    reports = lab.folder / "outputs/walk"
+    reports = lab.folder / "outputs/pendulum"
     lab.wait("six trials end", lambda: len(list(reports.glob("six-*/report.json"))) == 6, 300)
     table = lab.folder / "outputs/sweeps/six/trials.csv"
     lab.wait("the workers end", lambda: table.exists() and "running" not in table.read_text())

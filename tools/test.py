@@ -3,14 +3,17 @@
 
 Usage: test.py [NAME ...] [--jobs 3] [--limit SECONDS] [--list]
 
-The tests are: the lint, the checks of tools/checks.py, each library notebook (by nbdev's test), and each experiment
-notebook with its `smoke` preset (by `vidbench run` in a temporary workspace). NAMEs select the tests whose name has
+The tests are: the lint, the checks of tools/checks.py, each library notebook (those that plain `nbdev_test` runs, by nbdev's own
+test), and each experiment notebook with its `smoke` preset (by `vidbench run` in a temporary workspace). A folder with a
+file `.notest` in it is left out by both. NAMEs select the tests whose name has
 one of them in it. A test that hangs is stopped at its time limit, one that is killed has failed; the others are still
 reported.
 """
 import argparse
 import contextlib
+import importlib.util
 import multiprocessing
+import multiprocessing.connection
 import os
 import signal
 import subprocess
@@ -51,18 +54,21 @@ class Result(NamedTuple):
     output: str
 
 
+def library_notebooks() -> list[Path]:
+    "What plain `nbdev_test` would run."
+    from nbdev.doclinks import nbglob
+    found = nbglob(NBS, as_path=True)
+    return sorted(path for path in found if not path.with_name(".notest").exists())
+
+
 def all_tests() -> list[Test]:
     "The longest first, so that those at a time end together."
-    def notebooks(folder: Path) -> list[Path]:
-        found = sorted(folder.rglob("*.ipynb"))
-        return [p for p in found if not any(part.startswith((".", "_")) for part in p.relative_to(NBS).parts)]
-
-    python, apart = sys.executable, (NBS / "experiments", NBS / "benchmarks")
-    jobs = [Test(f"run {p.relative_to(NBS)}", [python, "-c", RUN_JOB, str(p)], 400) for p in notebooks(apart[0])]
-    library = [Test(str(p.relative_to(NBS)), p, 150)
-               for p in notebooks(NBS) if not any(folder in p.parents for folder in apart)]
+    python = sys.executable
+    jobs = [Test(f"run {path.relative_to(NBS)}", [python, "-c", RUN_JOB, str(path)], 400)
+            for path in sorted((NBS / "experiments").glob("[!._]*.ipynb"))]
+    library = [Test(str(path.relative_to(NBS)), path, 150) for path in library_notebooks()]
     checks = [Test(f"check {name}", [python, str(ROOT / "tools/checks.py"), name], 120)
-              for name in ("sync", "parameters", "readme", "import", "this")]
+              for name in ("sync", "parameters", "readme", "arrows", "settings", "outputs", "docs", "import", "this")]
     checks.append(Test("check slurm", [python, str(ROOT / "tools/slurm_test.py")], 450))
     return [*jobs, *library, Test("check lint", [python, "-m", "ruff", "check", "."], 60), *checks]
 
@@ -80,13 +86,18 @@ def test_notebook(notebook: Path, output: Path) -> None:
 
 class Forked:
     "A library notebook under test, forked from a process that has imported the large packages once."
+    one_at_a_time = threading.Lock()  # starting one looks for others that ended: two that read the same exit code get 255
+
     def __init__(self, notebook: Path, output: Path):
         self.process = FORKS.Process(target=test_notebook, args=(notebook, output))
-        self.process.start()
+        with self.one_at_a_time:
+            self.process.start()
         self.pid = self.process.pid
 
     def wait(self, timeout: float) -> int:
-        self.process.join(timeout)
+        multiprocessing.connection.wait([self.process.sentinel], timeout)
+        with self.one_at_a_time:
+            self.process.join(0)
         if self.process.exitcode is None:
             raise subprocess.TimeoutExpired(str(self.pid), timeout)
         return self.process.exitcode
@@ -165,6 +176,9 @@ def main() -> int:
     parser.add_argument("--limit", type=float, default=float("inf"), help="seconds, for each test at most")
     parser.add_argument("--list", action="store_true", help="show the names and stop")
     args = parser.parse_args()
+    if missing := [name for name in ("nbdev", "ruff", "torch") if not importlib.util.find_spec(name)]:
+        print(f"{sys.executable} lacks {', '.join(missing)}: activate the environment made with pip install -e '.[dev]'")
+        return 2
     tests = [t for t in all_tests() if not args.names or any(name in t.name for name in args.names)]
     if args.list:
         print(*(test.name for test in tests), sep="\n")

@@ -56,6 +56,7 @@ shade.addEventListener("click", menu);
 document.querySelector("nav a.here")?.scrollIntoView({ block: "center" });
 scrollTo(0, location.hash ? scrollY : 0);
 
+if (innerWidth <= 1180) document.querySelector(".toc details")?.removeAttribute("open");
 const links = [...document.querySelectorAll(".toc a")];
 const places = links.map(a => document.getElementById(decodeURIComponent(a.hash.slice(1))));
 function here() {

@@ -93,6 +93,14 @@ def undo_step(
             buffer.copy_(before)
 
 # %% ../../nbs/core/08_engine.ipynb #cell-013
+def _describe(model: nn.Module, losses: list[Tensor], sample_ids: list[list[str]]) -> dict[str, Any]:
+    "What is wrong, with the samples of the forward passes that broke (all of them when none did)."
+    broken = [i for i, loss in enumerate(losses) if not torch.isfinite(loss)]
+    blamed = broken or range(len(losses))
+    return {"kind": "loss" if broken else "gradient", "loss": [float(x) for x in losses],
+            "parameter": first_bad_gradient(model), "sample_ids": [s for i in blamed for s in sample_ids[i]]}
+
+# %% ../../nbs/core/08_engine.ipynb #cell-014
 class StabilityGuard:
     "Makes a step with a non-finite loss or gradient a no-op, and counts such steps."
 
@@ -134,14 +142,6 @@ class StabilityGuard:
         self.bad_steps += 1
         self.in_a_row += 1
         return incident
-
-# %% ../../nbs/core/08_engine.ipynb #cell-014
-def _describe(model: nn.Module, losses: list[Tensor], sample_ids: list[list[str]]) -> dict[str, Any]:
-    "What is wrong, with the samples of the forward passes that broke (all of them when none did)."
-    broken = [i for i, loss in enumerate(losses) if not torch.isfinite(loss)]
-    blamed = broken or range(len(losses))
-    return {"kind": "loss" if broken else "gradient", "loss": [float(x) for x in losses],
-            "parameter": first_bad_gradient(model), "sample_ids": [s for i in blamed for s in sample_ids[i]]}
 
 # %% ../../nbs/core/08_engine.ipynb #cell-020
 def warn(
@@ -186,6 +186,15 @@ def frozen_statistics(
             m.num_batches_tracked.copy_(batches)
 
 # %% ../../nbs/core/08_engine.ipynb #cell-028
+def _recomputed(part: nn.Module, use_reentrant: bool, *args: Any, **kwargs: Any) -> Any:
+    "A part's forward pass, checkpointed while training."
+    forward = type(part).forward
+    if not (part.training and torch.is_grad_enabled()):
+        return forward(part, *args, **kwargs)
+    more = {} if use_reentrant else {"context_fn": lambda: (contextlib.nullcontext(), frozen_statistics(part))}
+    return checkpoint(forward, part, *args, use_reentrant=use_reentrant, **more, **kwargs)
+
+# %% ../../nbs/core/08_engine.ipynb #cell-029
 def recompute(
     part: nn.Module,       # of a network; a model of transformers is asked by its own method
     use_reentrant: bool = False,  # as torch.utils.checkpoint has it
@@ -194,15 +203,6 @@ def recompute(
     if isinstance(part, PreTrainedModel):
         return part.gradient_checkpointing_enable({"use_reentrant": use_reentrant})
     part.forward = partial(_recomputed, part, use_reentrant)
-
-# %% ../../nbs/core/08_engine.ipynb #cell-029
-def _recomputed(part: nn.Module, use_reentrant: bool, *args: Any, **kwargs: Any) -> Any:
-    "A part's forward pass, checkpointed while training."
-    forward = type(part).forward
-    if not (part.training and torch.is_grad_enabled()):
-        return forward(part, *args, **kwargs)
-    more = {} if use_reentrant else {"context_fn": lambda: (contextlib.nullcontext(), frozen_statistics(part))}
-    return checkpoint(forward, part, *args, use_reentrant=use_reentrant, **more, **kwargs)
 
 # %% ../../nbs/core/08_engine.ipynb #cell-031
 class Recomputes:

@@ -9,7 +9,7 @@ __all__ = ['MOST_BYTES', 'MOST_UNPACKED', 'FILM', 'WHO', 'STATUS', 'TIME', 'BEHA
            'read_elan', 'read_elan_columns', 'read_elan_rows', 'read_jwatcher', 'read_via', 'read_film_annotations',
            'runs_of', 'read_feral', 'read_cvat', 'read_frame_table', 'read_path_list', 'read_folder', 'recognise']
 
-# %% ../../nbs/core/03a_labels.ipynb #d399bb8b
+# %% ../../nbs/core/03a_labels.ipynb #c7a2cc89
 import csv
 import io
 import json
@@ -25,11 +25,11 @@ from xml.etree import ElementTree
 import numpy as np
 import pandas as pd
 
-# %% ../../nbs/core/03a_labels.ipynb #c81ef9c8
+# %% ../../nbs/core/03a_labels.ipynb #eeb192fb
 class LabelError(ValueError):
     "Annotations that cannot be read as asked: one line that says the way out."
 
-# %% ../../nbs/core/03a_labels.ipynb #849811bc
+# %% ../../nbs/core/03a_labels.ipynb #2d0a27ae
 @dataclass
 class Reading:
     "What a file of annotations said."
@@ -55,7 +55,7 @@ class Reading:
                        "notes": list(self.notes)}
         return found
 
-# %% ../../nbs/core/03a_labels.ipynb #32a9b7e5
+# %% ../../nbs/core/03a_labels.ipynb #4878671f
 MOST_BYTES = 512 * 2**20
 
 def read_text(
@@ -75,7 +75,7 @@ def read_text(
     except UnicodeDecodeError:
         return data.decode("latin-1")
 
-# %% ../../nbs/core/03a_labels.ipynb #35c66edd
+# %% ../../nbs/core/03a_labels.ipynb #b211ade2
 def parse_json(
     text: str,  # a document
     name: str,  # of the file, for messages
@@ -88,7 +88,7 @@ def parse_json(
     except RecursionError:
         raise LabelError(f"{name}: nested too deeply to be annotations") from None
 
-# %% ../../nbs/core/03a_labels.ipynb #d7fc9d5d
+# %% ../../nbs/core/03a_labels.ipynb #35d86f5b
 def parse_xml(
     text: str,  # a document
     name: str,  # of the file, for messages
@@ -101,7 +101,7 @@ def parse_xml(
     except ElementTree.ParseError as error:
         raise LabelError(f"{name}: not readable as XML: {error}") from None
 
-# %% ../../nbs/core/03a_labels.ipynb #0117a283
+# %% ../../nbs/core/03a_labels.ipynb #0e4a85ea
 MOST_UNPACKED = 256 * 2**20
 
 def read_workbook(
@@ -124,7 +124,7 @@ def read_workbook(
         raise LabelError(f"{path.name}: not readable as a workbook: {' '.join(str(error).split())}") from None
     return sheet.values.tolist()
 
-# %% ../../nbs/core/03a_labels.ipynb #cfaffb26
+# %% ../../nbs/core/03a_labels.ipynb #721a5c71
 def split_rows(
     text: str,  # a table as text
 ) -> list[list[str]]:  # every cell without the white space around it
@@ -139,7 +139,7 @@ def split_rows(
     except csv.Error as error:
         raise LabelError(f"not readable as a table: {error}") from None
 
-# %% ../../nbs/core/03a_labels.ipynb #23bd7988
+# %% ../../nbs/core/03a_labels.ipynb #092a7302
 def seconds(
     text: Any,  # a number, or what a person wrote
 ) -> float:     # NaN for nothing, or for what is no time
@@ -153,7 +153,7 @@ def seconds(
         total = 60 * total + abs(float(part))
     return -total if said.startswith("-") else total
 
-# %% ../../nbs/core/03a_labels.ipynb #abbf28c0
+# %% ../../nbs/core/03a_labels.ipynb #fa9ec922
 def _column(head: list[str], *names: str) -> int:
     "Where a column stands, by any of its names; -1 where it is not there."
     lower = [cell.casefold() for cell in head]
@@ -163,7 +163,7 @@ def _cell(row: list[str], place: int) -> str:
     "A cell, or nothing where the row is too short."
     return row[place] if 0 <= place < len(row) else ""
 
-# %% ../../nbs/core/03a_labels.ipynb #0d3411ef
+# %% ../../nbs/core/03a_labels.ipynb #86448b57
 @dataclass
 class Mark:
     "One row of a log: something began, ended, or happened."
@@ -173,7 +173,7 @@ class Mark:
     key: tuple             # what START and STOP share: observation, film, subject, behaviour, modifiers
     more: dict             # other columns of the event
 
-# %% ../../nbs/core/03a_labels.ipynb #208dac48
+# %% ../../nbs/core/03a_labels.ipynb #2ea1a862
 def pair_marks(
     marks: list[Mark],       # of one file, any order
     reading: Reading,        # receives the events, and what could not be paired
@@ -201,7 +201,7 @@ def pair_marks(
     if points:
         reading.notes.append(f"{points} point events were given {point_sec:g} s around their time (point_sec)")
 
-# %% ../../nbs/core/03a_labels.ipynb #2da70015
+# %% ../../nbs/core/03a_labels.ipynb #ce408609
 def spread_over_queue(
     start: float,                        # on the player's clock, in seconds
     end: float,                          # likewise
@@ -220,7 +220,7 @@ def spread_over_queue(
         if end <= offset:
             return
 
-# %% ../../nbs/core/03a_labels.ipynb #658d854a
+# %% ../../nbs/core/03a_labels.ipynb #68f61614
 def _boris_kinds(project: dict) -> dict[str, str]:
     "Behaviour -> State event or Point event."
     return {b.get("code", ""): b.get("type", "") for b in project.get("behaviors_conf", {}).values()}
@@ -232,7 +232,7 @@ def _boris_films(observation: dict) -> list[tuple[str, float | None]]:
     lengths = (observation.get("media_info") or {}).get("length") or {}
     return [(path, lengths.get(path)) for path in (players[0] if players else [])]
 
-# %% ../../nbs/core/03a_labels.ipynb #6a563ff1
+# %% ../../nbs/core/03a_labels.ipynb #a2e13176
 def _boris_marks(name: str, events: list, kinds: dict[str, str], reading: Reading) -> list[Mark]:
     "The rows of one observation as marks, on the clock of its player."
     marks, begun = [], set()
@@ -252,7 +252,7 @@ def _boris_marks(name: str, events: list, kinds: dict[str, str], reading: Readin
         marks.append(Mark(time, code, status, key, more))
     return marks
 
-# %% ../../nbs/core/03a_labels.ipynb #b1d522ae
+# %% ../../nbs/core/03a_labels.ipynb #4863fbf7
 def _boris_observation(name: str, observation: dict, kinds: dict, reading: Reading, point_sec: float) -> None:
     "The events of one observation, each in its film."
     events, films = observation.get("events") or [], _boris_films(observation)
@@ -274,7 +274,7 @@ def _boris_observation(name: str, observation: dict, kinds: dict, reading: Readi
     reading.dropped += within.dropped
     reading.notes += [f"{name}: {note}" for note in within.notes]
 
-# %% ../../nbs/core/03a_labels.ipynb #7286b45e
+# %% ../../nbs/core/03a_labels.ipynb #53bdd96c
 def read_boris_project(
     project: dict,           # the JSON document
     name: str,               # of the file
@@ -291,7 +291,7 @@ def read_boris_project(
     reading.notes.insert(0, f"{len(observations)} observations, {len(kinds)} behaviours")
     return reading
 
-# %% ../../nbs/core/03a_labels.ipynb #de2f9808
+# %% ../../nbs/core/03a_labels.ipynb #011d449a
 FILM, WHO = ("Media file path", "Media file name", "Media file"), ("Subject",)
 
 def _headed(rows: list[list[str]], *needed: tuple[str, ...]) -> int:
@@ -301,7 +301,7 @@ def _headed(rows: list[list[str]], *needed: tuple[str, ...]) -> int:
             return number
     return -1
 
-# %% ../../nbs/core/03a_labels.ipynb #66c265a1
+# %% ../../nbs/core/03a_labels.ipynb #2a47a2bd
 STATUS = ("Status", "Behavior type", "Event_Type", "Event type")
 TIME = ("Time", "Time_Relative_sf", "Time_Relative_hms", "Time (s)")
 BEHAVIOUR = ("Behavior", "Behaviour")
@@ -314,7 +314,7 @@ def _modifiers(head: list[str], row: list[str]) -> str:
     said = [_cell(row, place) for place in places]
     return "|".join(text for text in said if text and text != "None")
 
-# %% ../../nbs/core/03a_labels.ipynb #d7e21cca
+# %% ../../nbs/core/03a_labels.ipynb #7c29e1ba
 def _film_of(rows: list[list[str]], above: int) -> list[str]:
     "The films that the lines above a BORIS table name: `Player #1`, and below it where several were queued."
     found = []
@@ -327,7 +327,7 @@ def _film_of(rows: list[list[str]], above: int) -> list[str]:
                 found.append(further[1])
     return found
 
-# %% ../../nbs/core/03a_labels.ipynb #20d450d0
+# %% ../../nbs/core/03a_labels.ipynb #c84346b3
 def read_marks_table(
     rows: list[list[str]],   # cells as text
     head: int,               # the row with the names of the columns
@@ -361,7 +361,7 @@ def read_marks_table(
     reading.names_films = at["film"] >= 0 or bool(above)
     return reading
 
-# %% ../../nbs/core/03a_labels.ipynb #6b68a1cb
+# %% ../../nbs/core/03a_labels.ipynb #7d40ec27
 OLD_HEAD = ["Subject", "Behavior", "Behavioral category", "Modifiers", "Behavior type", "Start (s)", "Stop (s)", "Duration (s)",
             "Comment start", "Comment stop"]
 
@@ -379,7 +379,7 @@ def _head_of_aggregated(rows: list[list[str]]) -> list[str] | None:
             return names[:before] + OLD_HEAD
     return None
 
-# %% ../../nbs/core/03a_labels.ipynb #8851f580
+# %% ../../nbs/core/03a_labels.ipynb #2866813d
 Measure = Callable[[str], float | None]
 
 def _queued_films(films: list[str], total: float, measure: Measure) -> list[tuple[str, float]] | None:
@@ -390,7 +390,7 @@ def _queued_films(films: list[str], total: float, measure: Measure) -> list[tupl
     complete = np.isnan(total) or abs(sum(lengths) - total) < 0.5 * len(films)
     return list(zip(films, lengths, strict=True)) if complete else None
 
-# %% ../../nbs/core/03a_labels.ipynb #8b4a3eb7
+# %% ../../nbs/core/03a_labels.ipynb #088c0150
 def read_aggregated(
     rows: list[list[str]],     # cells as text, without the header
     head: list[str],           # names of the columns
@@ -418,7 +418,7 @@ def read_aggregated(
     _place_events(events, head, at, reading, name, point_sec, measure)
     return reading
 
-# %% ../../nbs/core/03a_labels.ipynb #bfdaa30a
+# %% ../../nbs/core/03a_labels.ipynb #743e0ad6
 def _place_events(events: list, head: list[str], at: dict, reading: Reading, name: str, point_sec: float,
                   measure: Measure) -> None:
     "Each event in its film, the films of one observation in a queue taken apart."
@@ -451,7 +451,7 @@ def _queue_of(seen: str, films: list[str], events: list, at: dict, name: str, me
                          "films, or read the .boris project itself")
     return queue
 
-# %% ../../nbs/core/03a_labels.ipynb #e07c0682
+# %% ../../nbs/core/03a_labels.ipynb #7731a6d3
 def _elan_times(root: ElementTree.Element) -> dict[str, tuple[float, float]]:
     "Annotation -> start and end in seconds; those of dependent tiers are looked up in the annotations they refer to."
     slots = {slot.get("TIME_SLOT_ID"): float(slot.get("TIME_VALUE", "nan")) / 1000 for slot in root.iter("TIME_SLOT")}
@@ -474,7 +474,7 @@ def _elan_film(root: ElementTree.Element) -> str:
             return re.sub(r"^file:/+", "/", named)
     return ""
 
-# %% ../../nbs/core/03a_labels.ipynb #f6878df0
+# %% ../../nbs/core/03a_labels.ipynb #1c5368e2
 def read_elan(
     root: ElementTree.Element,  # ANNOTATION_DOCUMENT
     name: str,                  # of the file
@@ -499,7 +499,7 @@ def read_elan(
     reading.names_films = bool(film)
     return reading
 
-# %% ../../nbs/core/03a_labels.ipynb #3617dff1
+# %% ../../nbs/core/03a_labels.ipynb #fd5f99f4
 def _elan_spans(head: list[str]) -> tuple[int, int, float] | None:
     "Where an ELAN export has begin and end, and how many of its units are a second; none where it is no such export."
     for unit, per_second in (("msec", 1000.0), ("ss.msec", 1.0), ("hh:mm:ss.ms", 1.0)):
@@ -531,7 +531,7 @@ def read_elan_columns(
     reading.names_films = film >= 0
     return reading
 
-# %% ../../nbs/core/03a_labels.ipynb #57c0d60c
+# %% ../../nbs/core/03a_labels.ipynb #3e3fe672
 def _is_elan_rows(rows: list[list[str]]) -> bool:
     "Whether rows are `tier, participant, begin, [begin,] end, ..., value` with times as h:mm:ss.ms."
     clock = re.compile(r"\d+:\d\d:\d\d\.\d+")
@@ -555,7 +555,7 @@ def read_elan_rows(
                              "tier": row[0], "individual": _cell(row, 1)})
     return reading
 
-# %% ../../nbs/core/03a_labels.ipynb #3fd0e7a4
+# %% ../../nbs/core/03a_labels.ipynb #91710256
 def read_jwatcher(
     text: str,  # of the file
     name: str,  # of the file
@@ -572,7 +572,7 @@ def read_jwatcher(
     reading.notes.append("a behaviour lasts until the next key, as JWatcher reads its files")
     return reading
 
-# %% ../../nbs/core/03a_labels.ipynb #c59d5213
+# %% ../../nbs/core/03a_labels.ipynb #d405453e
 def read_via(
     project: dict,  # the JSON document
     name: str,      # of the file
@@ -598,7 +598,7 @@ def read_via(
                              "start_sec": float(times[0]), "end_sec": float(times[-1])})
     return reading
 
-# %% ../../nbs/core/03a_labels.ipynb #04f4d9b8
+# %% ../../nbs/core/03a_labels.ipynb #4aa3cd76
 def read_film_annotations(
     films: dict,   # film -> {"annotations": [{"segment": [start, end], "label": ...}]}, or one annotation
     name: str,     # of the file
@@ -619,7 +619,7 @@ def read_film_annotations(
                                  "end_sec": float(span[1])} | more)
     return reading
 
-# %% ../../nbs/core/03a_labels.ipynb #b24c5cdf
+# %% ../../nbs/core/03a_labels.ipynb #319100f5
 def runs_of(
     values: np.ndarray,  # one class a frame
 ) -> list[tuple[int, int, int]]:  # class, first frame, frame behind the last
@@ -629,7 +629,7 @@ def runs_of(
     edges = np.flatnonzero(np.diff(values)) + 1
     return [(int(values[a]), int(a), int(b)) for a, b in zip([0, *edges], [*edges, len(values)], strict=True)]
 
-# %% ../../nbs/core/03a_labels.ipynb #c3bf7d8e
+# %% ../../nbs/core/03a_labels.ipynb #6f7b6d1a
 Rate = Callable[[str], float | None]
 
 def _rate_or_refuse(rate: Rate, film: str, name: str) -> float:
@@ -664,7 +664,7 @@ def read_feral(
     reading.notes.append("class 0 is taken for the background and gives no events")
     return reading
 
-# %% ../../nbs/core/03a_labels.ipynb #d337992f
+# %% ../../nbs/core/03a_labels.ipynb #23724289
 def read_cvat(
     root: ElementTree.Element,  # <annotations>
     name: str,                  # of the file
@@ -691,7 +691,7 @@ def read_cvat(
     reading.notes.append("a track counts from its first visible box to its last")
     return reading
 
-# %% ../../nbs/core/03a_labels.ipynb #0bdbd717
+# %% ../../nbs/core/03a_labels.ipynb #4ade9c39
 def _frame_columns(rows: list[list[str]]) -> list[int]:
     "Columns that hold 0 and 1 only and are no body part's: behaviours, frame by frame."
     head, body = rows[0], rows[1:400]
@@ -719,7 +719,7 @@ def read_frame_table(
                          for code, first, last in runs_of(values) if code]
     return reading
 
-# %% ../../nbs/core/03a_labels.ipynb #759e9fec
+# %% ../../nbs/core/03a_labels.ipynb #1792a915
 def _film_like(cell: str) -> bool:
     "Whether a cell ends as films do."
     return bool(re.search(r"\.(mp4|m4v|mov|avi|mkv|webm|mpg|mpeg|ts|m2ts|wmv|flv|3gp|ogv)$", cell, re.IGNORECASE))
@@ -729,7 +729,7 @@ def _is_path_list(text: str) -> bool:
     lines = [line.rsplit(None, 1) for line in text.splitlines()[:50] if line.strip()]
     return bool(lines) and all(len(parts) == 2 and _film_like(parts[0].strip("\"',;")) for parts in lines)
 
-# %% ../../nbs/core/03a_labels.ipynb #2d625003
+# %% ../../nbs/core/03a_labels.ipynb #29807268
 def read_path_list(
     text: str,  # of the file
     name: str,  # of the file
@@ -743,7 +743,7 @@ def read_path_list(
                              "end_sec": np.nan})
     return reading
 
-# %% ../../nbs/core/03a_labels.ipynb #f702d36e
+# %% ../../nbs/core/03a_labels.ipynb #d9870d45
 def read_folder(
     root: Path,  # a folder with a folder for each class, or films beside a metadata.csv or metadata.jsonl
 ) -> tuple[Reading | None, Path | None]:  # the clips; or the table to read in their place
@@ -766,7 +766,7 @@ def read_folder(
         reading.rows.append(whole | ({"subset": side} if side else {}))
     return reading, None
 
-# %% ../../nbs/core/03a_labels.ipynb #606ab11f
+# %% ../../nbs/core/03a_labels.ipynb #d09b6b96
 def _refuse_known(text: str, rows: list[list[str]], name: str) -> None:
     "One line for files that are known and hold no events."
     start = text[:4000]
@@ -777,7 +777,7 @@ def _refuse_known(text: str, rows: list[list[str]], name: str) -> None:
     if rows and _column(rows[0], "Observation id") >= 0 and _column(rows[0], "Media files/Live observation") >= 0:
         raise LabelError(f"{name}: a BORIS list of observations: films and no events; export the events, or give the project")
 
-# %% ../../nbs/core/03a_labels.ipynb #f167f6eb
+# %% ../../nbs/core/03a_labels.ipynb #0c25d7e3
 def _from_json(document: Any, name: str, point_sec: float, rate: Rate) -> Reading | None:
     "The reader that a JSON document asks for."
     if not isinstance(document, dict):
@@ -793,7 +793,7 @@ def _from_json(document: Any, name: str, point_sec: float, rate: Rate) -> Readin
         return read_film_annotations(films, name, "ActivityNet" if "database" in document else "Kinetics")
     return None
 
-# %% ../../nbs/core/03a_labels.ipynb #54943d8d
+# %% ../../nbs/core/03a_labels.ipynb #8c053ccf
 def _from_xml(text: str, name: str, rate: Rate) -> Reading | None:
     "The reader that an XML document asks for."
     root = parse_xml(text, name)
@@ -804,7 +804,7 @@ def _from_xml(text: str, name: str, rate: Rate) -> Reading | None:
     raise LabelError(f"{name}: XML with the root <{root.tag}> is no format known here: ELAN has <ANNOTATION_DOCUMENT>, CVAT "
                      "<annotations> with <track>")
 
-# %% ../../nbs/core/03a_labels.ipynb #9086ed16
+# %% ../../nbs/core/03a_labels.ipynb #517d1adc
 def _from_rows(rows: list[list[str]], text: str, name: str, point_sec: float, measure: Measure, rate: Rate) -> Reading | None:
     "The reader that a table asks for; none for an ordinary one."
     if not rows:
@@ -832,7 +832,7 @@ def _is_frame_table(rows: list[list[str]]) -> bool:
     parts = sum(cell.endswith(("_x", "_y", "_p")) for cell in rows[0]) >= 3
     return bool(behaviours) and (parts or (counts and rows[0][0] == ""))
 
-# %% ../../nbs/core/03a_labels.ipynb #46ad69dc
+# %% ../../nbs/core/03a_labels.ipynb #be3a1841
 def recognise(
     path: Path,                            # a file
     point_sec: float = 1.0,                # width of a point event

@@ -4,18 +4,20 @@
 
 # %% auto #0
 __all__ = ['logger', 'VIDEO_ENDINGS', 'FORMAT_VERSION', 'ENDING', 'HALF', 'HEADER_BYTES', 'VideoError', 'frames_at',
-           'video_files', 'write_video', 'VideoInfo', 'probe', 'read_clip', 'grid_times', 'entry_name', 'save_entry',
-           'load_entry', 'evict_oldest', 'refuse_foreign', 'TooManyBadVideos', 'check_quarantine', 'CachedClip',
-           'ClipCache', 'clip_cache']
+           'video_files', 'write_video', 'container', 'VideoInfo', 'probe', 'read_clip', 'grid_times', 'entry_name',
+           'save_entry', 'load_entry', 'evict_oldest', 'refuse_foreign', 'ClipStore', 'CachedClip', 'ClipCache',
+           'TooManyBadVideos', 'check_quarantine', 'usable', 'fill_windows', 'clip_cache']
 
 # %% ../../nbs/core/02_video.ipynb #cell-002
 import contextlib
 import hashlib
+import io
 import logging
 import math
 import mmap
 import multiprocessing.connection
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -24,7 +26,7 @@ import time
 import uuid
 import weakref
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from fractions import Fraction
@@ -103,6 +105,26 @@ def write_video(
     return path
 
 # %% ../../nbs/core/02_video.ipynb #cell-018
+_CONTAINERS = {  # demuxer: its films begin so
+    "mov": rb".{4}(ftyp|moov|mdat|free|skip|wide|pnot)", "matroska": rb"\x1a\x45\xdf\xa3", "avi": rb"RIFF.{4}AVI",
+    "mpegts": rb"(?:.{4})?\x47.{187}(?:.{4})?\x47", "mpeg": rb"\x00\x00\x01\xba", "flv": rb"FLV\x01",
+    "asf": rb"\x30\x26\xb2\x75\x8e\x66\xcf\x11", "ogg": rb"OggS"}
+
+
+def container(
+    path: str | Path,  # a file
+) -> str:              # FFmpeg's name for it: mov, matroska, avi, mpegts, mpeg, flv, asf or ogg
+    "Which kind of film a file is, by its first bytes; a `VideoError` for anything else."
+    with open(path, "rb") as file:
+        head = file.read(512)
+    for name, first_bytes in _CONTAINERS.items():
+        if re.match(first_bytes, head, re.DOTALL):
+            return name
+    text = head[:64].isascii() and head.strip() != b""
+    raise VideoError(path, "not a readable video: " + ("its first bytes are text; playlists and manifests are not followed"
+                                                       if text else "its first bytes are of no container that is known"))
+
+# %% ../../nbs/core/02_video.ipynb #cell-021
 class _DecordFilm:
     "A file opened by decord."
 
@@ -118,7 +140,13 @@ class _DecordFilm:
         "The frames at these indices, (time, height, width, 3) uint8."
         return self.reader.get_batch(indices).asnumpy()
 
-# %% ../../nbs/core/02_video.ipynb #cell-021
+# %% ../../nbs/core/02_video.ipynb #cell-023
+def _sane(starts_sec: Float[np.ndarray, "frame"]) -> bool:
+    "Whether time stamps can be believed: finite, ascending, from 0."
+    return len(starts_sec) > 0 and bool(np.isfinite(starts_sec).all() and abs(starts_sec[0]) < 1e-3
+                                        and (np.diff(starts_sec) > 0).all())
+
+# %% ../../nbs/core/02_video.ipynb #cell-026
 def _upright_rgb(frame: av.VideoFrame, size_px: tuple[int, int] | None) -> np.ndarray:
     "One frame as RGB: turned upright by its rotation flag, then squashed."
     turns = [("transpose", "cclock")] * (round(frame.rotation / 90) % 4)
@@ -130,100 +158,187 @@ def _upright_rgb(frame: av.VideoFrame, size_px: tuple[int, int] | None) -> np.nd
     graph.push(frame)
     return graph.pull().to_ndarray()
 
-# %% ../../nbs/core/02_video.ipynb #cell-023
-class _AvFilm:
-    "A file opened by PyAV."
+# %% ../../nbs/core/02_video.ipynb #cell-028
+def _open_av(path: str) -> av.container.InputContainer:
+    "A film by PyAV, in the container that its first bytes say."
+    return av.open(path, format=container(path), metadata_errors="ignore")
 
-    def __init__(self, path: str, size_px: tuple[int, int] | None):
-        self.path, self.size_px = path, size_px
-        with av.open(path, metadata_errors="ignore") as box:
-            stream = _video_stream(box, path)
-            packets = [(p.pts, p.duration or 0) for p in box.demux(stream) if p.pts is not None and not p.is_discard]
-            tick_sec = float(stream.time_base)  # gone once the container is closed
-        if not packets:
-            raise VideoError(path, "holds no frames")
-        self.pts, lengths = (np.array(column) for column in zip(*sorted(packets), strict=True))
-        edges = np.append(self.pts, self.pts[-1] + lengths[-1]) - self.pts[0]
-        self.spans = np.stack([edges[:-1], edges[1:]], 1) * tick_sec
-
-    def frames(self, indices: list[int]) -> np.ndarray:
-        "The frames at these indices, (time, height, width, 3) uint8."
-        wanted, found = {int(pts) for pts in self.pts[indices]}, {}
-        with av.open(self.path, metadata_errors="ignore") as box:
-            stream = _video_stream(box, self.path)
-            box.seek(min(wanted), stream=stream)
-            for frame in box.decode(stream):
-                if frame.pts in wanted:
-                    found[frame.pts] = _upright_rgb(frame, self.size_px)
-                if len(found) == len(wanted):
-                    break
-        if len(found) < len(wanted):
-            raise VideoError(self.path, f"{len(wanted) - len(found)} of {len(wanted)} frames cannot be decoded")
-        return np.stack([found[int(pts)] for pts in self.pts[indices]])
-
-
+# %% ../../nbs/core/02_video.ipynb #cell-029
 def _video_stream(box: av.container.InputContainer, path: str) -> av.VideoStream:
     "The first video stream of a container."
     if not box.streams.video:
         raise VideoError(path, "holds no video stream")
     return box.streams.video[0]
 
-# %% ../../nbs/core/02_video.ipynb #cell-028
+# %% ../../nbs/core/02_video.ipynb #cell-030
+def _packets(path: str) -> tuple[list[av.Packet], float, float]:
+    "The packets of a film from its first key frame on, seconds a tick, and seconds a frame."
+    with _open_av(path) as box:
+        stream = _video_stream(box, path)
+        packets = [p for p in box.demux(stream) if p.size and not p.is_discard]
+        tick_sec = float(stream.time_base)  # gone once the container is closed
+        rate = float(stream.average_rate or 25)
+    first = next((i for i, p in enumerate(packets) if p.is_keyframe), None)
+    if first is None:
+        raise VideoError(path, "holds no frames")
+    shown = packets[first].pts  # frames that refer to what lies before the first key frame cannot be decoded
+    rest = [p for p in packets[first:] if p.pts is None or shown is None or p.pts >= shown]
+    return rest, tick_sec, 1 / rate
+
+# %% ../../nbs/core/02_video.ipynb #cell-032
+class _AvFilm:
+    "A file opened by PyAV whose frames are found by their time stamps."
+
+    def __init__(self, path: str, size_px: tuple[int, int] | None):
+        self.path, self.size_px = path, size_px
+        packets, tick_sec, frame_sec = _packets(path)
+        stamps = [(p.pts, p.duration or 0) for p in packets]
+        if None in dict(stamps) or len(dict(stamps)) < len(stamps):
+            raise VideoError(path, "its frames have no time stamps of their own")
+        self.pts, lengths = (np.array(column) for column in zip(*sorted(stamps), strict=True))
+        last = lengths[-1] or round(frame_sec / tick_sec)  # FLV does not say how long the last frame is shown
+        edges = np.append(self.pts, self.pts[-1] + last) - self.pts[0]
+        self.spans = np.stack([edges[:-1], edges[1:]], 1) * tick_sec
+
+    def frames(self, indices: list[int]) -> np.ndarray:
+        "The frames at these indices, (time, height, width, 3) uint8."
+        wanted = {int(pts) for pts in self.pts[indices]}
+        found = self._find(wanted, min(wanted)) or self._find(wanted, None)  # a seek may land behind its aim
+        if found is None:
+            raise VideoError(self.path, "some of the frames asked for cannot be decoded")
+        return np.stack([found[int(pts)] for pts in self.pts[indices]])
+
+    def _find(self, wanted: set[int], seek_to: int | None) -> dict[int, np.ndarray] | None:
+        "Decode from the key frame before a stamp, or from the beginning, until all wanted ones are there."
+        found = {}
+        with _open_av(self.path) as box:
+            stream = _video_stream(box, self.path)
+            if seek_to is not None:
+                box.seek(seek_to, stream=stream)
+            for frame in box.decode(stream):
+                if frame.pts in wanted:
+                    found[frame.pts] = _upright_rgb(frame, self.size_px)
+                if len(found) == len(wanted):
+                    return found
+        return None
+
+# %% ../../nbs/core/02_video.ipynb #cell-034
+class _CountedFilm:
+    "A file opened by PyAV whose frames are told by counting them."
+
+    def __init__(self, path: str, size_px: tuple[int, int] | None):
+        self.path, self.size_px = path, size_px
+        packets, tick_sec, frame_sec = _packets(path)
+        due = np.sort([p.dts if p.dts is not None else i for i, p in enumerate(packets)]) * tick_sec
+        starts = due - due[0]
+        if not _sane(starts) or any(p.dts is None for p in packets):
+            starts = np.arange(len(packets)) * frame_sec
+        self.spans = np.stack([starts, np.append(starts[1:], starts[-1] + frame_sec)], 1)
+        self.box, self.next = None, 0
+
+    def _restart(self) -> None:
+        "Begin at the first frame again."
+        if self.box is not None:
+            self.box.close()
+        self.box, self.next = _open_av(self.path), 0
+        self.decoded = self.box.decode(_video_stream(self.box, self.path))
+
+    def frames(self, indices: list[int]) -> np.ndarray:
+        "The frames at these indices, (time, height, width, 3) uint8."
+        if self.box is None or min(indices) < self.next:
+            self._restart()
+        found = {}
+        while self.next <= max(indices):
+            frame = next(self.decoded, None)
+            if frame is None:
+                raise VideoError(self.path, f"ends after {self.next} of {len(self.spans)} frames")
+            if self.next in indices:
+                found[self.next] = _upright_rgb(frame, self.size_px)
+            self.next += 1
+        return np.stack([found[i] for i in indices])
+
+# %% ../../nbs/core/02_video.ipynb #cell-039
+_TRUSTED = ("h264", "hevc", "vp8", "vp9", "av1", "libdav1d", "libvpx-vp9")  # decord finds their frames; not MPEG-4's
+
+
+def _codec(path: str) -> str:
+    "The name of a film's decoder."
+    with _open_av(path) as box:
+        return _video_stream(box, path).codec_context.name
+
+# %% ../../nbs/core/02_video.ipynb #cell-041
+def _open(path: str, size_px: tuple[int, int] | None) -> _DecordFilm | _AvFilm | _CountedFilm:
+    "Open a film the fastest way that can be trusted with it."
+    kind = container(path)
+    ways = [_AvFilm, _CountedFilm] if kind not in ("avi", "mpeg", "ogg") else [_CountedFilm]
+    if kind in ("mov", "matroska") and _codec(path) in _TRUSTED:
+        with contextlib.suppress(Exception):  # decord raises many kinds; PyAV then says what is wrong
+            opened = _DecordFilm(path, size_px)
+            if _sane(opened.spans[:, 0]):
+                return opened
+    for way in ways[:-1]:
+        with contextlib.suppress(VideoError):
+            return way(path, size_px)
+    return ways[-1](path, size_px)
+
+# %% ../../nbs/core/02_video.ipynb #cell-043
 _open_film: dict[tuple, Any] = {}  # at most one: (path, identity, size) -> film
 
 
-def _film(path: str, size_px: tuple[int, int] | None) -> _DecordFilm | _AvFilm:
-    "Open a video by decord, or by PyAV where decord cannot."
+def _film(path: str, size_px: tuple[int, int] | None) -> _DecordFilm | _AvFilm | _CountedFilm:
+    "The film that is open, or another one in its place."
     if not os.path.isfile(path):
         raise VideoError(path, "not a file" if os.path.exists(path) else "no such file")
     stat = os.stat(path)
     if not stat.st_size:
         raise VideoError(path, "empty file (0 bytes)")
-    key = (path, stat.st_ino, stat.st_size, stat.st_mtime_ns, size_px)
+    key = (path, stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, size_px)
     if key not in _open_film:
         _open_film.clear()
-        try:
-            _open_film[key] = _DecordFilm(path, size_px)
-        except Exception:  # decord raises many kinds; PyAV then says what is wrong
-            _open_film[key] = _AvFilm(path, size_px)
+        _open_film[key] = _open(path, size_px)
     return _open_film[key]
 
-# %% ../../nbs/core/02_video.ipynb #cell-030
+# %% ../../nbs/core/02_video.ipynb #cell-045
 def _decode(path: str, indices: list[int], size_px: tuple[int, int] | None) -> np.ndarray:
     "Frames by index; where decord fails on damaged data, PyAV tries, and says why if it cannot either."
     try:
         frames = _film(path, size_px).frames(indices)
     except Exception:
+        known = _film(path, size_px)
         _open_film.clear()
-        frames = _AvFilm(path, size_px).frames(indices)
+        frames = (_AvFilm if isinstance(known, _DecordFilm) else _CountedFilm)(path, size_px).frames(indices)
     if frames.shape[0] != len(indices) or frames.shape[-1] != 3:
         raise VideoError(path, f"decoding gave shape {frames.shape} for {len(indices)} frames")
     return frames
 
+# %% ../../nbs/core/02_video.ipynb #cell-046
+def _chosen(path: str, spans: np.ndarray, times_sec: list, clamp: bool) -> list[int]:
+    "Which frames are on the screen at some times; with `clamp`, times outside the video are left out."
+    times, duration_sec = np.asarray(times_sec, float), spans[-1, 1]
+    inside = (times > -1e-3) & (times < duration_sec + (-1e-3 if clamp else 1e-3))
+    if not (inside.any() if clamp else inside.all()):
+        worst = times[~inside][0]
+        raise VideoError(path, f"{worst:.3f} s lies outside the video, which is {duration_sec:.3f} s long")
+    return frames_at(times[inside], spans[:, 0]).tolist()
 
+# %% ../../nbs/core/02_video.ipynb #cell-048
 def _read_job(
     path: str, times_sec: list | None, indices: list | None, size_px: tuple[int, int] | None, clamp: bool
 ) -> np.ndarray:
     "Frames at times or indices; with `clamp`, times outside the video are left out."
     spans = _film(path, size_px).spans
-    total_frames, duration_sec = len(spans), spans[-1, 1]
     if times_sec is not None:
-        times = np.asarray(times_sec, float)
-        inside = (times > -1e-3) & (times < duration_sec + (-1e-3 if clamp else 1e-3))
-        if not (inside.any() if clamp else inside.all()):
-            worst = times[~inside][0]
-            raise VideoError(path, f"{worst:.3f} s lies outside the video, which is {duration_sec:.3f} s long")
-        indices = frames_at(times[inside], spans[:, 0]).tolist()
-    indices = list(range(total_frames)) if indices is None else indices
-    if indices and not 0 <= min(indices) <= max(indices) < total_frames:
-        raise VideoError(path, f"frame {max(indices)} lies outside the video, which has frames 0 to {total_frames - 1}")
+        indices = _chosen(path, spans, times_sec, clamp)
+    indices = list(range(len(spans))) if indices is None else indices
+    if indices and not 0 <= min(indices) <= max(indices) < len(spans):
+        raise VideoError(path, f"frame {max(indices)} lies outside the video, which has frames 0 to {len(spans) - 1}")
     return _decode(path, indices, size_px)
 
-# %% ../../nbs/core/02_video.ipynb #cell-032
+# %% ../../nbs/core/02_video.ipynb #cell-050
 def _probe_job(path: str) -> dict[str, Any]:
     "What `VideoInfo` holds, but for the path."
     spans = _film(path, None).spans
-    with av.open(path, metadata_errors="ignore") as box:
+    with _open_av(path) as box:
         frame = next(box.decode(_video_stream(box, path)), None)
     if frame is None:
         raise VideoError(path, "holds no frames")
@@ -233,7 +348,7 @@ def _probe_job(path: str) -> dict[str, Any]:
     return dict(frames=len(spans), fps=fps, width=width, height=height, duration_sec=duration_sec,
                 rotation=-int(frame.rotation) % 360)
 
-# %% ../../nbs/core/02_video.ipynb #cell-035
+# %% ../../nbs/core/02_video.ipynb #cell-053
 def _serve(pipe: multiprocessing.connection.Connection) -> None:
     "Answer jobs until the pipe closes: `(True, result)` or `(False, reason)`."
     for name in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2):
@@ -255,14 +370,14 @@ def _serve(pipe: multiprocessing.connection.Connection) -> None:
         signal.setitimer(signal.ITIMER_REAL, 0)
         pipe.send(reply)
 
-
+# %% ../../nbs/core/02_video.ipynb #cell-054
 def _reason(error: Exception) -> str:
     "A codec's error as one short line."
     words = getattr(error, "strerror", None) or str(error) or type(error).__name__
     damaged = "not a readable video, or damaged here: " if isinstance(error, av.error.FFmpegError) else ""
     return f"{damaged}{words}".strip()[:300]
 
-# %% ../../nbs/core/02_video.ipynb #cell-038
+# %% ../../nbs/core/02_video.ipynb #cell-057
 class _Decoder:
     "A decoding process and the pipe to it."
 
@@ -297,7 +412,7 @@ class _Decoder:
             raise VideoError(path, answer)
         return answer
 
-
+# %% ../../nbs/core/02_video.ipynb #cell-058
 def _stop(owner: int, process: subprocess.Popen, pipe: Any, getpid: Any = os.getpid) -> None:
     "Close the pipe; end the process if it is ours."
     pipe.close()
@@ -305,19 +420,19 @@ def _stop(owner: int, process: subprocess.Popen, pipe: Any, getpid: Any = os.get
         process.kill()
         process.wait()
 
-
+# %% ../../nbs/core/02_video.ipynb #cell-059
 def _is_ready(pipe: multiprocessing.connection.Connection) -> bool:
     try:
         return pipe.recv() == "ready"
     except EOFError:
         return False
 
-
+# %% ../../nbs/core/02_video.ipynb #cell-060
 def _ending(process: subprocess.Popen) -> str:
     code = process.wait()
     return signal.Signals(-code).name if code < 0 else f"exit code {code}"
 
-# %% ../../nbs/core/02_video.ipynb #cell-040
+# %% ../../nbs/core/02_video.ipynb #cell-062
 _threads = threading.local()
 
 
@@ -328,7 +443,7 @@ def _ask(job: str, path: str | Path, timeout_sec: float, *args: Any) -> Any:
         decoder = _threads.decoder = _Decoder()
     return decoder.ask(job, str(path), timeout_sec, *args)
 
-# %% ../../nbs/core/02_video.ipynb #cell-044
+# %% ../../nbs/core/02_video.ipynb #cell-066
 @dataclass(frozen=True)
 class VideoInfo:
     "What a video holds, as it is shown: sizes are those after rotation."
@@ -341,7 +456,7 @@ class VideoInfo:
     duration_sec: float  # from the first frame to the end of the last
     rotation: int        # clockwise degrees by which stored frames are turned to be upright: 0, 90, 180, 270
 
-
+# %% ../../nbs/core/02_video.ipynb #cell-067
 def probe(
     path: str | Path,          # a video file
     timeout_sec: float = 20.0, # limit for the file, in seconds
@@ -349,7 +464,7 @@ def probe(
     "Frames, rate, size, duration and rotation of a video; a `VideoError` where it cannot be read."
     return VideoInfo(path=str(path), **_ask("probe", path, timeout_sec))
 
-# %% ../../nbs/core/02_video.ipynb #cell-046
+# %% ../../nbs/core/02_video.ipynb #cell-069
 def read_clip(
     path: str | Path,                         # a video file
     times_sec: Any = None,                    # times from the first frame on, within the video, in any order
@@ -365,7 +480,7 @@ def read_clip(
     size = None if size_px is None else (int(size_px[0]), int(size_px[1]))
     return _ask("read", path, timeout_sec, times, numbers, size, False)
 
-# %% ../../nbs/core/02_video.ipynb #cell-056
+# %% ../../nbs/core/02_video.ipynb #cell-079
 def grid_times(
     start_sec: float,  # window's start; may lie before 0
     end_sec: float,    # window's end, after its start
@@ -377,8 +492,14 @@ def grid_times(
     times = start_sec + np.arange(math.ceil((end_sec - start_sec) * fps - 1e-6)) / fps
     return times[times > -1e-6]
 
-# %% ../../nbs/core/02_video.ipynb #cell-059
-FORMAT_VERSION = 1  # raise when the same settings would give other pixels
+# %% ../../nbs/core/02_video.ipynb #cell-082
+@lru_cache(maxsize=65536)
+def _resolved(path: str, inode: int) -> str:
+    "The path without links; remembered, because it asks the disk about every folder on the way."
+    return os.path.realpath(path)
+
+# %% ../../nbs/core/02_video.ipynb #cell-083
+FORMAT_VERSION = 2  # raise when the same settings would give other pixels
 ENDING, HALF = ".clip", ".clip-part"  # of an entry, and of one that is being written
 
 
@@ -388,106 +509,141 @@ def entry_name(
     end_sec: float,            # window's end
     size_px: tuple[int, int],  # (height, width)
     fps: float,                # frames a second
-) -> str:                      # file name of the window's entry
+    quality: int = 0,          # of the pictures: 0 exact, else as JPEG has it
+) -> str:                      # file name of the window's entry, in one of 256 folders
     "Name of a window's cache entry; changes with the file and with every setting."
     try:
         stat = os.stat(video_path)
     except OSError as error:
         gone = isinstance(error, FileNotFoundError)
         raise VideoError(video_path, "no such file" if gone else error.strerror) from None
-    real = _resolved(str(video_path), stat.st_ino)
-    what = (real, stat.st_size, stat.st_mtime_ns, f"{start_sec:.6f} {end_sec:.6f} {fps:.6f}", *size_px, FORMAT_VERSION)
-    return hashlib.sha1(repr(what).encode()).hexdigest() + ENDING
+    file = _resolved(str(video_path), stat.st_ino), stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns
+    what = (*file, f"{start_sec:.6f} {end_sec:.6f} {fps:.6f}", *size_px, quality, FORMAT_VERSION)
+    name = hashlib.sha1(repr(what).encode()).hexdigest()
+    return f"{name[:2]}/{name}{ENDING}"
 
-
-@lru_cache(maxsize=65536)
-def _resolved(path: str, inode: int) -> str:
-    "The path without links; remembered, because it asks the disk about every folder on the way."
-    return os.path.realpath(path)
-
-# %% ../../nbs/core/02_video.ipynb #cell-062
+# %% ../../nbs/core/02_video.ipynb #cell-086
 HEADER_BYTES = 128  # before the frames of an entry
-_MAGIC = b"vidbench clip 2\n"
+_MAGIC = b"vidbench clip 3\n"
 
 
-def _header(frames: UInt8[np.ndarray, "time height width 3"]) -> bytes:
-    "What stands before an entry's frames: the kind of file, their shape, and a checksum of every page."
-    flat = np.ascontiguousarray(frames).reshape(-1)
-    whole = len(flat) // 4096 * 4096
-    pages = zlib.crc32(flat[:whole].reshape(-1, 4096)[:, :64].tobytes())
-    shape = " ".join(map(str, frames.shape[:3]))
-    return (_MAGIC + f"{shape} {zlib.crc32(flat[whole:].tobytes(), pages)}".encode()).ljust(HEADER_BYTES)
+def _checksum(data: UInt8[np.ndarray, " byte"], quality: int) -> int:
+    "Of all bytes; of exact frames, of some in each page."
+    if quality:
+        return zlib.crc32(data)
+    whole = len(data) // 4096 * 4096
+    pages = zlib.crc32(data[:whole].reshape(-1, 4096)[:, :64].tobytes())
+    return zlib.crc32(data[whole:].tobytes(), pages)
 
+# %% ../../nbs/core/02_video.ipynb #cell-088
+def _pack(frames: UInt8[np.ndarray, "time height width 3"], quality: int) -> bytes:
+    "Frames as bytes: as they are, or the lengths of their JPEGs and these."
+    if not quality:
+        return np.ascontiguousarray(frames).tobytes()
+    from PIL import Image
+    pictures = []
+    for frame in frames:
+        Image.fromarray(frame).save(file := io.BytesIO(), "JPEG", quality=quality, subsampling=0)
+        pictures.append(file.getvalue())
+    return np.array([len(p) for p in pictures], "<u4").tobytes() + b"".join(pictures)
 
-def _is_entry(path: str | Path) -> bool:
-    "Whether a file is one of ours: by its ending and its first bytes."
-    try:
-        with open(path, "rb") as file:
-            return str(path).endswith(ENDING) and file.read(len(_MAGIC)) == _MAGIC
-    except OSError:
-        return False
+# %% ../../nbs/core/02_video.ipynb #cell-089
+def _unpack(data: UInt8[np.ndarray, " byte"], shape: tuple[int, ...], quality: int) -> UInt8[np.ndarray, "time height width 3"]:
+    "The frames again."
+    if not quality:
+        return data.reshape(shape)
+    from PIL import Image
+    ends = 4 * shape[0] + data[:4 * shape[0]].view("<u4").cumsum()
+    starts = [4 * shape[0], *ends[:-1]]
+    return np.stack([np.asarray(Image.open(io.BytesIO(data[a:b].tobytes()))) for a, b in zip(starts, ends, strict=True)])
 
-
+# %% ../../nbs/core/02_video.ipynb #cell-092
 def save_entry(
     path: Path,                                        # where the entry belongs
     frames: UInt8[np.ndarray, "time height width 3"],  # its clip
+    quality: int = 0,                                  # 0 exact, else as JPEG has it
 ) -> int:                                              # bytes on disk
     "Write a cache entry so that it appears complete or not at all."
+    path.parent.mkdir(exist_ok=True)
     half = path.with_name(f".{path.stem}.{uuid.uuid4().hex}{HALF}")
+    data = _pack(frames, quality)
+    check = _checksum(np.frombuffer(data, np.uint8), quality)
+    header = _MAGIC + " ".join(map(str, (*frames.shape, quality, len(data), check))).encode()
     try:
         with open(half, "xb") as file:
-            file.write(_header(frames) + np.ascontiguousarray(frames).tobytes())
+            file.write(header.ljust(HEADER_BYTES) + data)
         os.replace(half, path)
     except BaseException:
         half.unlink(missing_ok=True)
         raise
-    return HEADER_BYTES + frames.nbytes
+    return HEADER_BYTES + len(data)
 
-# %% ../../nbs/core/02_video.ipynb #cell-064
+# %% ../../nbs/core/02_video.ipynb #cell-094
 def load_entry(
     path: str | Path,          # a cache entry
     size_px: tuple[int, int],  # (height, width) of its frames
-) -> UInt8[np.ndarray, "time height width 3"]:  # read-only, mapped
-    "Map a cache entry into memory and mark it as used; a `ValueError` where it was cut, zeroed or is of another size."
-    file = os.open(path, os.O_RDONLY)
-    try:
-        if time.time() - os.fstat(file).st_mtime > 60:
+) -> UInt8[np.ndarray, "time height width 3"]:  # read-only; exact ones mapped
+    "A cache entry's frames, marked as used; a `ValueError` where it was cut, zeroed or is of another size."
+    with open(path, "rb") as file:
+        if time.time() - os.fstat(file.fileno()).st_mtime > 60:
             with contextlib.suppress(OSError):  # another user's
                 os.utime(path)
-        data = mmap.mmap(file, 0, access=mmap.ACCESS_READ)
-    finally:
-        os.close(file)
-    frames = np.frombuffer(data, np.uint8, offset=min(len(data), HEADER_BYTES))
-    frames = frames.reshape(-1, *size_px, 3).view(np.memmap)
-    if data[:HEADER_BYTES] != _header(frames):
+        mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    *shape, quality, length, check = map(int, mapped[len(_MAGIC):HEADER_BYTES].split() or [0] * 7)
+    data = np.frombuffer(mapped, np.uint8)[HEADER_BYTES:].view(np.memmap)
+    if mapped[:len(_MAGIC)] != _MAGIC or len(data) != length or _checksum(data, quality) != check:
         raise ValueError(f"{path}: not a whole entry of the cache")
-    return frames
+    if tuple(shape[1:3]) != size_px:
+        raise ValueError(f"{path}: frames of {shape[1]} x {shape[2]}, not of {size_px[0]} x {size_px[1]}")
+    return _unpack(data, tuple(shape), quality)
 
-# %% ../../nbs/core/02_video.ipynb #cell-067
-def _entries(folder: Path) -> list[tuple[float, int, str]]:
-    "When each entry and each half was used last, its size, and where it is."
-    found = []
+# %% ../../nbs/core/02_video.ipynb #cell-097
+def _is_entry(path: str | Path) -> bool:
+    "Whether a file is one of ours: by its ending and its first bytes."
+    try:
+        with open(path, "rb") as file:
+            return str(path).endswith((ENDING, HALF)) and file.read(14) == _MAGIC[:14]
+    except OSError:
+        return False
+
+# %% ../../nbs/core/02_video.ipynb #cell-098
+def _entries(folder: str | Path) -> Iterator[tuple[float, int, str]]:
+    "When each entry and each half was used last, its size, and where it is: one after the other."
     for item in os.scandir(folder):
         with contextlib.suppress(FileNotFoundError):  # another run evicted it just now
-            if item.name.endswith((ENDING, HALF)) and item.is_file(follow_symlinks=False):
-                found.append((item.stat().st_mtime, item.stat().st_size, item.path))
-    return found
+            if item.is_dir(follow_symlinks=False) and len(item.name) == 2:
+                yield from _entries(item.path)
+            elif item.name.endswith((ENDING, HALF)) and item.is_file(follow_symlinks=False):
+                yield item.stat().st_mtime, item.stat().st_size, item.path
+
+# %% ../../nbs/core/02_video.ipynb #cell-100
+_BINS = 4096  # of age: a hundredth of it each, at the most
 
 
+def _age_bin(age_sec: float) -> int:
+    "A number that rises with age, in steps of a hundredth of it."
+    return min(_BINS - 1, int(100 * math.log1p(max(0.0, age_sec))))
+
+# %% ../../nbs/core/02_video.ipynb #cell-101
 def evict_oldest(
-    folder: Path,    # holds the entries
+    folder: Path,     # holds the entries
     max_bytes: float, # all of them together may take this much
-) -> int:            # bytes that remain
+) -> int:             # bytes that remain
     "Remove entries, those used longest ago first, until the rest fits; left-over halves of dead writers too."
-    found = _entries(folder)
-    total, hour_ago = sum(size for _, size, _ in found), time.time() - 3600
-    for used, size, path in sorted(found):
-        if (path.endswith(HALF) and used < hour_ago) or (total > max_bytes and _is_entry(path)):
+    now, sizes = time.time(), np.zeros(_BINS, np.int64)
+    for used, size, path in _entries(folder):
+        if path.endswith(HALF) and now - used > 3600 and _is_entry(path):
             Path(path).unlink(missing_ok=True)
-            total -= size
-    return total
+        else:
+            sizes[_age_bin(now - used)] += size
+    keep = int(np.searchsorted(sizes.cumsum(), max_bytes, side="right"))  # bins that fit
+    for used, size, path in _entries(folder) if sizes.sum() > max_bytes else ():
+        if _age_bin(now - used) >= keep and not path.endswith(HALF) and _is_entry(path):
+            Path(path).unlink(missing_ok=True)
+            sizes[_age_bin(now - used)] -= size
+    return int(sizes.sum())
 
-# %% ../../nbs/core/02_video.ipynb #cell-070
+# %% ../../nbs/core/02_video.ipynb #cell-106
 def refuse_foreign(
     folder: Path,  # that a cache is to use
 ) -> None:
@@ -498,162 +654,196 @@ def refuse_foreign(
         raise VideoError(folder, f"holds {len(foreign)} files that are no clips of the cache, such as {foreign[0]}: "
                          "give the cache a folder of its own")
 
-# %% ../../nbs/core/02_video.ipynb #cell-073
-class TooManyBadVideos(RuntimeError):
-    "More videos than allowed cannot be read; `quarantine` lists them with their reasons."
+# %% ../../nbs/core/02_video.ipynb #cell-108
+class ClipStore:
+    "Clips on the disk under a bound: what a cache is made of."
 
-    def __init__(self, message: str, quarantine: Any):
-        super().__init__(message)
-        self.quarantine = quarantine
-
-
-def check_quarantine(
-    quarantine: Any,       # table with a row a bad video: video_path, reason
-    total_videos: int,     # how many videos were asked for
-    max_bad_share: float,  # 0 to 1
-) -> None:
-    "Refuse when more than the allowed share of videos is bad."
-    if len(quarantine) > max_bad_share * total_videos:
-        path, reason = quarantine.iloc[0][["video_path", "reason"]]
-        raise TooManyBadVideos(
-            f"{len(quarantine)} of {total_videos} videos cannot be read, more than max_bad_share={max_bad_share:g}; "
-            f"first {path}: {reason}; mend or leave out these files, or raise max_bad_share", quarantine)
-
-# %% ../../nbs/core/02_video.ipynb #cell-076
-class CachedClip(NamedTuple):
-    "A window's frames and their times."
-
-    frames: UInt8[np.ndarray, "time height width 3"]  # read-only, mapped from the cache
-    times_sec: Float[np.ndarray, "time"]              # seconds in the video
-
-
-class _ClipFolder:
-    "A folder of clips at one size and rate."
-
-    def __init__(
-        self,
-        folder: str | Path,                     # holds the entries; made if missing
-        size_px: tuple[int, int] = (112, 112),  # (height, width) of the frames, squashed to it
-        fps: float = 12.0,                      # frames a second
-        max_gb: float = 20.0,                   # bound on the folder's size, in 1e9 bytes
-    ):
-        self.folder, self.size_px, self.fps = Path(folder), (int(size_px[0]), int(size_px[1])), float(fps)
-        self.max_bytes = max_gb * 1e9
+    def __init__(self, folder: str | Path, max_gb: float):
+        self.folder, self.max_bytes = Path(folder), max_gb * 1e9
         self._room_bytes = 0.0  # may be written before the folder must be measured again
         self.folder.mkdir(parents=True, exist_ok=True)
         refuse_foreign(self.folder)
 
-    def read(
-        self,
-        video_path: str | Path,     # a video file
-        start_sec: float,           # window's start; what lies before the video is left out
-        end_sec: float,             # window's end, itself left out, as is what lies beyond the video
-        timeout_sec: float = 20.0,  # limit where it must be decoded
-    ) -> CachedClip:                # at least one frame
-        "A window's clip, from the cache or decoded into it; a `VideoError` if it lies outside the video."
-        path = self._entry(video_path, start_sec, end_sec)
-        try:
-            frames = load_entry(path, self.size_px)
-        except (OSError, ValueError):  # never made, evicted, another user's, or spoiled on the disk
-            frames = self._make(path, video_path, start_sec, end_sec, timeout_sec)
-        return CachedClip(frames, grid_times(start_sec, end_sec, self.fps)[: len(frames)])
+    def save(self, name: str, frames: UInt8[np.ndarray, "time height width 3"], quality: int) -> None:
+        "Keep a clip; a folder of somebody else's that may not be written is left as it is."
+        with contextlib.suppress(PermissionError):
+            self._room_bytes -= save_entry(self.folder / name, frames, quality)
+        if self._room_bytes < 0:  # evict to nine tenths, so that not every write has to measure
+            total = evict_oldest(self.folder, self.max_bytes)
+            total = evict_oldest(self.folder, 0.9 * self.max_bytes) if total > 0.9 * self.max_bytes else total
+            self._room_bytes = self.max_bytes - total
 
-    def _entry(self, video_path: str | Path, start_sec: float, end_sec: float) -> str:
-        return f"{self.folder}/{entry_name(video_path, start_sec, end_sec, self.size_px, self.fps)}"
-
-    def _make(
-        self, path: str, video_path: str | Path, start_sec: float, end_sec: float, timeout_sec: float
-    ) -> UInt8[np.ndarray, "time height width 3"]:
-        "Decode a window into its entry."
-        times = grid_times(start_sec, end_sec, self.fps)
-        if not len(times):
-            raise VideoError(video_path, f"window {start_sec:g} to {end_sec:g} s lies before the video")
-        frames = _ask("read", video_path, timeout_sec, times.tolist(), None, self.size_px, True)
-        self._room_bytes -= save_entry(Path(path), frames)
-        if self._room_bytes < 0:
-            self._make_room()
-        return frames
-
-    def _make_room(self) -> None:
-        "Measure the folder and keep to the bound; evict to nine tenths, so that not every write has to measure."
-        full = evict_oldest(self.folder, math.inf) > self.max_bytes
-        total = evict_oldest(self.folder, 0.9 * self.max_bytes if full else self.max_bytes)
-        self._room_bytes = self.max_bytes - total
-
-    def size_report(self) -> dict[str, float]:  # clips, gb, max_gb
-        "How many entries there are, what they take, and the bound, in 1e9 bytes."
-        sizes = [size for _, size, path in _entries(self.folder) if path.endswith(ENDING)]
-        return dict(clips=len(sizes), gb=sum(sizes) / 1e9, max_gb=self.max_bytes / 1e9)
+    def sizes(self) -> tuple[int, int]:  # entries, bytes
+        "How many entries there are, and what they take."
+        found = [size for _, size, path in _entries(self.folder) if path.endswith(ENDING)]
+        return len(found), sum(found)
 
     def clear(self) -> None:
         "Remove every entry; a film that somebody put there stays."
         evict_oldest(self.folder, -1)
         self._room_bytes = 0.0
 
-# %% ../../nbs/core/02_video.ipynb #cell-084
-class ClipCache(_ClipFolder):
+# %% ../../nbs/core/02_video.ipynb #cell-112
+class CachedClip(NamedTuple):
+    "A window's frames and their times."
+
+    frames: UInt8[np.ndarray, "time height width 3"]  # read-only, mapped from the cache
+    times_sec: Float[np.ndarray, "time"]              # seconds in the video
+
+# %% ../../nbs/core/02_video.ipynb #cell-113
+class ClipCache:
     "Clips decoded once at one size and rate, kept in a folder that workers and runs may share."
 
-    def fill(
+    def __init__(
         self,
-        windows: Any,                # DataFrame with a row a window: video_path, start_sec, end_sec
-        workers: int | None = None,  # decoding processes; None: one a CPU core
-        progress: bool = True,       # show a bar
-        max_bad_share: float = 0.2,  # refuse when more than this share of the videos is bad
-        timeout_sec: float = 20.0,   # limit for a window
-    ) -> Any:                        # DataFrame with a row a bad video: video_path, reason
-        "Decode all windows that are not there yet; returns the videos that could not be read."
-        import pandas as pd
+        folder: str | Path,                     # holds the entries and nothing else; made if missing
+        size_px: tuple[int, int] = (112, 112),  # (height, width) of the frames, squashed to it
+        fps: float = 12.0,                      # frames a second
+        max_gb: float = 20.0,                   # bound on the folder's size, in 1e9 bytes
+        quality: int = 0,                       # of the pictures kept: 0 exact, else as JPEG has it (95 is good)
+    ):
+        self.store = ClipStore(folder, max_gb)
+        self.folder, self.quality = self.store.folder, quality
+        self.size_px, self.fps = (int(size_px[0]), int(size_px[1])), float(fps)
 
-        self._warn_if_too_small(windows)
-        columns = ["video_path", "start_sec", "end_sec"]
-        videos = {str(path): list(zip(part.start_sec, part.end_sec, strict=True))
-                  for path, part in windows[columns].drop_duplicates().groupby("video_path", sort=False)}
-        bad = self._fill_videos(videos, workers or os.cpu_count() or 1, progress, timeout_sec)
-        quarantine = pd.DataFrame(sorted(bad.items()), columns=["video_path", "reason"])
-        check_quarantine(quarantine, len(videos), max_bad_share)
-        return quarantine
+    def name(self, video_path: str | Path, start_sec: float, end_sec: float) -> str:
+        "A window's entry."
+        return entry_name(video_path, start_sec, end_sec, self.size_px, self.fps, self.quality)
 
-    def _warn_if_too_small(self, windows: Any) -> None:
-        need = (windows.end_sec - windows.start_sec).sum() * self.fps * self.size_px[0] * self.size_px[1] * 3
-        if need > self.max_bytes:
-            logger.warning("max_gb=%.3g is less than the %.3g GB of these windows: entries will be evicted and decoded "
-                           "again; raise max_gb", self.max_bytes / 1e9, need / 1e9)
-
-    def _fill_videos(self, videos: dict[str, list], workers: int, progress: bool, timeout_sec: float) -> dict[str, str]:
-        "Spread videos over threads, each with a decoding process; video -> reason of the bad ones."
-        from tqdm.auto import tqdm
-
-        order = sorted(videos, key=lambda path: hash((path, os.getpid())))  # runs that fill together share the work
-        bad, bar = {}, tqdm(total=sum(map(len, videos.values())), desc="decoding clips", disable=not progress)
-        with bar, ThreadPoolExecutor(min(workers, len(videos)) or 1) as pool:
-            jobs = {pool.submit(self._fill_video, path, videos[path], timeout_sec, bar): path for path in order}
-            try:
-                for job in as_completed(jobs):
-                    if reason := job.result():
-                        bad[jobs[job]] = reason
-            except BaseException:  # a full disk, Ctrl-C: do not decode the rest first
-                pool.shutdown(cancel_futures=True)
-                raise
-        return bad
-
-    def _fill_video(self, video_path: str, spans: list[tuple], timeout_sec: float, bar: Any) -> str | None:
-        "Decode the missing windows of a video; the first one that fails gives the reason and ends it."
+    def read(
+        self,
+        video_path: str | Path,     # a video file
+        start_sec: float,           # window's start; what lies before the video is left out
+        end_sec: float,             # window's end, itself left out, as is what lies beyond the video
+        timeout_sec: float = 20.0,  # limit where it must be decoded, beside twice the window's length
+    ) -> CachedClip:                # at least one frame
+        "A window's clip, from the cache or decoded into it; a `VideoError` if it lies outside the video."
+        name = self.name(video_path, start_sec, end_sec)
         try:
-            for start_sec, end_sec in sorted(spans):
-                path = self._entry(video_path, start_sec, end_sec)
-                if not os.path.exists(path):
-                    self._make(path, video_path, start_sec, end_sec, timeout_sec)
-                bar.update()
-        except (VideoError, ValueError) as error:
-            return getattr(error, "reason", str(error))
-        return None
+            frames = load_entry(self.folder / name, self.size_px)
+        except (OSError, ValueError):  # never made, evicted, another user's, or spoiled on the disk
+            frames = self.decode(video_path, start_sec, end_sec, timeout_sec)
+            self.store.save(name, frames, self.quality)
+            frames = _unpack(np.frombuffer(_pack(frames, self.quality), np.uint8), frames.shape, self.quality)
+        return CachedClip(frames, grid_times(start_sec, end_sec, self.fps)[: len(frames)])
 
-# %% ../../nbs/core/02_video.ipynb #cell-087
+    def decode(self, video_path: str | Path, start_sec: float, end_sec: float, timeout_sec: float = 20.0) -> np.ndarray:
+        "A window's frames from the film itself."
+        times = grid_times(start_sec, end_sec, self.fps)
+        if not len(times):
+            raise VideoError(video_path, f"window {start_sec:g} to {end_sec:g} s lies before the video")
+        return _ask("read", video_path, timeout_sec + 2 * (end_sec - start_sec), times.tolist(), None, self.size_px, True)
+
+    def fill(self, windows: Any, workers: int | None = None, progress: bool = True, max_bad_share: float = 0.2,
+             timeout_sec: float = 20.0) -> Any:  # DataFrame with a row a film that has a bad window: video_path, reason
+        "Decode all windows that are not there yet, for who wants whole films only; see `fill_windows`."
+        bad = fill_windows(self, windows, workers, progress, 1.0, timeout_sec).drop_duplicates("video_path")
+        check_quarantine(bad, windows["video_path"].nunique(), max_bad_share)
+        return bad[["video_path", "reason"]].reset_index(drop=True)
+
+    def size_report(self) -> dict[str, float]:  # clips, gb, max_gb
+        "How many entries there are, what they take, and the bound, in 1e9 bytes."
+        clips, size = self.store.sizes()
+        return dict(clips=clips, gb=size / 1e9, max_gb=self.store.max_bytes / 1e9)
+
+    def clear(self) -> None:
+        "Remove every entry."
+        self.store.clear()
+
+# %% ../../nbs/core/02_video.ipynb #cell-119
+class TooManyBadVideos(RuntimeError):
+    "More than allowed cannot be read; `quarantine` lists it with the reasons."
+
+    def __init__(self, message: str, quarantine: Any):
+        super().__init__(message)
+        self.quarantine = quarantine
+
+# %% ../../nbs/core/02_video.ipynb #cell-120
+def check_quarantine(
+    quarantine: Any,       # table with a row a bad video, or a bad window: video_path, reason
+    total: int,            # how many were asked for
+    max_bad_share: float,  # 0 to 1
+    what: str = "videos",  # what is counted: videos, or windows
+) -> None:
+    "Refuse when more than the allowed share is bad."
+    bad = quarantine["video_path"].nunique() if what == "videos" else len(quarantine)
+    if bad > max_bad_share * total:
+        path, reason = quarantine.iloc[0][["video_path", "reason"]]
+        raise TooManyBadVideos(
+            f"{bad} of {total} {what} cannot be read, more than max_bad_share={max_bad_share:g}; "
+            f"first {path}: {reason}; mend or leave out these files, or raise max_bad_share", quarantine)
+
+# %% ../../nbs/core/02_video.ipynb #cell-122
+def usable(
+    windows: Any,     # DataFrame: video_path, start_sec, end_sec
+    quarantine: Any,  # of `fill_windows`
+) -> Any:             # a row a window: whether it was read
+    "Which windows are not in the quarantine."
+    columns = ["video_path", "start_sec", "end_sec"]
+    keys = [set(map(tuple, table[columns].astype({"video_path": str}).to_numpy().tolist())) for table in (windows, quarantine)]
+    return windows[columns].apply(lambda row: (str(row.iloc[0]), *row.iloc[1:]) not in keys[1], axis=1).astype(bool)
+
+# %% ../../nbs/core/02_video.ipynb #cell-124
+def _fill_film(cache: ClipCache, film: str, spans: list[tuple], timeout_sec: float, bar: Any) -> list[tuple]:
+    "Decode the missing windows of a film; those that cannot be, with their reasons."
+    bad, late = [], []  # late: a decoder that hung or died twice is not asked a third time
+    for start_sec, end_sec in sorted(spans):
+        try:
+            name = cache.name(film, start_sec, end_sec)
+            if len(late) == 2 and not (cache.folder / name).exists():
+                raise VideoError(film, f"not tried after two windows of this film: {late[0]}")
+            if not (cache.folder / name).exists():
+                cache.store.save(name, cache.decode(film, start_sec, end_sec, timeout_sec), cache.quality)
+        except (VideoError, ValueError) as error:
+            reason = getattr(error, "reason", str(error))
+            late += [reason] if reason.startswith(("not decoded within", "the decoder crashed")) else []
+            bad.append((film, start_sec, end_sec, reason))
+        bar.update()
+    return bad
+
+# %% ../../nbs/core/02_video.ipynb #cell-125
+def _fill_films(cache: ClipCache, films: dict[str, list], workers: int, timeout_sec: float, bar: Any) -> list[tuple]:
+    "Spread films over threads, each with a decoding process; what is bad in all of them."
+    order = sorted(films, key=lambda path: hash((path, os.getpid())))  # runs that fill together share the work
+    with bar, ThreadPoolExecutor(min(workers, len(films)) or 1) as pool:
+        jobs = [pool.submit(_fill_film, cache, path, films[path], timeout_sec, bar) for path in order]
+        try:
+            return [row for job in as_completed(jobs) for row in job.result()]
+        except BaseException:  # a full disk, Ctrl-C: do not decode the rest first
+            pool.shutdown(cancel_futures=True)
+            raise
+
+# %% ../../nbs/core/02_video.ipynb #cell-126
+def fill_windows(
+    cache: ClipCache,            # to be filled
+    windows: Any,                # DataFrame with a row a window: video_path, start_sec, end_sec
+    workers: int | None = None,  # decoding processes; None: one a CPU core
+    progress: bool = True,       # show a bar
+    max_bad_share: float = 0.2,  # refuse when more than this share of the windows is bad
+    timeout_sec: float = 20.0,   # limit for a window, beside twice its length
+) -> Any:                        # DataFrame with a row a bad window: video_path, start_sec, end_sec, reason
+    "Decode all windows that are not there yet; returns those that could not be read."
+    import pandas as pd
+    from tqdm.auto import tqdm
+    columns = ["video_path", "start_sec", "end_sec"]
+    asked = windows[columns].drop_duplicates()
+    need = (asked.end_sec - asked.start_sec).sum() * cache.fps * cache.size_px[0] * cache.size_px[1] * 3
+    if need / (10 if cache.quality else 1) > cache.store.max_bytes:
+        logger.warning("max_gb=%.3g is less than the %.3g GB of these windows: entries will be evicted and decoded again; "
+                       "raise max_gb", cache.store.max_bytes / 1e9, need / 1e9)
+    films = {str(path): list(zip(part.start_sec, part.end_sec, strict=True))
+             for path, part in asked.groupby("video_path", sort=False)}
+    bar = tqdm(total=len(asked), desc="decoding clips", disable=not progress)
+    bad = _fill_films(cache, films, workers or os.cpu_count() or 1, timeout_sec, bar)
+    quarantine = pd.DataFrame(sorted(bad), columns=[*columns, "reason"])
+    check_quarantine(quarantine, len(asked), max_bad_share, "windows")
+    return quarantine
+
+# %% ../../nbs/core/02_video.ipynb #cell-133
 def clip_cache(
-    cfg: Any,        # settings with size_px (one number: square), fps and cache_gb
+    cfg: Any,        # settings with size_px (one number: square), fps and cache_gb; cache_quality where there is one
 ) -> ClipCache:
     "The workspace's cache of decoded clips, at the size and rate of a job's settings."
     from vidbench.core.runs import workspace
     size_px = cfg.size_px if isinstance(cfg.size_px, Sequence) else (cfg.size_px, cfg.size_px)
-    return ClipCache(workspace() / "data" / "clip-cache", size_px, cfg.fps, cfg.cache_gb)
+    return ClipCache(workspace() / "data" / "clip-cache", size_px, cfg.fps, cfg.cache_gb, getattr(cfg, "cache_quality", 0))

@@ -6,19 +6,23 @@
 __all__ = ['logger', 'PRIMARY', 'SELECT', 'RULE_WORDS', 'MAIN', 'load_windows', 'split_windows', 'share_activities', 'group_of',
            'draw_sides', 'recall_sides', 'Material', 'make_material', 'prepare', 'build_model', 'recall_table',
            'Watcher', 'describe', 'fit', 'load_model', 'answers_of', 'prediction_table', 'side_metrics',
-           'report_metrics', 'rivals', 'against', 'verdict', 'build_report', 'make_figures', 'evaluate', 'check']
+           'report_metrics', 'rivals', 'against', 'verdict', 'build_report', 'make_figures', 'evaluate', 'load_trained',
+           'predict', 'check']
 
 # %% ../../nbs/sensors/08_study.ipynb #cell-002
 import functools
+import hashlib
 import json
 import logging
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
 
+from ..core.bouts import BoutRules, ethogram_figure, write_results
 from ..core.checkpoints import best_checkpoint, load_weights
 from ..core.doubt import Interval, intervals
 from ..core.engine import has_collapsed, warn
@@ -28,11 +32,11 @@ from ..core.reports import check as looked_at
 from ..core.reports import checkpoint_of, make_report, metric, read_predictions, said, write_predictions
 from ..core.runs import Run, write_text
 from ..core.training import TrainResult, finished_training, health_summary, train
-from . import batches, evaluation, figures, windows
+from . import batches, evaluation, figures, readers, recordings, windows
 from .batches import Normaliser, WindowData
 from .evaluation import Predictions
 from .losses import Objective, ScheduleCallback, SensorsEngine, schedule_figure
-from .settings import SensorsConfig, split_source
+from .settings import READERS, SensorsConfig, split_source
 from .tcn_vae import TCNVAE, load_encoder
 from .toys import make_toy_windows
 from .windows import SensorWindows, WindowError
@@ -41,8 +45,11 @@ logger = logging.getLogger(__name__)
 
 # %% ../../nbs/sensors/08_study.ipynb #cell-005
 _READERS = {"uci_har": windows.read_uci_har_parts, "pamap2": windows.read_pamap2, "wisdm": windows.read_wisdm,
-            "hapt": windows.read_hapt, "csv": windows.read_windows}
-_PLACED = ("pamap2",)                                          # data of several sensors
+            "hapt": windows.read_hapt, "csv": windows.read_windows, "mhealth": readers.read_mhealth,
+            "opportunity": readers.read_opportunity, "wisdm2019": readers.read_wisdm2019, "utd_mhad": readers.read_utd_mhad,
+            "phyphox": readers.read_phone, "android": readers.read_phone}
+_PLACED = ("pamap2", "mhealth", "opportunity", "wisdm2019")    # data of several sensors
+_AS_WRITTEN = (*READERS[READERS.index("wisdm2019"):],)         # whose activities are taken as they are called
 
 def _known(cfg: SensorsConfig, own: bool) -> tuple[str, ...] | None:
     "The activities that may occur; none = any."
@@ -57,9 +64,11 @@ def _read(source: str, cfg: SensorsConfig) -> SensorWindows:
     if reader == "toy":
         return make_toy_windows(cfg.toy.shift, cfg.toy.windows, seed=cfg.toy.seed)
     own = reader == "csv"
-    told = {"vocabulary": _known(cfg, own)} | ({"place": cfg.place} if cfg.place and reader in _PLACED else {})
+    told = {"vocabulary": _known(cfg, reader in _AS_WRITTEN)} | ({"place": cfg.place} if cfg.place and reader in _PLACED else {})
     if own:
         told |= {"rate_hz": cfg.rate_hz, "columns": cfg.columns, "channels": cfg.channels, "people": cfg.people}
+    if reader in ("phyphox", "android"):
+        told["domain"] = reader
     if reader != "uci_har":
         told |= {"window_samples": cfg.window_samples, "overlap": cfg.overlap, "sample_rate_hz": cfg.sample_rate_hz}
     found = _READERS[reader](place, **told)
@@ -593,6 +602,82 @@ def evaluate(
         for name, figure in make_figures(cfg, run).items():
             run.save_figure(figure, name)
     return run.report
+
+# %% ../../nbs/sensors/08_study.ipynb #232da340
+def load_trained(
+    run: Run,                                 # that has trained
+) -> tuple[SensorsConfig, TCNVAE, dict]:      # settings, model in evaluation mode, data.json
+    "A model ready for use, from its run's folder alone."
+    cfg, known = SensorsConfig.load(run.path("config.yaml")), json.loads(run.path("data.json").read_text())
+    model = TCNVAE(len(known["normaliser"]["channels"]), cfg.hidden_dims, cfg.latent_dim, len(known["vocabulary"]),
+                   max(1, len(known["domains"])), cfg.dropout, cfg.kernel_size)
+    return cfg, load_weights(Objective(model, cfg), best_checkpoint(run)).model.eval(), known
+
+# %% ../../nbs/sensors/08_study.ipynb #75330644
+def _answer(path: Path, cfg: SensorsConfig, model: TCNVAE, known: dict, rate_hz: float | None) -> pd.DataFrame:
+    "A row a window of one file."
+    normalise = Normaliser(*(tuple(known["normaliser"][part]) for part in ("channels", "mean", "std")))
+    tables = []
+    for recording in recordings.read_recordings(path, rate_hz or cfg.rate_hz):
+        cut = recordings.slide(recording, known["window_samples"], known["sample_rate_hz"], cfg.overlap)
+        if not len(cut):
+            continue
+        if all(source.startswith("utd_mhad=") for source in cfg.data):
+            cut = readers.in_si_units(cut)
+        data = WindowData(windows.replace(normalise(windows.align_channels(cut, normalise.channels)), activity=np.full(
+            len(cut), known["vocabulary"][0])), tuple(known["vocabulary"]), ())
+        found = evaluation.predict(model, data, cfg.eval_batch_size)
+        tables.append(pd.DataFrame({
+            "video_path": recording.name, "start_sec": cut.start_sec,
+            "end_sec": cut.start_sec + known["window_samples"] / known["sample_rate_hz"],
+            "pred": np.array(known["vocabulary"])[found.answer], "reconstruction_error": np.nanmean(found.error, 1),
+            **{f"prob_{name}": found.probability[:, i] for i, name in enumerate(known["vocabulary"])}}))
+    if not tables:
+        raise WindowError(f"{path}: shorter than a window of {known['window_samples']} samples at {known['sample_rate_hz']:g} Hz")
+    return pd.concat(tables, ignore_index=True)
+
+def _unusual(run: Run, error: pd.Series) -> np.ndarray:
+    "Share of the known people's later windows that are drawn better; NaN where there is no report yet."
+    table = read_predictions(run)
+    if "reconstruction_error" not in table:
+        return np.full(len(error), np.nan)
+    known = np.sort(table.loc[table["side"] == "in_domain", "reconstruction_error"].to_numpy(float))
+    return np.searchsorted(known, error.to_numpy(float)) / len(known)
+
+# %% ../../nbs/sensors/08_study.ipynb #a1cd0564
+def _part(out: Path, path: Path, run: Run) -> Path:
+    "Where the answers about one file are kept: by the file as it is now, and the checkpoint."
+    stamp = f"{path.resolve()} {path.stat().st_size} {path.stat().st_mtime_ns} {best_checkpoint(run)}"
+    return out / "parts" / (hashlib.blake2b(stamp.encode(), digest_size=8).hexdigest() + ".csv")
+
+def predict(
+    run: Run,                             # that has trained
+    inputs: Any,                          # a file or folder of recordings, or several
+    out: str | Path | None = None,        # folder of the results; `predict` in the run's when not given
+    *,
+    rate_hz: float | None = None,         # of tables without time_sec
+    rules: BoutRules | None = None,       # that make bouts; those of `core.bouts` when not given
+) -> Path:                                # the folder: predictions.csv, bouts.csv, summary.json, bouts.png
+    "Answer recordings without labels; what was answered before an interruption is not answered again."
+    out, (cfg, model, known) = Path(out or run.path("predict")), load_trained(run)
+    files, lost, there = recordings.find_recordings(inputs), [], []
+    for path in files:
+        made = _part(out, path, run)
+        try:
+            if not made.exists():
+                write_text(made, _answer(path, cfg, model, known, rate_hz).to_csv(index=False))
+            there.append(pd.read_csv(made, dtype={"video_path": str}))
+        except (WindowError, ValueError, OSError, KeyError) as error:
+            lost.append({"what": str(path), "why": " ".join(str(error).split())[:200], "count": 1})
+    if not there:
+        first = "".join(f"; {row['what']}: {row['why']}" for row in lost[:1])
+        raise WindowError(f"none of {len(files)} files could be answered{first}")
+    table = pd.concat(there, ignore_index=True)
+    table["unusual"] = _unusual(run, table["reconstruction_error"])
+    bouts = write_results(out, table, rules or BoutRules(), run=f"{run.job}/{run.name}", checkpoint=best_checkpoint(run).name,
+                          left_out=lost, unlike_training=float((table["unusual"] > 0.99).mean()))
+    ethogram_figure(bouts).savefig(out / "bouts.png", dpi=120, bbox_inches="tight")
+    return out
 
 # %% ../../nbs/sensors/08_study.ipynb #cell-038
 def check(
