@@ -318,6 +318,57 @@ def _add_looking_up(commands: Any) -> None:
     for parser in (known, doctor):
         parser.add_argument("--json", action="store_true", help="for a program to read")
 
+# %% ../../nbs/launch/11_cli.ipynb #cell-f555e1
+def _look(args: argparse.Namespace) -> int:
+    "vidbench look"
+    from vidbench.launch.look import look
+    return print(plain_text(str(look(args.path, args.video_root, args.to)))) or 0
+
+def _report(args: argparse.Namespace) -> int:
+    "vidbench report"
+    from vidbench.core.runs import find_run
+    from vidbench.launch.verdict import verdict_text
+    run = find_run(args.run)
+    if not run.report:
+        raise LaunchError(f"{run.job}/{run.name} has no report yet: it is {run.status['state']}")
+    return _printed(run.report, "" if args.json else verdict_text(run.report), args.json)
+
+# %% ../../nbs/launch/11_cli.ipynb #cell-e7f2c5
+def _use(args: argparse.Namespace) -> int:
+    "vidbench predict, vidbench export"
+    from vidbench.core.runs import find_run
+    run = find_run(args.run)
+    function = jobs.study_function(find_job(run.job), args.command)
+    more = settings.parse_assignments(args.settings)
+    done = function(run, args.inputs, Path(args.out or run.folder / "predict"), **more) if args.command == "predict" else (
+        function(run, Path(args.folder), **more))
+    print(plain_text(str(done if done is not None else args.out or args.folder)))
+    return 0
+
+# %% ../../nbs/launch/11_cli.ipynb #cell-7fcdbb
+def _add_using(commands: Any) -> None:
+    "The grammar of these commands."
+    look = _add(commands, "look", _look, "what is in a file of labels or a folder of films, before training", """
+        labels.csv --video-root films
+        project.boris --to events.csv""")
+    look.add_argument("path")
+    look.add_argument("--video-root", help="where the films are, if not beside it")
+    look.add_argument("--to", help="also write the events as a table")
+    report = _add(commands, "report", _report, "what a run found, and what to try next", "behavior/first")
+    report.add_argument("run", metavar="RUN")
+    report.add_argument("--json", action="store_true", help="for a program to read")
+    predict = _add(commands, "predict", _use, "use what was trained on data without labels",
+                   "behavior/first films/ --out answers")
+    predict.add_argument("run", metavar="RUN")
+    predict.add_argument("inputs", nargs="+", metavar="INPUT", help="files or folders")
+    predict.add_argument("--out", default="", metavar="FOLDER", help="of the results; `predict` in the run's when not given")
+    export = _add(commands, "export", _use, "write a run's model into a folder that others load", "behavior/first my_model")
+    export.add_argument("run", metavar="RUN")
+    export.add_argument("folder", metavar="FOLDER")
+    for parser in (predict, export):
+        parser.add_argument("-p", metavar="NAME=VALUE", action="append", default=[], dest="settings",
+                            help="a further argument of the study's function")
+
 # %% ../../nbs/launch/11_cli.ipynb #cell-024
 _SHELLS = {
     "bash": """_vidbench() {{
@@ -364,7 +415,7 @@ def make_parser() -> argparse.ArgumentParser:
                                      formatter_class=argparse.RawDescriptionHelpFormatter, epilog=_EPILOG)
     parser.add_argument("--version", action="version", version=f"vidbench {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for add in (_add_run, _add_sweep, _add_train, _add_watching, _add_looking_up, _add_completion):
+    for add in (_add_run, _add_sweep, _add_train, _add_watching, _add_looking_up, _add_using, _add_completion):
         add(commands)
     return parser
 
@@ -388,7 +439,7 @@ def next_words(
 def _values(words: list[str]) -> list[str]:
     "Words that are no options: jobs, presets, settings, runs."
     command, before, typed = words[0], words[-2], words[-1]
-    if command in ("status", "stop", "logs", "compare", "train"):
+    if command in ("status", "stop", "logs", "compare", "train", "report", "predict", "export"):
         from vidbench.core.runs import all_runs
         return [name for run in all_runs() for name in (run.name, f"{run.job}/{run.name}")]
     if len(words) == 2:

@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['job_folders', 'list_jobs', 'LaunchError', 'find_job', 'read_parameters', 'summary', 'module_source', 'imported_names',
-           'load_name', 'config_class', 'refuse_devices', 'Plan', 'plan', 'verb', 'check_job', 'copy_job',
-           'preset_names', 'describe_jobs']
+           'load_name', 'config_class', 'refuse_devices', 'Plan', 'plan', 'verb', 'study_function', 'check_job',
+           'copy_job', 'preset_names', 'describe_jobs']
 
 # %% ../../nbs/launch/00_jobs.ipynb #cell-002
 import ast
@@ -230,6 +230,19 @@ def verb(
     if name not in verbs:
         raise LaunchError(f"{notebook.name} has no {name}: import a function of that name into it")
     return load_name(*verbs[name])
+
+# %% ../../nbs/launch/00_jobs.ipynb #cell-ed5205
+def study_function(
+    notebook: Path,  # an experiment notebook
+    name: str,       # such as predict or export
+) -> Callable:
+    "A function of the module that the job's `fit` comes from, whether the notebook imports it or not."
+    homes = {original: _home(module, original)[0] for module, original in imported_names(notebook).values()}
+    module = homes.get("fit", "its notebook, which imports no fit,")
+    try:
+        return load_name(module, name)
+    except (LaunchError, ValueError):
+        raise LaunchError(f"{notebook.stem} has no {name}: {module} defines none") from None
 
 # %% ../../nbs/launch/00_jobs.ipynb #cell-b85749
 def check_job(

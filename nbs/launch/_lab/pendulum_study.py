@@ -49,3 +49,7 @@ def evaluate(cfg, run):
             "pendulum", headline=["score"], metrics={"score": metric(-(cfg.rate - 3) ** 2), "swings": metric(cfg.steps)},
             baselines={"at rest": {"score": -9}}, verdict="it swings", checks=[], audit=None, health={},
             checkpoint={"name": "saved", "step": cfg.steps, "rule": "the last one"}))
+
+
+def predict(run, inputs, out, loud=False):
+    return f"{out}: {len(inputs)} films{', loud' if loud else ''}"
