@@ -27,7 +27,7 @@ from ..core.engine import Engine
 from ..core.runs import Run
 from ..core.training import health_summary
 
-# %% ../../nbs/anomaly/05_stability.ipynb #c1ee7c6fb
+# %% ../../nbs/anomaly/05_stability.ipynb #cell-005
 def clip_values(
     grads: list[Tensor],  # changed in place
     limit: float,         # above 0
@@ -40,7 +40,7 @@ def clip_values(
         grad[large] = grad[large].sign() * limit
     return clipped / max(1, total)
 
-# %% ../../nbs/anomaly/05_stability.ipynb #c9f3a2b71
+# %% ../../nbs/anomaly/05_stability.ipynb #cell-007
 def clamp_weights(
     model: nn.Module,  # with adapters, changed in place
     limit: float,      # above 0
@@ -53,7 +53,7 @@ def clamp_weights(
     at_bound = sum(int((w.detach().abs() >= limit).sum()) for w in weights)
     return at_bound / max(1, sum(w.numel() for w in weights))
 
-# %% ../../nbs/anomaly/05_stability.ipynb #cell-008
+# %% ../../nbs/anomaly/05_stability.ipynb #cell-010
 class AdaptiveClip:
     "A running percentile of gradient norms."
 
@@ -73,7 +73,7 @@ class AdaptiveClip:
         self.norms.append(norm)
         return min(highest, float(np.percentile(self.norms, self.percentile)))
 
-# %% ../../nbs/anomaly/05_stability.ipynb #c5e4c15ac
+# %% ../../nbs/anomaly/05_stability.ipynb #cell-013
 def module_of(
     name: str,  # of an adapter's weight
 ) -> str:       # such as lm_head, embed_tokens, q_proj
@@ -81,7 +81,7 @@ def module_of(
     parts = name.split(".lora_")[0].split(".")
     return parts[-1] if not parts[-1].isdigit() else ".".join(parts[-3:])
 
-# %% ../../nbs/anomaly/05_stability.ipynb #c244c37b0
+# %% ../../nbs/anomaly/05_stability.ipynb #cell-015
 def norms_by_module(
     tensors: Mapping[str, Tensor],  # by the weight's name
 ) -> dict[str, float]:              # layer -> norm over all of its tensors
@@ -91,7 +91,7 @@ def norms_by_module(
         squares[module_of(name)] = squares.get(module_of(name), 0.0) + float(tensor.detach().float().square().sum())
     return {module: value**0.5 for module, value in squares.items()}
 
-# %% ../../nbs/anomaly/05_stability.ipynb #cell-013
+# %% ../../nbs/anomaly/05_stability.ipynb #cell-017
 def memory_mb() -> float:  # 1e6 bytes
     "Memory of the accelerator in use; of this process where there is none."
     if torch.cuda.is_available():
@@ -101,7 +101,7 @@ def memory_mb() -> float:  # 1e6 bytes
     except OSError:
         return float("nan")
 
-# %% ../../nbs/anomaly/05_stability.ipynb #cell-016
+# %% ../../nbs/anomaly/05_stability.ipynb #cell-020
 RECENT = 3  # losses whose mean is compared
 
 def diverged(
@@ -112,7 +112,7 @@ def diverged(
     "Whether the loss has climbed too far above its start."
     return len(recent) == RECENT and float(np.mean(recent)) > float(np.mean(first)) + max_rise
 
-# %% ../../nbs/anomaly/05_stability.ipynb #cell-018
+# %% ../../nbs/anomaly/05_stability.ipynb #cell-022
 class Bounds(TrainerCallback):
     "Clamps adapters, notes their health, keeps a first checkpoint, stops a run that diverges."
 
@@ -156,7 +156,7 @@ class Bounds(TrainerCallback):
                 f"{state.global_step} of {state.max_steps}: stopped, earlier checkpoints kept; lower learning_rate (now "
                 f"{self.cfg.learning_rate:g}) or raise max_loss_rise (now {self.cfg.max_loss_rise:g})")
 
-# %% ../../nbs/anomaly/05_stability.ipynb #cfb916e34
+# %% ../../nbs/anomaly/05_stability.ipynb #cell-026
 def health_warnings(
     metrics: pd.DataFrame,  # run.metrics()
 ) -> list[str]:             # one line each
@@ -174,7 +174,7 @@ def health_warnings(
               "grad_value_clip")]
     return [words for bad, words in found if bad]
 
-# %% ../../nbs/anomaly/05_stability.ipynb #c26886252
+# %% ../../nbs/anomaly/05_stability.ipynb #cell-028
 def final_line(
     run: Run,  # trained, perhaps not to the end
 ) -> str:
@@ -188,7 +188,7 @@ def final_line(
     return (f"{made - health['bad_steps']} of {made} steps succeeded ({health['success_rate']:.1%}), average loss "
             f"{losses.mean():.3f}, {metrics.epoch.max():.1f} epochs, improvement {gain:+.3f}")
 
-# %% ../../nbs/anomaly/05_stability.ipynb #cell-025
+# %% ../../nbs/anomaly/05_stability.ipynb #cell-030
 class StableEngine(Engine):
     "The core engine for adapters: bounds, health, small checkpoints."
 
@@ -201,7 +201,8 @@ class StableEngine(Engine):
         super().__init__(*args, **kwargs)
         require_fp32(self.model)
         if self.args.gradient_accumulation_steps == 1:
-            self.model_accepts_loss_kwargs = True  # the model denies it, but its loss is a mean over the tokens of all devices so
+            # the model denies it, but so its loss is a mean over the tokens of all devices
+            self.model_accepts_loss_kwargs = True
         self.cfg = cfg
         self.adaptive = AdaptiveClip(cfg.clip_percentile) if cfg.clip_percentile else None
         self.add_callback(Bounds(self, cfg))
