@@ -230,7 +230,7 @@ def commands() -> str:
             main([*words, "--help"])
         return text.getvalue()
     first = help_of()
-    names = re.findall(r"^    (\w+) ", first.split("COMMAND", 2)[-1], re.M)
+    names = re.findall(r"^    ([a-z]+)(?: |$)", first.split("COMMAND", 2)[-1], re.M)
     parts = [f'<h2 id="{name}">vidbench {name}</h2><pre>{html.escape(help_of(name))}</pre>' for name in dict.fromkeys(names)]
     return f"<h1>Commands</h1><pre>{html.escape(first)}</pre>" + "".join(parts)
 

@@ -6,7 +6,7 @@
 __all__ = ['window_starts', 'batches', 'read_windows', 'film_logits', 'film_table', 'BoutRules', 'over_time', 'runs_of',
            'find_bouts', 'ethogram', 'films_of', 'run_temperature', 'predict_film', 'predict_films', 'predict']
 
-# %% ../../nbs/behavior/09_films.ipynb #669e72be
+# %% ../../nbs/behavior/09_films.ipynb #c478ba19
 import json
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -28,7 +28,7 @@ from ..core.figures import Figure, dress, new_figure, palette
 from ..core.runs import Run, write_text
 from ..core.video import VideoError, probe, read_clip, video_files
 
-# %% ../../nbs/behavior/09_films.ipynb #300decf1
+# %% ../../nbs/behavior/09_films.ipynb #07fd6b08
 def window_starts(
     frames: int,    # of the film, at the clips' rate
     length: int,    # of a window, in frames
@@ -38,7 +38,7 @@ def window_starts(
     starts = list(range(0, max(1, frames - length + 1), hop))
     return starts if starts[-1] + length >= frames else [*starts, frames - length]
 
-# %% ../../nbs/behavior/09_films.ipynb #88af8025
+# %% ../../nbs/behavior/09_films.ipynb #bbc1f2c8
 def batches(
     starts: Sequence[int],    # of windows
     size: int,                # windows at a time
@@ -47,7 +47,7 @@ def batches(
     for first in range(0, len(starts), size):
         yield list(starts[first:first + size])
 
-# %% ../../nbs/behavior/09_films.ipynb #a8a6ef51
+# %% ../../nbs/behavior/09_films.ipynb #3c1c578c
 def read_windows(
     path: str | Path,                              # a film
     starts: Sequence[int],                         # of some windows, ascending, in frames
@@ -60,7 +60,7 @@ def read_windows(
     rows = np.asarray(starts)[:, None] - first + np.arange(cfg.num_frames)
     return frames[np.minimum(rows, len(frames) - 1)]
 
-# %% ../../nbs/behavior/09_films.ipynb #ff9c5f89
+# %% ../../nbs/behavior/09_films.ipynb #6cf4b144
 @torch.no_grad()
 def film_logits(
     path: str | Path,       # a film
@@ -81,7 +81,7 @@ def film_logits(
         found.append(model(ready.to(device))["logits"].float().cpu().numpy())
     return starts, np.concatenate(found), spent
 
-# %% ../../nbs/behavior/09_films.ipynb #56f76a38
+# %% ../../nbs/behavior/09_films.ipynb #bc910498
 def film_table(
     path: str | Path,                             # the film
     starts: Sequence[int],                        # of the windows, in frames
@@ -95,7 +95,7 @@ def film_table(
                           "pred": [classes[i] for i in prob.argmax(axis=1)]})
     return table.join(pd.DataFrame(prob.round(5), columns=[f"prob_{name}" for name in classes]))
 
-# %% ../../nbs/behavior/09_films.ipynb #2eba2731
+# %% ../../nbs/behavior/09_films.ipynb #064781bd
 @dataclass(frozen=True)
 class BoutRules:
     "How probabilities over time become bouts."
@@ -104,7 +104,7 @@ class BoutRules:
     shortest_sec: float = 0.5    # of a bout
     ignore: tuple[str, ...] = ()  # classes that make no bouts, such as a background
 
-# %% ../../nbs/behavior/09_films.ipynb #df9378a4
+# %% ../../nbs/behavior/09_films.ipynb #77739246
 def over_time(
     windows: pd.DataFrame,    # of one film, from `film_table`
 ) -> pd.DataFrame:            # start_sec, end_sec, prob_<class>: stretches that follow one another
@@ -116,7 +116,7 @@ def over_time(
     prob = covers @ windows[names].to_numpy() / covers.sum(axis=1, keepdims=True)
     return pd.DataFrame({"start_sec": edges[:-1], "end_sec": edges[1:]}).join(pd.DataFrame(prob, columns=names))
 
-# %% ../../nbs/behavior/09_films.ipynb #b4f9c31b
+# %% ../../nbs/behavior/09_films.ipynb #4d57be33
 def runs_of(
     labels: Sequence[str],    # of stretches that follow one another; empty: none
 ) -> list[tuple[int, int]]:   # first and last + 1 of each run
@@ -124,7 +124,7 @@ def runs_of(
     edges = [0, *(i for i in range(1, len(labels)) if labels[i] != labels[i - 1]), len(labels)]
     return [(a, b) for a, b in zip(edges, edges[1:], strict=False) if a < b and labels[a]]
 
-# %% ../../nbs/behavior/09_films.ipynb #b43c0653
+# %% ../../nbs/behavior/09_films.ipynb #871bd266
 def find_bouts(
     windows: pd.DataFrame,                  # of one film, from `film_table`
     rules: BoutRules = BoutRules(),         # see above
@@ -162,7 +162,7 @@ def _joined(bouts: Iterable[dict], gap_sec: float) -> list[dict]:
             found.append(bout)
     return found
 
-# %% ../../nbs/behavior/09_films.ipynb #10c75c60
+# %% ../../nbs/behavior/09_films.ipynb #c9fc7ab3
 def ethogram(
     bouts: pd.DataFrame,    # of some films
     most: int = 12,         # films
@@ -179,7 +179,7 @@ def ethogram(
     dress(ax, "Bouts", "time in the film (s)", legend="outside")
     return figure
 
-# %% ../../nbs/behavior/09_films.ipynb #639eed7a
+# %% ../../nbs/behavior/09_films.ipynb #e19dde09
 def films_of(
     inputs: str | Path | Iterable[str | Path],    # films and folders
 ) -> list[Path]:
@@ -188,14 +188,14 @@ def films_of(
     found = [film for place in map(Path, given) for film in (video_files(place) if place.is_dir() else [place])]
     return list(dict.fromkeys(found))
 
-# %% ../../nbs/behavior/09_films.ipynb #6e269abd
+# %% ../../nbs/behavior/09_films.ipynb #160d8a68
 def run_temperature(
     run: Run,    # evaluated or not
 ) -> float:      # 1 before `evaluate`
     "The temperature that a run's report found."
     return float((run.report.get("details", {}).get("temperature") or {}).get("temperature", 1.0))
 
-# %% ../../nbs/behavior/09_films.ipynb #ed2771b4
+# %% ../../nbs/behavior/09_films.ipynb #834b3da5
 def predict_film(
     path: Path,                # a film
     model: nn.Module,          # in evaluation mode
@@ -210,7 +210,7 @@ def predict_film(
     table = film_table(path, starts, softmax(logits, temperature), cfg, classes)
     return table, {"film_sec": float(table["end_sec"].max()), "seconds": time.perf_counter() - began, "decoding_sec": spent}
 
-# %% ../../nbs/behavior/09_films.ipynb #5f0bb7c3
+# %% ../../nbs/behavior/09_films.ipynb #58fc4022
 def predict_films(
     films: Sequence[Path],
     parts: Path,                # a folder: a table a film that is done
@@ -236,7 +236,38 @@ def predict_films(
         times.append(spent)
     return times, bad
 
-# %% ../../nbs/behavior/09_films.ipynb #23a27c1a
+# %% ../../nbs/behavior/09_films.ipynb #23f5bc7b
+def _empty(folder: Path) -> None:
+    "A folder without anything in it."
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in folder.iterdir():
+        path.unlink()
+
+# %% ../../nbs/behavior/09_films.ipynb #aeb01b8a
+def _speed(times: Sequence[dict[str, float]]) -> dict[str, float]:
+    "How fast the films of this call were, and what share of it was decoding."
+    total = {name: sum(each[name] for each in times) for name in ("film_sec", "seconds", "decoding_sec")}
+    if not times:
+        return total
+    return total | {"times_real_time": total["film_sec"] / total["seconds"],
+                    "decoding_share": total["decoding_sec"] / total["seconds"]}
+
+# %% ../../nbs/behavior/09_films.ipynb #0a5af8ef
+def _write(out: Path, tables: Sequence[pd.DataFrame], rules: BoutRules, summary: dict[str, Any]) -> dict[str, Any]:
+    "The files of a prediction."
+    bouts = [find_bouts(table, rules) for table in tables]
+    columns = ["video_path", "start_sec", "end_sec"]
+    all_bouts = pd.concat(bouts, ignore_index=True) if bouts else pd.DataFrame(columns=[*columns, "label", "certainty"])
+    windows = pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=[*columns, "pred"])
+    write_text(out / "predictions.csv", windows.to_csv(index=False))
+    write_text(out / "bouts.csv", all_bouts.to_csv(index=False))
+    summary |= {"windows": len(windows), "bouts": len(all_bouts)}
+    write_text(out / "summary.json", json.dumps(summary, indent=2))
+    if len(all_bouts):
+        ethogram(all_bouts).savefig(out / "ethogram.png", dpi=120, bbox_inches="tight")
+    return summary
+
+# %% ../../nbs/behavior/09_films.ipynb #f858f7b3
 def predict(
     run: Run | str | Path,                         # after `fit`, or its folder
     inputs: str | Path | Iterable[str | Path],     # films and folders of films
@@ -260,34 +291,3 @@ def predict(
     return _write(out, tables, rules, {"run": str(run.folder), "classes": classes, "films": len(tables), "left_out": bad,
                                        "window_sec": cfg.clip_sec, "hop_sec": hop / cfg.fps, "rules": asdict(rules),
                                        "temperature": run_temperature(run), **_speed(times)})
-
-
-def _empty(folder: Path) -> None:
-    "A folder without anything in it."
-    folder.mkdir(parents=True, exist_ok=True)
-    for path in folder.iterdir():
-        path.unlink()
-
-
-def _speed(times: Sequence[dict[str, float]]) -> dict[str, float]:
-    "How fast the films of this call were, and what share of it was decoding."
-    total = {name: sum(each[name] for each in times) for name in ("film_sec", "seconds", "decoding_sec")}
-    if not times:
-        return total
-    return total | {"times_real_time": total["film_sec"] / total["seconds"],
-                    "decoding_share": total["decoding_sec"] / total["seconds"]}
-
-
-def _write(out: Path, tables: Sequence[pd.DataFrame], rules: BoutRules, summary: dict[str, Any]) -> dict[str, Any]:
-    "The files of a prediction."
-    bouts = [find_bouts(table, rules) for table in tables]
-    columns = ["video_path", "start_sec", "end_sec"]
-    all_bouts = pd.concat(bouts, ignore_index=True) if bouts else pd.DataFrame(columns=[*columns, "label", "certainty"])
-    windows = pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=[*columns, "pred"])
-    write_text(out / "predictions.csv", windows.to_csv(index=False))
-    write_text(out / "bouts.csv", all_bouts.to_csv(index=False))
-    summary |= {"windows": len(windows), "bouts": len(all_bouts)}
-    write_text(out / "summary.json", json.dumps(summary, indent=2))
-    if len(all_bouts):
-        ethogram(all_bouts).savefig(out / "ethogram.png", dpi=120, bbox_inches="tight")
-    return summary

@@ -70,6 +70,7 @@ def _by_step(folder: Path) -> list[Path]:
     found = [p for p in folder.glob("checkpoint-*") if p.name.split("-")[-1].isdigit()]
     return sorted(found, key=lambda p: -int(p.name.split("-")[-1]))
 
+# %% ../../nbs/core/07_checkpoints.ipynb #cell-011
 def newest_checkpoint(
     folder: Path,      # such as run.checkpoints
 ) -> Path | None:      # none when there is no good one
@@ -80,7 +81,7 @@ def newest_checkpoint(
         logger.warning("%s passed over: %s", checkpoint.name, reason)
     return None
 
-# %% ../../nbs/core/07_checkpoints.ipynb #cell-012
+# %% ../../nbs/core/07_checkpoints.ipynb #cell-013
 def trainer_state(
     checkpoint: Path | None,  # a checkpoint folder; none before there is one
 ) -> dict[str, Any]:          # global_step, best_global_step, best_metric, log_history, ...
@@ -88,7 +89,7 @@ def trainer_state(
     nothing = {"global_step": 0, "best_global_step": None, "best_metric": None, "log_history": []}
     return nothing if checkpoint is None else json.loads((checkpoint / "trainer_state.json").read_text())
 
-# %% ../../nbs/core/07_checkpoints.ipynb #cell-015
+# %% ../../nbs/core/07_checkpoints.ipynb #cell-016
 def worth(
     metrics: dict[str, Any],  # of one evaluation, as logged
     select: str,              # the criterion, such as eval_f1
@@ -101,7 +102,7 @@ def worth(
     rest = metrics.get("eval_macro_f1", float("nan")), -metrics.get("eval_loss", float("nan"))
     return value if higher else -value, *(x if x == x else float("-inf") for x in rest)
 
-# %% ../../nbs/core/07_checkpoints.ipynb #cell-017
+# %% ../../nbs/core/07_checkpoints.ipynb #cell-018
 def choose(
     evaluations: list[dict[str, Any]],  # in order, each with its step
     select: str,                        # the criterion
@@ -111,6 +112,7 @@ def choose(
     able = [m for m in evaluations if worth(m, select, higher) is not None]
     return max(reversed(able), key=lambda m: worth(m, select, higher), default=None)
 
+# %% ../../nbs/core/07_checkpoints.ipynb #cell-020
 def since_better(
     evaluations: list[dict[str, Any]],  # in order
     select: str,                        # the criterion
@@ -123,7 +125,7 @@ def since_better(
         best, since = (value, 0) if better else (best, since + 1)
     return since
 
-# %% ../../nbs/core/07_checkpoints.ipynb #cell-019
+# %% ../../nbs/core/07_checkpoints.ipynb #cell-022
 def rule_of(
     evaluations: list[dict[str, Any]],  # in order
     select: str,                        # the criterion
@@ -140,11 +142,7 @@ def rule_of(
     by = "macro-F1" if len({w[1] for w in worths}) > 1 else "loss" if len({w[2] for w in worths}) > 1 else "time"
     return f"{words}, which was {best[select]:.3g} at all {len(worths)} evaluations: so by {by}"
 
-# %% ../../nbs/core/07_checkpoints.ipynb #cell-022
-class TrainingError(RuntimeError):
-    "Training cannot go on; the message is one line."
-
-# %% ../../nbs/core/07_checkpoints.ipynb #cell-023
+# %% ../../nbs/core/07_checkpoints.ipynb #cell-025
 def _chosen_step(run: Run) -> int:
     "The step of the checkpoint to be judged."
     result = run.status["stages"].get("fit", {}).get("result")
@@ -153,6 +151,11 @@ def _chosen_step(run: Run) -> int:
     state = trainer_state(newest_checkpoint(run.checkpoints))
     return state["best_global_step"] or state["global_step"]
 
+# %% ../../nbs/core/07_checkpoints.ipynb #cell-026
+class TrainingError(RuntimeError):
+    "Training cannot go on; the message is one line."
+
+# %% ../../nbs/core/07_checkpoints.ipynb #cell-027
 def best_checkpoint(
     run: Run,  # a run that has trained
 ) -> Path:     # the checkpoint to evaluate
@@ -166,7 +169,7 @@ def best_checkpoint(
                             f"{run.path('status.json')} and run again to train what is lost once more")
     return chosen
 
-# %% ../../nbs/core/07_checkpoints.ipynb #cell-026
+# %% ../../nbs/core/07_checkpoints.ipynb #cell-030
 def _load_adapter(model: nn.Module, checkpoint: Path) -> list[str]:
     "Load a peft adapter; says what does not fit."
     from peft import get_peft_model_state_dict, set_peft_model_state_dict
@@ -175,7 +178,7 @@ def _load_adapter(model: nn.Module, checkpoint: Path) -> list[str]:
     result = set_peft_model_state_dict(model, weights)
     return [f"missing {k}" for k in sorted(wanted.keys() - weights)] + [f"unexpected {k}" for k in result.unexpected_keys]
 
-# %% ../../nbs/core/07_checkpoints.ipynb #cell-027
+# %% ../../nbs/core/07_checkpoints.ipynb #cell-031
 def _load_pretrained(model: PreTrainedModel, checkpoint: Path) -> list[str]:
     "Load a transformers model through its own class, which knows the names it was written under; says what does not fit."
     exact = any(p.dtype == torch.float32 for p in model.parameters())
@@ -184,13 +187,13 @@ def _load_pretrained(model: PreTrainedModel, checkpoint: Path) -> list[str]:
     model.load_state_dict(source.state_dict())
     return [f"{kind} {k}" for kind in ("missing", "unexpected") for k in sorted(info[f"{kind}_keys"])]
 
-# %% ../../nbs/core/07_checkpoints.ipynb #cell-028
+# %% ../../nbs/core/07_checkpoints.ipynb #cell-032
 def _load_module(model: nn.Module, checkpoint: Path) -> list[str]:
     "Load a plain module, which itself refuses what does not fit."
     model.load_state_dict(load_file(checkpoint / "model.safetensors"))
     return []
 
-# %% ../../nbs/core/07_checkpoints.ipynb #cell-029
+# %% ../../nbs/core/07_checkpoints.ipynb #cell-033
 def load_weights(
     model: nn.Module,   # of the shape that was trained; of a peft model, the adapter is loaded
     checkpoint: Path,   # from `best_checkpoint` or `newest_checkpoint`

@@ -34,15 +34,15 @@ from .runs import write_text
 from .video import VideoError, VideoInfo, probe
 
 # %% ../../nbs/core/03_events.ipynb #cell-007
-class EventError(ValueError):
-    "An event table, or a request made of one, that cannot be right: one line that says the way out."
-
-
 def _nearest(name: str, known: Iterable[str]) -> str:
     close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
     return f" (nearest: {close[0]!r})" if close else ""
 
-# %% ../../nbs/core/03_events.ipynb #cell-010
+# %% ../../nbs/core/03_events.ipynb #cell-008
+class EventError(ValueError):
+    "An event table, or a request made of one, that cannot be right: one line that says the way out."
+
+# %% ../../nbs/core/03_events.ipynb #cell-011
 STANDARD = ("event_id", "video_path", "label", "start_sec", "end_sec", "source", "group", "camera", "individual")
 ALIASES = {  # names that tables in the wild use, best first; compared without case
     "event_id": ("event_id", "event_idx", "clip_id"),
@@ -58,7 +58,7 @@ ALIASES = {  # names that tables in the wild use, best first; compared without c
     "individual": ("individual", "individual_id", "initiator_id", "animal_id", "subject", "person"),
 }
 
-# %% ../../nbs/core/03_events.ipynb #cell-013
+# %% ../../nbs/core/03_events.ipynb #cell-014
 def _declared(names: Sequence[str], columns: Mapping[str, str]) -> dict[str, str]:
     found = {}
     for left, right in columns.items():
@@ -73,7 +73,7 @@ def _declared(names: Sequence[str], columns: Mapping[str, str]) -> dict[str, str
             raise EventError(f"columns: neither {left!r} nor {right!r} is a standard column{_nearest(left, ALIASES)}")
     return found
 
-# %% ../../nbs/core/03_events.ipynb #cell-016
+# %% ../../nbs/core/03_events.ipynb #cell-017
 def match_columns(
     names: Sequence[str],                        # the table's own column names
     columns: Mapping[str, str] | None = None,    # what to read as what, `{standard: yours}` (or the other way round)
@@ -98,7 +98,7 @@ def match_columns(
                          f"the table has {', '.join(names)}")
     return found
 
-# %% ../../nbs/core/03_events.ipynb #cell-020
+# %% ../../nbs/core/03_events.ipynb #cell-021
 def _refuse(bad: pd.Series, values: pd.Series, why: str, table_name: str) -> None:
     rows = np.flatnonzero(bad.to_numpy(dtype=bool))
     if len(rows):
@@ -106,7 +106,7 @@ def _refuse(bad: pd.Series, values: pd.Series, why: str, table_name: str) -> Non
         more = f" (and {len(rows) - 1} more such rows)" if len(rows) > 1 else ""
         raise EventError(f"{table_name}: row {first + 1} (line {first + 2}): {why.format(values.iloc[first])}{more}")
 
-# %% ../../nbs/core/03_events.ipynb #cell-023
+# %% ../../nbs/core/03_events.ipynb #cell-024
 def _frame(path: Path, rows: list[list[str]]) -> pd.DataFrame:
     "An ordinary table as pandas sees it."
     kind = path.suffix.lower()
@@ -125,7 +125,7 @@ def _frame(path: Path, rows: list[list[str]]) -> pd.DataFrame:
     except (pd.errors.ParserError, pd.errors.EmptyDataError, ValueError, ImportError, OSError) as error:
         raise EventError(f"{path.name}: not a readable table: {str(error).splitlines()[0]}") from None
 
-# %% ../../nbs/core/03_events.ipynb #cell-025
+# %% ../../nbs/core/03_events.ipynb #cell-026
 def _load(path: Path, **how: Any) -> pd.DataFrame:
     "A table with standard columns where the format is known, else with its own; `attrs` says what was done."
     if not path.exists():
@@ -153,14 +153,14 @@ def _load(path: Path, **how: Any) -> pd.DataFrame:
         table.attrs["notes"].append(f"names no film: taken to be about '{path.stem}', as the file is called")
     return table
 
-# %% ../../nbs/core/03_events.ipynb #cell-026
+# %% ../../nbs/core/03_events.ipynb #cell-027
 def _texts(table: pd.DataFrame, column: str, standard: str, table_name: str) -> pd.Series:
     "A column as text without white space around it; no cell may be empty."
     texts = table[column].map(lambda cell: "" if pd.isna(cell) else str(cell).strip())
     _refuse(texts == "", texts, f"{standard} is empty", table_name)
     return texts
 
-# %% ../../nbs/core/03_events.ipynb #cell-029
+# %% ../../nbs/core/03_events.ipynb #cell-030
 def _seconds(table: pd.DataFrame, column: str, table_name: str) -> pd.Series:
     given = table[column]
     seconds = pd.to_numeric(given, errors="coerce").astype(float)
@@ -171,7 +171,7 @@ def _seconds(table: pd.DataFrame, column: str, table_name: str) -> pd.Series:
     _refuse(seconds < 0, given, f"{column}={{}} is negative: seconds count from the start of the video", table_name)
     return seconds
 
-
+# %% ../../nbs/core/03_events.ipynb #cell-031
 def _window(table: pd.DataFrame, found: Mapping[str, str], table_name: str) -> tuple[pd.Series, pd.Series]:
     if "start_sec" not in found:                     # a table of whole clips
         return pd.Series(0.0, index=table.index), pd.Series(np.nan, index=table.index)
@@ -184,16 +184,16 @@ def _window(table: pd.DataFrame, found: Mapping[str, str], table_name: str) -> t
     _refuse(ends < starts, ends, "end_sec={} comes before start_sec", table_name)
     return starts.fillna(0.0), ends
 
-# %% ../../nbs/core/03_events.ipynb #cell-032
+# %% ../../nbs/core/03_events.ipynb #cell-034
 def _parts(path: str) -> list[str]:
     return [part for part in re.split(r"[\\/]+", path) if part not in ("", ".")]
 
-
+# %% ../../nbs/core/03_events.ipynb #cell-035
 def _shared_tail(one: Sequence[str], other: Sequence[str]) -> int:
     same = [a.casefold() == b.casefold() for a, b in zip(reversed(one), reversed(other), strict=False)]
     return same.index(False) if False in same else len(same)
 
-# %% ../../nbs/core/03_events.ipynb #cell-034
+# %% ../../nbs/core/03_events.ipynb #cell-037
 def _index(root: Path, names: set[str]) -> dict[str, list[str]]:
     index = {}
     for folder, _, files in os.walk(root, followlinks=True):
@@ -202,7 +202,7 @@ def _index(root: Path, names: set[str]) -> dict[str, list[str]]:
                 index.setdefault(file.casefold(), []).append(os.path.join(folder, file))
     return index
 
-
+# %% ../../nbs/core/03_events.ipynb #cell-038
 def _best(path: str, candidates: Sequence[str]) -> str:
     scores = [_shared_tail(_parts(path), _parts(candidate)) for candidate in candidates]
     best = sorted(c for c, score in zip(candidates, scores, strict=True) if score == max(scores))
@@ -211,7 +211,7 @@ def _best(path: str, candidates: Sequence[str]) -> str:
                          "put more of the path into the table, or narrow video_root")
     return best[0]
 
-
+# %% ../../nbs/core/03_events.ipynb #cell-039
 def locate_videos(
     video_paths: Iterable[str],      # as the table writes them, with / or \\
     video_root: str | os.PathLike,   # the folder to search, with everything below it
@@ -224,7 +224,7 @@ def locate_videos(
     hits = {path: index.get(_parts(path)[-1].casefold(), []) for path in paths}
     return {path: _best(path, found) for path, found in hits.items() if found}
 
-# %% ../../nbs/core/03_events.ipynb #cell-037
+# %% ../../nbs/core/03_events.ipynb #cell-042
 def _place(paths: pd.Series, table: Path, video_root: str | os.PathLike | None) -> pd.Series:
     written = list(dict.fromkeys(paths))
     plain = {path: path.replace("\\", "/") for path in written}
@@ -232,7 +232,7 @@ def _place(paths: pd.Series, table: Path, video_root: str | os.PathLike | None) 
     places = {path: beside[path] if os.path.isfile(beside[path]) else plain[path] for path in written}
     return paths.map(places | (locate_videos(written, video_root) if video_root is not None else {}))
 
-# %% ../../nbs/core/03_events.ipynb #cell-040
+# %% ../../nbs/core/03_events.ipynb #cell-045
 def refuse_outside(
     paths: Iterable[str | os.PathLike],   # that a table or a setting names; they need not exist
     folder: str | os.PathLike,            # that they must not leave
@@ -243,7 +243,7 @@ def refuse_outside(
         if not Path(path).resolve().is_relative_to(top):
             raise EventError(f"{path} lies outside {top}, where this job has to stay: move it there, or change stay_in")
 
-# %% ../../nbs/core/03_events.ipynb #cell-043
+# %% ../../nbs/core/03_events.ipynb #cell-048
 def _make_ids(paths: pd.Series, starts: pd.Series, ends: pd.Series) -> list[str]:
     ids = []
     for path, start, end in zip(paths, starts, ends, strict=True):
@@ -251,7 +251,7 @@ def _make_ids(paths: pd.Series, starts: pd.Series, ends: pd.Series) -> list[str]
         ids.append(f"{Path(_parts(path)[-1]).stem}-{digest}")
     return ids
 
-# %% ../../nbs/core/03_events.ipynb #cell-046
+# %% ../../nbs/core/03_events.ipynb #cell-051
 def _optional(
     table: pd.DataFrame, found: Mapping[str, str], paths: pd.Series, table_name: str
 ) -> dict[str, pd.Series]:
@@ -261,7 +261,7 @@ def _optional(
     _refuse(split_up, paths, "{} is said to come from more than one source", table_name)
     return {"source": source.astype(str), **extras}
 
-# %% ../../nbs/core/03_events.ipynb #cell-050
+# %% ../../nbs/core/03_events.ipynb #cell-055
 def _film_finder(table: Path, video_root: str | os.PathLike | None) -> Callable[[str], VideoInfo | None]:
     "What is known of a film that a table names, where it can be found: by its name, with or without its ending."
     below = Path(video_root) if video_root is not None else table.parent
@@ -277,7 +277,7 @@ def _film_finder(table: Path, video_root: str | os.PathLike | None) -> Callable[
 
     return find
 
-# %% ../../nbs/core/03_events.ipynb #cell-051
+# %% ../../nbs/core/03_events.ipynb #cell-056
 def _refuse_contradictions(standard: Mapping[str, pd.Series], table_name: str) -> None:
     "One stretch of one film cannot be two classes of the same individual in a plain table."
     span = ("video_path", "start_sec", "end_sec", "individual")
@@ -291,7 +291,16 @@ def _refuse_contradictions(standard: Mapping[str, pd.Series], table_name: str) -
                          f"{len(said)} labels ({', '.join(said[:3])}), in {int(unlike.sum())} rows: keep one of each, or add a "
                          "column individual where they are of different animals")
 
-# %% ../../nbs/core/03_events.ipynb #cell-053
+# %% ../../nbs/core/03_events.ipynb #cell-058
+def _beside(standard: Mapping[str, pd.Series], table: pd.DataFrame) -> pd.DataFrame:
+    originals = {}
+    for name in table.columns:
+        same = name in standard and standard[name].equals(table[name])
+        if not same:
+            originals[f"{name}_in_table" if name in standard else name] = table[name]
+    return pd.DataFrame({**{name: standard[name] for name in STANDARD if name in standard}, **originals})
+
+# %% ../../nbs/core/03_events.ipynb #cell-059
 def read_events(
     path: str | os.PathLike,                          # a table, what a label tool wrote, or a folder with a folder a class
     *,
@@ -325,16 +334,7 @@ def read_events(
     events.attrs = dict(table.attrs)
     return events
 
-# %% ../../nbs/core/03_events.ipynb #cell-054
-def _beside(standard: Mapping[str, pd.Series], table: pd.DataFrame) -> pd.DataFrame:
-    originals = {}
-    for name in table.columns:
-        same = name in standard and standard[name].equals(table[name])
-        if not same:
-            originals[f"{name}_in_table" if name in standard else name] = table[name]
-    return pd.DataFrame({**{name: standard[name] for name in STANDARD if name in standard}, **originals})
-
-# %% ../../nbs/core/03_events.ipynb #cell-064
+# %% ../../nbs/core/03_events.ipynb #cell-069
 def missing_videos(
     events: pd.DataFrame,    # an event table
 ) -> pd.DataFrame:           # columns video_path, events; empty when every file is there
@@ -343,7 +343,7 @@ def missing_videos(
     absent = [path for path in counts.index if not os.path.isfile(path)]
     return pd.DataFrame({"video_path": absent, "events": counts[absent].to_numpy()})
 
-# %% ../../nbs/core/03_events.ipynb #cell-067
+# %% ../../nbs/core/03_events.ipynb #cell-072
 def _length(path: str) -> tuple[float, str]:
     "How long a video is in seconds, or why it cannot be read."
     try:
@@ -351,7 +351,7 @@ def _length(path: str) -> tuple[float, str]:
     except VideoError as error:
         return np.nan, error.reason
 
-
+# %% ../../nbs/core/03_events.ipynb #cell-073
 def close_ends(
     events: pd.DataFrame,                  # end_sec may be empty
 ) -> tuple[pd.DataFrame, pd.DataFrame]:    # events with ends; videos left out, missing ones too: video_path, reason
@@ -364,7 +364,14 @@ def close_ends(
     kept = events.assign(end_sec=ends)[~events["video_path"].isin(bad)]
     return kept.reset_index(drop=True), pd.DataFrame(sorted(bad.items()), columns=["video_path", "reason"])
 
-# %% ../../nbs/core/03_events.ipynb #cell-070
+# %% ../../nbs/core/03_events.ipynb #cell-076
+def _column(cells: Sequence[str], values: Sequence[str | float]) -> list:
+    "A column of a quoted table, as text and as the csv module reads it: numbers where any cell is an unquoted one."
+    if not any(isinstance(value, float) for value in values):
+        return [np.nan if cell == "" else cell for cell in cells]
+    return [int(cell) if cell.lstrip("-").isdigit() else float(cell) for cell in cells]
+
+# %% ../../nbs/core/03_events.ipynb #cell-077
 def write_sides(
     path: str | os.PathLike,             # sides.csv of a run
     sides: Mapping[str, pd.DataFrame],   # {side: its rows}, with at least event_id and group
@@ -381,14 +388,7 @@ def write_sides(
     text = table.to_csv(index=False, na_rep="nan", quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n")
     return write_text(Path(path), text)
 
-# %% ../../nbs/core/03_events.ipynb #cell-071
-def _column(cells: Sequence[str], values: Sequence[str | float]) -> list:
-    "A column of a quoted table, as text and as the csv module reads it: numbers where any cell is an unquoted one."
-    if not any(isinstance(value, float) for value in values):
-        return [np.nan if cell == "" else cell for cell in cells]
-    return [int(cell) if cell.lstrip("-").isdigit() else float(cell) for cell in cells]
-
-
+# %% ../../nbs/core/03_events.ipynb #cell-078
 def read_sides(
     path: str | os.PathLike,         # sides.csv of a run
 ) -> dict[str, pd.DataFrame]:        # {side: its rows}, in the order written; empty when there is no file
@@ -406,7 +406,7 @@ def read_sides(
         raise EventError(f"{path}: not the sides of a run any more ({error}): remove it to have them drawn anew") from None
     return {side: rows.drop(columns="side").reset_index(drop=True) for side, rows in sides.items()}
 
-# %% ../../nbs/core/03_events.ipynb #cell-074
+# %% ../../nbs/core/03_events.ipynb #cell-081
 @lru_cache(maxsize=65536)
 def _digest(path: str, size: int, changed: int) -> str:
     "A hash of a file's content; of one larger than 64 MB, of 64 pieces of it."
@@ -418,7 +418,7 @@ def _digest(path: str, size: int, changed: int) -> str:
             digest.update(file.read(piece))
     return digest.hexdigest()
 
-# %% ../../nbs/core/03_events.ipynb #cell-075
+# %% ../../nbs/core/03_events.ipynb #cell-082
 def _copies(files: Mapping[str, os.stat_result]) -> dict[str, Any]:
     "What names each file: its inode, or its content where another file has the same size."
     inodes = {path: (stat.st_dev, stat.st_ino) for path, stat in files.items()}
@@ -426,7 +426,7 @@ def _copies(files: Mapping[str, os.stat_result]) -> dict[str, Any]:
     return {path: _digest(path, stat.st_size, stat.st_mtime_ns) if by_size[stat.st_size] > 1 else inodes[path]
             for path, stat in files.items()}
 
-# %% ../../nbs/core/03_events.ipynb #cell-076
+# %% ../../nbs/core/03_events.ipynb #cell-083
 def same_films(
     paths: Iterable[str],   # of films that may be missing
 ) -> dict[str, str]:        # {path: the first of the paths that means the same film}
@@ -437,12 +437,15 @@ def same_films(
     first = {}
     return {path: first.setdefault(names[path], path) for path in paths}
 
-# %% ../../nbs/core/03_events.ipynb #cell-080
+# %% ../../nbs/core/03_events.ipynb #cell-087
 def _films(events: pd.DataFrame) -> pd.Series:
-    "Each event's film, by the first of its names."
+    "Each event's film, by the first of its names; a table that has been asked carries the answer."
+    if "_film" in events:
+        return events["_film"]
     paths = events["video_path"].astype(str)
     return paths.map(same_films(paths))
 
+# %% ../../nbs/core/03_events.ipynb #cell-088
 def _recordings(events: pd.DataFrame) -> pd.Series:
     "Each event's recording: its source, or else its film; one film has one."
     films = _films(events)
@@ -450,14 +453,14 @@ def _recordings(events: pd.DataFrame) -> pd.Series:
         return films
     return events["source"].map(str, na_action="ignore").fillna(films).groupby(films).transform("first")
 
-# %% ../../nbs/core/03_events.ipynb #cell-081
+# %% ../../nbs/core/03_events.ipynb #cell-089
 def _spans(events: pd.DataFrame, decoded: bool = True) -> pd.DataFrame:
     "Video, start and end of each event, or of what is decoded for it where the table says so."
     ends = {edge: events.get(f"decoded_{edge}_sec" if decoded else "", events[f"{edge}_sec"]) for edge in ("start", "end")}
     return pd.DataFrame({"video": _films(events).to_numpy(), "start": ends["start"].to_numpy(dtype=float),
                          "end": ends["end"].astype(float).fillna(np.inf).to_numpy()})
 
-# %% ../../nbs/core/03_events.ipynb #cell-083
+# %% ../../nbs/core/03_events.ipynb #cell-091
 def overlap_runs(
     events: pd.DataFrame,    # columns video_path, start_sec, end_sec (empty: to the end of the video)
 ) -> np.ndarray:             # one number an event; events with the same number hang together
@@ -469,7 +472,7 @@ def overlap_runs(
     starts_run = ~(times["start"] < before) & ~repeated
     return starts_run.cumsum().sort_index().to_numpy() - 1
 
-# %% ../../nbs/core/03_events.ipynb #cell-086
+# %% ../../nbs/core/03_events.ipynb #cell-094
 def _checked(events: pd.DataFrame, val_share: float) -> pd.DataFrame:
     "The events, if they can be split."
     if not 0 < val_share < 1:
@@ -480,12 +483,12 @@ def _checked(events: pd.DataFrame, val_share: float) -> pd.DataFrame:
                          "read it with read_events")
     return events
 
-# %% ../../nbs/core/03_events.ipynb #cell-087
+# %% ../../nbs/core/03_events.ipynb #cell-095
 def _sides(events: pd.DataFrame, held_back: np.ndarray) -> tuple[pd.DataFrame, pd.DataFrame]:
     "What is kept and what is held back."
     return events[~held_back].reset_index(drop=True), events[held_back].reset_index(drop=True)
 
-# %% ../../nbs/core/03_events.ipynb #cell-089
+# %% ../../nbs/core/03_events.ipynb #cell-097
 def best_cut(
     counts: Int[np.ndarray, "video label"],  # events of each class in each video, in some order
     share: float,                            # of all events that is to come before the cut
@@ -500,7 +503,7 @@ def best_cut(
     misses = np.abs(sums - wanted).sum(axis=1) / wanted.sum() + np.abs(sums / wanted - 1).mean(axis=1)
     return float(misses.min()), int(first + misses.argmin()) + 1
 
-# %% ../../nbs/core/03_events.ipynb #cell-091
+# %% ../../nbs/core/03_events.ipynb #cell-099
 def split_by_video(
     events: pd.DataFrame,      # an event table
     val_share: float = 0.2,    # share of the events to hold back, in (0, 1)
@@ -520,13 +523,13 @@ def split_by_video(
     best = min(range(draws), key=lambda i: cuts[i][0])
     return _sides(events, np.isin(codes, orders[best][:cuts[best][1]]))
 
-# %% ../../nbs/core/03_events.ipynb #cell-098
+# %% ../../nbs/core/03_events.ipynb #cell-106
 def _every_nth(strata: pd.Series, share: float, rng: np.random.Generator) -> pd.Series:
     shuffled = strata.sample(frac=1.0, random_state=rng).sort_values(kind="stable")
     steps = np.floor((np.arange(len(shuffled) + 1) + rng.random() / share) * share)
     return pd.Series(np.diff(steps) > 0, index=shuffled.index).reindex(strata.index)
 
-
+# %% ../../nbs/core/03_events.ipynb #cell-107
 def split_within_video(
     events: pd.DataFrame,      # an event table
     val_share: float = 0.2,    # share of the events to hold back, in (0, 1)
@@ -546,7 +549,7 @@ def split_within_video(
     emptied = held.groupby(runs["video"]).transform("all") & ~runs.duplicated("video")
     return _sides(events, table["run"].isin(held.index[held & ~emptied]).to_numpy())
 
-# %% ../../nbs/core/03_events.ipynb #cell-103
+# %% ../../nbs/core/03_events.ipynb #cell-112
 def boost_minority(
     train: pd.DataFrame,         # the training side of a split
     label: str | None = None,    # the class to repeat; the rarest where None
@@ -565,7 +568,7 @@ def boost_minority(
                                                   random_state=np.random.default_rng(seed))
     return pd.concat([train, extra], ignore_index=True)
 
-# %% ../../nbs/core/03_events.ipynb #cell-106
+# %% ../../nbs/core/03_events.ipynb #cell-115
 def _overlapping(train: pd.DataFrame, val: pd.DataFrame) -> np.ndarray:
     "Which validation windows share a moment with a training window of the same film."
     reach = train.sort_values("start", kind="stable")
@@ -577,18 +580,18 @@ def _overlapping(train: pd.DataFrame, val: pd.DataFrame) -> np.ndarray:
     same = pd.MultiIndex.from_frame(val).isin(pd.MultiIndex.from_frame(train))      # an instant overlaps only itself
     return (furthest.to_numpy() > val["start"].to_numpy()) | same
 
-# %% ../../nbs/core/03_events.ipynb #cell-107
+# %% ../../nbs/core/03_events.ipynb #cell-116
 def _number_shared(train: pd.Series | None, val: pd.Series | None) -> int | None:
     "How many values two columns have in common; none where there is no column."
     if train is None or val is None:
         return None
     return len(set(train.dropna()) & set(val.dropna()))
 
-# %% ../../nbs/core/03_events.ipynb #cell-112
+# %% ../../nbs/core/03_events.ipynb #cell-121
 def _plural(n: int, thing: str) -> str:
     return f"{n:,} {thing}" + ("" if n == 1 else "s")
 
-
+# %% ../../nbs/core/03_events.ipynb #cell-122
 def _leaks(a: "SplitAudit") -> list[str]:
     said = []
     if a.events_shared:
@@ -605,7 +608,7 @@ def _leaks(a: "SplitAudit") -> list[str]:
         said.append(f"Training has no {label!r}, validation has: it cannot be learned.")
     return said
 
-
+# %% ../../nbs/core/03_events.ipynb #cell-123
 def _company(a: "SplitAudit") -> list[str]:
     if a.videos_shared:
         said = [f"{a.videos_shared:,} of {_plural(a.videos_val, 'validation video')} also in training: the score is "
@@ -621,7 +624,7 @@ def _company(a: "SplitAudit") -> list[str]:
                     f"({a.duplicates_train / a.events_train:.0%}): what boosting does, and otherwise a fault.")
     return said
 
-# %% ../../nbs/core/03_events.ipynb #cell-114
+# %% ../../nbs/core/03_events.ipynb #cell-125
 @dataclass(frozen=True)
 class SplitAudit:
     "What a training and a validation side have in common: counts, class shares, and a verdict in words."
@@ -681,26 +684,27 @@ class SplitAudit:
         said = "".join(f"<li>{escape(line)}</li>" for line in [*_leaks(self), *_company(self)])
         return f"<table>{rows}</table><ul>{said}</ul>"
 
-# %% ../../nbs/core/03_events.ipynb #cell-116
-def _one_recording(rows: pd.DataFrame) -> bool:
-    "Whether events of both sides under one recording's name are of one recording, not of two people's in folders of their own."
+# %% ../../nbs/core/03_events.ipynb #cell-127
+def _two_peoples(rows: pd.DataFrame) -> bool:
+    "Whether events of both sides under one recording's name are of two people's, in folders of their own."
     train, val = (rows[rows["side"] == side] for side in ("train", "val"))
-    apart = (not set(map(os.path.dirname, train["video_path"])) & set(map(os.path.dirname, val["video_path"]))
-             and not set(train["film"]) & set(val["film"]))
-    people = _number_shared(train.get("individual"), val.get("individual"))
-    known = "individual" in rows and rows["individual"].notna().all()
-    return not (apart and known and people == 0)
+    apart = not set(map(os.path.dirname, train["video_path"])) & set(map(os.path.dirname, val["video_path"]))
+    return apart and rows["individual"].notna().all() and not set(train["individual"]) & set(val["individual"])
 
-# %% ../../nbs/core/03_events.ipynb #cell-117
+# %% ../../nbs/core/03_events.ipynb #cell-128
 def videos_shared(
     both: pd.DataFrame,   # events of the sides `train` and `val`, in a column `side`
 ) -> int:
     "How many recordings are on both sides."
-    both = both.assign(film=_films(both), recording=_recordings(both))
-    on_both = both.groupby("recording")["side"].transform("nunique") == 2
-    return sum(_one_recording(rows) for _, rows in both[on_both].groupby("recording"))
+    both = both.assign(recording=_recordings(both), _film=_films(both))
+    on_both = both[both.groupby("recording")["side"].transform("nunique") == 2]
+    if "individual" not in both:
+        return on_both["recording"].nunique()
+    one_film = on_both.groupby("_film")["side"].transform("nunique").groupby(on_both["recording"]).transform("max") == 2
+    apart = sum(_two_peoples(rows) for _, rows in on_both[~one_film].groupby("recording"))
+    return on_both["recording"].nunique() - apart
 
-# %% ../../nbs/core/03_events.ipynb #cell-119
+# %% ../../nbs/core/03_events.ipynb #cell-130
 def audit_split(
     train: pd.DataFrame,    # video_path, label, start_sec, end_sec; and source, camera, individual if known
     val: pd.DataFrame,      # the same columns
@@ -708,6 +712,7 @@ def audit_split(
     "Count what the two sides of a split have in common."
     sides = {"train": _checked(train, 0.5), "val": _checked(val, 0.5)}
     both = pd.concat([rows.assign(side=side) for side, rows in sides.items()], ignore_index=True)
+    both["_film"] = _films(both)
     events, decoded = ([table.round(3)[both["side"] == side].reset_index(drop=True) for side in sides]
                        for table in (_spans(both, decoded=False), _spans(both)))
     distinct = [rows.drop_duplicates() for rows in events]

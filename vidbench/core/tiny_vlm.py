@@ -189,7 +189,7 @@ class VideoChatCollator:
         encoded = self.processor(
             text=texts, videos=[np.array(item["frames"]) for item in items],
             video_metadata=[clip_metadata(item["times_sec"]) for item in items],
-            padding=True, padding_side=self.side, return_tensors="pt")
+            do_sample_frames=False, padding=True, padding_side=self.side, return_tensors="pt")
         if "second_per_grid_ts" in encoded:  # Qwen3-VL writes times into the text instead
             encoded["second_per_grid_ts"] = torch.as_tensor(encoded["second_per_grid_ts"])
         return dict(encoded)
@@ -224,7 +224,7 @@ def tiny_vlm(
         save_vlm(final, model, make_processor(tokenizer, max_pixels))
     return final
 
-
+# %% ../../nbs/core/11_tiny_vlm.ipynb #cell-033
 def save_vlm(
     folder: str | Path,         # does not exist, or is left as it is
     model: PreTrainedModel,     # any
@@ -236,7 +236,7 @@ def save_vlm(
         processor.save_pretrained(draft)
     return make_once(Path(folder) / "config.json", fill).parent
 
-# %% ../../nbs/core/11_tiny_vlm.ipynb #cell-034
+# %% ../../nbs/core/11_tiny_vlm.ipynb #cell-035
 def load_vlm(
     path: str | Path,                      # a Hugging Face folder or name of a video LLM
     dtype: torch.dtype = torch.float32,    # of the weights
@@ -252,7 +252,7 @@ def load_vlm(
         processor.video_processor.size = {"shortest_edge": 28 * 28, "longest_edge": max_pixels}
     return model.eval(), processor
 
-# %% ../../nbs/core/11_tiny_vlm.ipynb #cell-037
+# %% ../../nbs/core/11_tiny_vlm.ipynb #cell-038
 def train_briefly(
     model: PreTrainedModel,                 # trained in place; in evaluation mode afterwards
     steps: int,                             # as many batches

@@ -103,7 +103,7 @@ def _event(video: int, place: int, label: str, who: int) -> dict:
     return {"video_path": f"video_{video:03d}.mp4", "label": label, "start_sec": start_sec,
             "end_sec": start_sec + EVENT_SEC, "camera": f"camera_{video:03d}", "individual": f"figure_{2 * video + who:03d}"}
 
-
+# %% ../../nbs/core/10_toys.ipynb #cell-021
 def plan_events(
     videos: int = 12,           # number of videos
     events_per_video: int = 8,  # events in each
@@ -120,7 +120,7 @@ def plan_events(
         rows += [_event(video, place, *happens) for place, happens in enumerate(zip(labels, who, strict=True))]
     return pd.DataFrame(rows)
 
-# %% ../../nbs/core/10_toys.ipynb #cell-025
+# %% ../../nbs/core/10_toys.ipynb #cell-026
 def figure_path(
     rng: np.random.Generator,               # decides places, reach and speed
     labels: list[str],                      # class of each event in turn
@@ -136,7 +136,7 @@ def figure_path(
         centers[now] = home + swing(since_sec, label, reach, turns)
     return centers
 
-# %% ../../nbs/core/10_toys.ipynb #cell-027
+# %% ../../nbs/core/10_toys.ipynb #cell-028
 def draw_video(
     labels: list[str],          # class of each event in turn
     individuals: list[int],     # 0 or 1: who acts in each event
@@ -157,14 +157,14 @@ def draw_video(
     frames += 3 * rng.standard_normal((*mask.shape[:3], 1), dtype=np.float32)
     return np.clip(frames, 0, 255).astype(np.uint8)
 
-# %% ../../nbs/core/10_toys.ipynb #cell-031
+# %% ../../nbs/core/10_toys.ipynb #cell-032
 DRAWING = 1  # raise when the drawing changes, so that older folders are not reused
 
 
 class ToyError(ValueError):
     "Toy settings that cannot be drawn; the message is one line."
 
-
+# %% ../../nbs/core/10_toys.ipynb #cell-033
 def check_toy(
     videos: int,            # number of videos, at least 1
     events_per_video: int,  # events in each, at least 1
@@ -181,7 +181,7 @@ def check_toy(
     if size_px % 2:
         raise ToyError(f"size_px={size_px} is odd, and H.264 wants even sizes: take {size_px + 1}")
 
-# %% ../../nbs/core/10_toys.ipynb #cell-033
+# %% ../../nbs/core/10_toys.ipynb #cell-035
 def _fill(folder: Path, events: pd.DataFrame, settings: dict) -> None:
     "Write the videos, the table and the settings."
     for video, (name, rows) in enumerate(events.groupby("video_path")):
@@ -192,7 +192,7 @@ def _fill(folder: Path, events: pd.DataFrame, settings: dict) -> None:
     events.to_csv(folder / "events.csv", index=False)
     (folder / "settings.json").write_text(json.dumps(settings, indent=2))
 
-# %% ../../nbs/core/10_toys.ipynb #cell-035
+# %% ../../nbs/core/10_toys.ipynb #cell-037
 def make_once(
     proof: Path,                  # a file of a folder that is complete or not there
     fill: Callable[[Path], Any],  # writes into an empty folder
@@ -213,7 +213,7 @@ def make_once(
         shutil.rmtree(draft, ignore_errors=True)
     return proof
 
-# %% ../../nbs/core/10_toys.ipynb #cell-037
+# %% ../../nbs/core/10_toys.ipynb #cell-039
 def make_toy_videos(
     folder: str | Path,         # where the sets of toys are kept
     videos: int = 12,           # number of videos
@@ -232,13 +232,13 @@ def make_toy_videos(
     key = hashlib.blake2b(json.dumps(settings, sort_keys=True).encode(), digest_size=5).hexdigest()
     return make_once(Path(folder) / f"toys-{key}/events.csv", lambda draft: _fill(draft, plan_events(**plan), settings))
 
-# %% ../../nbs/core/10_toys.ipynb #cell-041
+# %% ../../nbs/core/10_toys.ipynb #cell-043
 def _block(inputs: int, outputs: int, stride: tuple[int, int, int]) -> nn.Sequential:
     "3-D convolution, batch norm, ReLU."
     conv = nn.Conv3d(inputs, outputs, 3, stride, padding=1, bias=False)
     return nn.Sequential(conv, nn.BatchNorm3d(outputs), nn.ReLU())
 
-
+# %% ../../nbs/core/10_toys.ipynb #cell-044
 class TinyVideoNet(nn.Module):
     "A small 3-D CNN over frames and frame differences; `fc` is its head."
 
@@ -269,7 +269,7 @@ class TinyVideoNet(nn.Module):
         "Logits of each class."
         return self.fc(self.features(clips))
 
-# %% ../../nbs/core/10_toys.ipynb #cell-044
+# %% ../../nbs/core/10_toys.ipynb #cell-047
 class Points(Dataset):
     "Points of two classes, as items with `x`, `labels` and `sample_id`."
 
@@ -293,7 +293,7 @@ class Points(Dataset):
         x = self.x[index] + torch.as_tensor(noise, dtype=torch.float32)
         return {"x": x, "labels": self.y[index], "sample_id": f"point_{index}"}
 
-# %% ../../nbs/core/10_toys.ipynb #cell-046
+# %% ../../nbs/core/10_toys.ipynb #cell-049
 class PointNet(nn.Module):
     "A small classifier of points that returns `loss`, `logits` and a scalar to log; always the same first weights."
 
@@ -312,7 +312,7 @@ class PointNet(nn.Module):
         logits = self.net(x)
         return {"loss": nn.functional.cross_entropy(logits, labels), "logits": logits, "logs": {"margin": logits.std()}}
 
-# %% ../../nbs/core/10_toys.ipynb #cell-047
+# %% ../../nbs/core/10_toys.ipynb #cell-051
 def collate_points(
     items: list[dict[str, Any]],  # of `Points`
 ) -> dict[str, Any]:
@@ -320,7 +320,7 @@ def collate_points(
     stacked = {k: torch.stack([item[k] for item in items]) for k in ("x", "labels")}
     return stacked | {"sample_id": [item["sample_id"] for item in items]}
 
-# %% ../../nbs/core/10_toys.ipynb #cell-049
+# %% ../../nbs/core/10_toys.ipynb #cell-053
 def point_accuracy(
     prediction: Any,       # of Trainer: predictions and label_ids
 ) -> dict[str, float]:     # accuracy, and whether one class is answered for nearly everything

@@ -67,6 +67,11 @@ def evaluation_is_due(
     return state.global_step % every == 0 if every else abs(state.epoch - round(state.epoch)) < 1e-9
 
 # %% ../../nbs/core/09_training.ipynb #cell-011
+def _is_speed(name: str) -> bool:
+    "Whether a number of Trainer's log is about its own speed, or about no training at all."
+    return name.endswith(("_runtime", "_per_second", "_steps_per_sec")) or name in ("total_flos", "epoch")
+
+# %% ../../nbs/core/09_training.ipynb #cell-012
 class Course(TrainerCallback):
     "When to evaluate, save and stop; and each epoch's order, each step's guard."
 
@@ -108,7 +113,7 @@ class Course(TrainerCallback):
         if self.cfg.patience and since_better(evaluations, name, args.greater_is_better) >= self.cfg.patience:
             self.stopped_by, control.should_training_stop = "patience", True
 
-# %% ../../nbs/core/09_training.ipynb #cell-012
+# %% ../../nbs/core/09_training.ipynb #cell-013
 class Journal(TrainerCallback):
     "Writes metrics.jsonl, and shows how far the training is."
 
@@ -148,11 +153,6 @@ class Journal(TrainerCallback):
     def on_train_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         "Close the progress bar."
         self.bar.close()
-
-# %% ../../nbs/core/09_training.ipynb #cell-013
-def _is_speed(name: str) -> bool:
-    "Whether a number of Trainer's log is about its own speed, or about no training at all."
-    return name.endswith(("_runtime", "_per_second", "_steps_per_sec")) or name in ("total_flos", "epoch")
 
 # %% ../../nbs/core/09_training.ipynb #cell-015
 class Watcher(TrainerCallback):

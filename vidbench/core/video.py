@@ -493,6 +493,12 @@ def grid_times(
     return times[times > -1e-6]
 
 # %% ../../nbs/core/02_video.ipynb #cell-082
+@lru_cache(maxsize=65536)
+def _resolved(path: str, inode: int) -> str:
+    "The path without links; remembered, because it asks the disk about every folder on the way."
+    return os.path.realpath(path)
+
+# %% ../../nbs/core/02_video.ipynb #cell-083
 FORMAT_VERSION = 2  # raise when the same settings would give other pixels
 ENDING, HALF = ".clip", ".clip-part"  # of an entry, and of one that is being written
 
@@ -515,12 +521,6 @@ def entry_name(
     what = (*file, f"{start_sec:.6f} {end_sec:.6f} {fps:.6f}", *size_px, quality, FORMAT_VERSION)
     name = hashlib.sha1(repr(what).encode()).hexdigest()
     return f"{name[:2]}/{name}{ENDING}"
-
-# %% ../../nbs/core/02_video.ipynb #cell-083
-@lru_cache(maxsize=65536)
-def _resolved(path: str, inode: int) -> str:
-    "The path without links; remembered, because it asks the disk about every folder on the way."
-    return os.path.realpath(path)
 
 # %% ../../nbs/core/02_video.ipynb #cell-086
 HEADER_BYTES = 128  # before the frames of an entry
@@ -624,7 +624,7 @@ def _age_bin(age_sec: float) -> int:
     "A number that rises with age, in steps of a hundredth of it."
     return min(_BINS - 1, int(100 * math.log1p(max(0.0, age_sec))))
 
-
+# %% ../../nbs/core/02_video.ipynb #cell-101
 def evict_oldest(
     folder: Path,     # holds the entries
     max_bytes: float, # all of them together may take this much
@@ -643,7 +643,7 @@ def evict_oldest(
             sizes[_age_bin(now - used)] -= size
     return int(sizes.sum())
 
-# %% ../../nbs/core/02_video.ipynb #cell-105
+# %% ../../nbs/core/02_video.ipynb #cell-106
 def refuse_foreign(
     folder: Path,  # that a cache is to use
 ) -> None:
@@ -654,7 +654,7 @@ def refuse_foreign(
         raise VideoError(folder, f"holds {len(foreign)} files that are no clips of the cache, such as {foreign[0]}: "
                          "give the cache a folder of its own")
 
-# %% ../../nbs/core/02_video.ipynb #cell-107
+# %% ../../nbs/core/02_video.ipynb #cell-108
 class ClipStore:
     "Clips on the disk under a bound: what a cache is made of."
 
@@ -683,14 +683,14 @@ class ClipStore:
         evict_oldest(self.folder, -1)
         self._room_bytes = 0.0
 
-# %% ../../nbs/core/02_video.ipynb #cell-111
+# %% ../../nbs/core/02_video.ipynb #cell-112
 class CachedClip(NamedTuple):
     "A window's frames and their times."
 
     frames: UInt8[np.ndarray, "time height width 3"]  # read-only, mapped from the cache
     times_sec: Float[np.ndarray, "time"]              # seconds in the video
 
-# %% ../../nbs/core/02_video.ipynb #cell-112
+# %% ../../nbs/core/02_video.ipynb #cell-113
 class ClipCache:
     "Clips decoded once at one size and rate, kept in a folder that workers and runs may share."
 
@@ -750,7 +750,7 @@ class ClipCache:
         "Remove every entry."
         self.store.clear()
 
-# %% ../../nbs/core/02_video.ipynb #cell-118
+# %% ../../nbs/core/02_video.ipynb #cell-119
 class TooManyBadVideos(RuntimeError):
     "More than allowed cannot be read; `quarantine` lists it with the reasons."
 
@@ -758,7 +758,7 @@ class TooManyBadVideos(RuntimeError):
         super().__init__(message)
         self.quarantine = quarantine
 
-# %% ../../nbs/core/02_video.ipynb #cell-119
+# %% ../../nbs/core/02_video.ipynb #cell-120
 def check_quarantine(
     quarantine: Any,       # table with a row a bad video, or a bad window: video_path, reason
     total: int,            # how many were asked for
@@ -773,7 +773,7 @@ def check_quarantine(
             f"{bad} of {total} {what} cannot be read, more than max_bad_share={max_bad_share:g}; "
             f"first {path}: {reason}; mend or leave out these files, or raise max_bad_share", quarantine)
 
-# %% ../../nbs/core/02_video.ipynb #cell-121
+# %% ../../nbs/core/02_video.ipynb #cell-122
 def usable(
     windows: Any,     # DataFrame: video_path, start_sec, end_sec
     quarantine: Any,  # of `fill_windows`
@@ -783,7 +783,7 @@ def usable(
     keys = [set(map(tuple, table[columns].astype({"video_path": str}).to_numpy().tolist())) for table in (windows, quarantine)]
     return windows[columns].apply(lambda row: (str(row.iloc[0]), *row.iloc[1:]) not in keys[1], axis=1).astype(bool)
 
-# %% ../../nbs/core/02_video.ipynb #cell-123
+# %% ../../nbs/core/02_video.ipynb #cell-124
 def _fill_film(cache: ClipCache, film: str, spans: list[tuple], timeout_sec: float, bar: Any) -> list[tuple]:
     "Decode the missing windows of a film; those that cannot be, with their reasons."
     bad, late = [], []  # late: a decoder that hung or died twice is not asked a third time
@@ -801,7 +801,7 @@ def _fill_film(cache: ClipCache, film: str, spans: list[tuple], timeout_sec: flo
         bar.update()
     return bad
 
-# %% ../../nbs/core/02_video.ipynb #cell-124
+# %% ../../nbs/core/02_video.ipynb #cell-125
 def _fill_films(cache: ClipCache, films: dict[str, list], workers: int, timeout_sec: float, bar: Any) -> list[tuple]:
     "Spread films over threads, each with a decoding process; what is bad in all of them."
     order = sorted(films, key=lambda path: hash((path, os.getpid())))  # runs that fill together share the work
@@ -813,7 +813,7 @@ def _fill_films(cache: ClipCache, films: dict[str, list], workers: int, timeout_
             pool.shutdown(cancel_futures=True)
             raise
 
-# %% ../../nbs/core/02_video.ipynb #cell-125
+# %% ../../nbs/core/02_video.ipynb #cell-126
 def fill_windows(
     cache: ClipCache,            # to be filled
     windows: Any,                # DataFrame with a row a window: video_path, start_sec, end_sec
@@ -839,7 +839,7 @@ def fill_windows(
     check_quarantine(quarantine, len(asked), max_bad_share, "windows")
     return quarantine
 
-# %% ../../nbs/core/02_video.ipynb #cell-132
+# %% ../../nbs/core/02_video.ipynb #cell-133
 def clip_cache(
     cfg: Any,        # settings with size_px (one number: square), fps and cache_gb; cache_quality where there is one
 ) -> ClipCache:

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..core.config import Config, nearest
+from ..core.owner import signal_process
 from ..core.runs import Run, append_line, read_lines
 from .jobs import LaunchError, config_class, find_job, verb
 
@@ -56,16 +57,19 @@ def place() -> Place:
     return Place(nodes, listed.split()[0], 20000 + int(os.environ["SLURM_JOB_ID"]) % 20000)
 
 # %% ../../nbs/launch/03_workers.ipynb #cell-010
+def _launcher(name: str) -> list[str]:
+    "A launcher whose processes meet at one address."
+    return [sys.executable, "-m", "vidbench.launch.meeting", name]
+
 def _torchrun(each: int, where: Place) -> list[str]:
     "Torch's own launcher, for CPUs."
-    meet = ["--standalone"] if where.nodes == 1 else [
-        f"--nnodes={where.nodes}", "--rdzv-backend=c10d", f"--rdzv-endpoint={where.address}:{where.port}"]
-    return [sys.executable, "-m", "torch.distributed.run", *meet, f"--nproc-per-node={each}"]
+    meet = [] if where.nodes == 1 else [f"--nnodes={where.nodes}", f"--rdzv-endpoint={where.address}:{where.port}"]
+    return [*_launcher("torchrun"), *meet, f"--nproc-per-node={each}"]
 
 def _accelerate(each: int, where: Place, how: str) -> list[str]:
     "Accelerate's launcher, for accelerators."
-    meet = [] if where.nodes == 1 else ["--main_process_ip", where.address, "--rdzv_backend", "c10d"]
-    return [sys.executable, "-m", "accelerate.commands.launch", "--config_file", str(device_file(how)),
+    meet = [] if where.nodes == 1 else ["--main_process_ip", where.address]
+    return [*_launcher("accelerate"), "--config_file", str(device_file(how)),
             "--num_processes", str(each * where.nodes), "--num_machines", str(where.nodes),
             "--main_process_port", str(where.port), *meet]
 
@@ -176,9 +180,9 @@ def _interrupted(fit: Callable, cfg: Config, run: Run) -> bool:
 # %% ../../nbs/launch/03_workers.ipynb #cell-025
 def _interrupt(process: subprocess.Popen, run: Run, not_pid: int) -> None:
     "Let the first worker save and stop, whose pid the run's status shows; end the launcher when there is none yet."
-    pid = run.status.get("pid", not_pid)
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(process.pid, signal.SIGTERM) if pid == not_pid else os.kill(pid, signal.SIGINT)
+    status = run.status
+    if status.get("pid", not_pid) == not_pid or not signal_process(status, signal.SIGINT):
+        process.terminate()
 
 def _wait(process: subprocess.Popen, run: Run, not_pid: int) -> int:
     "The exit code of the launcher; interrupts are passed on, the second one kills."
@@ -218,6 +222,11 @@ def _outcome(run: Run, code: int) -> Any:
     raise TrainingError(f"{reason} (all that the workers said is in {run.path('workers.log')})")
 
 # %% ../../nbs/launch/03_workers.ipynb #cell-031
+def _talk_at_home() -> dict[str, str]:
+    "Processes of one machine talk over its loopback, where nobody else hears them."
+    alone = sys.platform == "linux" and place().nodes == 1 and "GLOO_SOCKET_IFNAME" not in os.environ
+    return {"GLOO_SOCKET_IFNAME": "lo"} if alone else {}
+
 def fit_on(
     num_processes: int,  # one a device; 1 = here, in this process
     fit: Callable,       # the study's: (cfg, run) -> TrainResult
@@ -235,7 +244,7 @@ def fit_on(
     command = worker_command(task, num_processes, getattr(cfg, "distributed", "ddp"), needs_cpu(cfg))
     run.path(ERRORS).unlink(missing_ok=True)
     threads = os.environ.get("OMP_NUM_THREADS") or str(max(1, (os.cpu_count() or 1) // num_processes))
-    env = os.environ | {"OMP_NUM_THREADS": threads} | ({"VIDBENCH_WATCHED": "1"} if run.watched else {})
+    env = os.environ | _talk_at_home() | {"OMP_NUM_THREADS": threads} | ({"VIDBENCH_WATCHED": "1"} if run.watched else {})
     not_pid = run.status.get("pid", 0)
     with run.path("workers.log").open("a") as log:
         process = subprocess.Popen(command, start_new_session=True, stdin=subprocess.DEVNULL, env=env,

@@ -22,9 +22,10 @@ import numpy as np
 import pandas as pd
 import torch
 
+from ..core.bouts import BoutRules, ethogram_figure, write_results
 from ..core.checkpoints import best_checkpoint, load_weights
 from ..core.doubt import Interval, intervals
-from ..core.engine import has_collapsed, warn
+from ..core.engine import SeededSampler, has_collapsed, warn
 from ..core.events import read_sides, write_sides
 from ..core.figures import Figure
 from ..core.reports import check as looked_at
@@ -232,7 +233,7 @@ def build_model(
     "A new model for the data, with a trained encoder where one is named."
     torch.manual_seed(cfg.seed)
     model = TCNVAE(len(material.normalise.channels), cfg.hidden_dims, cfg.latent_dim, len(material.vocabulary),
-                   max(1, len(material.domain_names)), cfg.dropout, cfg.kernel_size)
+                   max(1, len(material.domain_names)), cfg.dropout, cfg.kernel_size, cfg.answer_from)
     if cfg.model:
         load_encoder(cfg.model, model.encoder)
     return model
@@ -304,7 +305,12 @@ def _train(cfg: SensorsConfig, run: Run, material: Material) -> TrainResult:
         warn(run, f"a single domain ({material.domain_names[0]}): the adversary is switched off; set domains=person, "
                   "or add a data set", 0)
     objective, watcher = Objective(model, cfg, adversary=material.adversary), Watcher(model, material, cfg, run)
-    sampler = batches.BalancedSampler(data.activity, data.domain, cfg.seed, cfg.curriculum_epochs) if cfg.balance else None
+    sampler = batches.BalancedSampler(data.activity, data.domain, cfg.seed, cfg.curriculum_epochs) if cfg.balance else \
+        SeededSampler(len(data), cfg.seed)
+    if cfg.adapt != "none":
+        target = material.sides[material.primary]
+        sampler = batches.InTurns(sampler, len(data), len(target), cfg.seed)
+        data = batches.Beside(data, target)
     return train(
         objective, cfg, run, data, material.sides["in_domain"], sampler=sampler, collate=batches.collate,
         compute_metrics=lambda _: watcher() | {"progress": objective.progress}, label_names=("activity",),
@@ -476,6 +482,8 @@ def verdict(
              _about_forest(metrics["gain_over_forest_macro_f1"], baselines["forest"]["macro_f1"])]
     if found["groups"] < 5:
         parts.append(f"{found['groups']} groups say little about others")
+    if details.get("adapt", "none") != "none":
+        parts.append(f"its windows were in training without their labels (adapt={details['adapt']})")
     if details.get("baseline_run"):
         parts.append(_compared(metrics["gain_over_run_macro_f1"], details["baseline_run"]))
     if details["probes"]:
@@ -512,16 +520,17 @@ def _probes(cfg: SensorsConfig, material: Material, trained: Predictions) -> dic
             "domain_chance": 1 / len(material.domain_names),
             "domain_head_accuracy": float((trained.domain == data.domain).mean()) if cfg.lambda_dom else None}
 
-def _audit(material: Material) -> dict[str, Any]:
+def _audit(material: Material, adapt: str = "none") -> dict[str, Any]:
     "What training and the primary side share."
     audit = batches.audit_split(material.sides["train"].windows, material.sides[material.primary].windows)
-    return asdict(audit) | {"clean": audit.clean, "verdict": audit.verdict}
+    seen = "" if adapt == "none" else f"; its {audit.windows_test} windows, without labels, were in training (adapt={adapt})"
+    return asdict(audit) | {"clean": audit.clean, "verdict": audit.verdict + seen}
 
 # %% ../../nbs/sensors/08_study.ipynb #298579b0
 def _details(cfg: SensorsConfig, run: Run, material: Material, found: dict[str, Predictions]) -> dict[str, Any]:
     "What this study says beside the numbers."
     inside, generative = found["in_domain"], cfg.lambda_rec or cfg.beta
-    return {"scored_by": "right", "side": material.primary, "vocabulary": list(material.vocabulary),
+    return {"scored_by": "right", "adapt": cfg.adapt, "side": material.primary, "vocabulary": list(material.vocabulary),
             "sides": {name: evaluation.report_side(answers, material.sides[name]) for name, answers in found.items()},
             "probes": _probes(cfg, material, inside),
             "latent": {"kl": evaluation.mean_kl(inside) if generative else None,
@@ -537,7 +546,7 @@ def build_report(
     baseline: str = "",             # a run to compare with
 ) -> dict[str, Any]:
     "The report, in the shape of all jobs."
-    names, primary, audit = material.vocabulary, material.primary, _audit(material)
+    names, primary, audit = material.vocabulary, material.primary, _audit(material, cfg.adapt)
     metrics, baselines = report_metrics(table, names, primary), rivals(table, names, primary)
     details = _details(cfg, run, material, found) | {"baseline_run": baseline}
     if baseline:
@@ -609,7 +618,7 @@ def load_trained(
     "A model ready for use, from its run's folder alone."
     cfg, known = SensorsConfig.load(run.path("config.yaml")), json.loads(run.path("data.json").read_text())
     model = TCNVAE(len(known["normaliser"]["channels"]), cfg.hidden_dims, cfg.latent_dim, len(known["vocabulary"]),
-                   max(1, len(known["domains"])), cfg.dropout, cfg.kernel_size)
+                   max(1, len(known["domains"])), cfg.dropout, cfg.kernel_size, cfg.answer_from)
     return cfg, load_weights(Objective(model, cfg), best_checkpoint(run)).model.eval(), known
 
 # %% ../../nbs/sensors/08_study.ipynb #75330644
@@ -627,7 +636,7 @@ def _answer(path: Path, cfg: SensorsConfig, model: TCNVAE, known: dict, rate_hz:
             len(cut), known["vocabulary"][0])), tuple(known["vocabulary"]), ())
         found = evaluation.predict(model, data, cfg.eval_batch_size)
         tables.append(pd.DataFrame({
-            "recording": recording.name, "start_sec": cut.start_sec,
+            "video_path": recording.name, "start_sec": cut.start_sec,
             "end_sec": cut.start_sec + known["window_samples"] / known["sample_rate_hz"],
             "pred": np.array(known["vocabulary"])[found.answer], "reconstruction_error": np.nanmean(found.error, 1),
             **{f"prob_{name}": found.probability[:, i] for i, name in enumerate(known["vocabulary"])}}))
@@ -644,13 +653,10 @@ def _unusual(run: Run, error: pd.Series) -> np.ndarray:
     return np.searchsorted(known, error.to_numpy(float)) / len(known)
 
 # %% ../../nbs/sensors/08_study.ipynb #a1cd0564
-def _all_bouts(table: pd.DataFrame, vocabulary: list[str], shortest_sec: float) -> pd.DataFrame:
-    "Bouts of every recording."
-    found = [recordings.bouts_of(
-        group[[f"prob_{name}" for name in vocabulary]].to_numpy(float), group["start_sec"].to_numpy(float),
-        float((group["end_sec"] - group["start_sec"]).iloc[0]), vocabulary, shortest_sec).assign(recording=name)
-        for name, group in table.groupby("recording", sort=False)]
-    return pd.concat(found, ignore_index=True)[["recording", "start_sec", "end_sec", "label", "certainty"]]
+def _part(out: Path, path: Path, run: Run) -> Path:
+    "Where the answers about one file are kept: by the file as it is now, and the checkpoint."
+    stamp = f"{path.resolve()} {path.stat().st_size} {path.stat().st_mtime_ns} {best_checkpoint(run)}"
+    return out / "parts" / (hashlib.blake2b(stamp.encode(), digest_size=8).hexdigest() + ".csv")
 
 def predict(
     run: Run,                             # that has trained
@@ -658,44 +664,27 @@ def predict(
     out: str | Path | None = None,        # folder of the results; `predict` in the run's when not given
     *,
     rate_hz: float | None = None,         # of tables without time_sec
-    shortest_sec: float = 1.0,            # of a bout
+    rules: BoutRules | None = None,       # that make bouts; those of `core.bouts` when not given
 ) -> Path:                                # the folder: predictions.csv, bouts.csv, summary.json, bouts.png
     "Answer recordings without labels; what was answered before an interruption is not answered again."
     out, (cfg, model, known) = Path(out or run.path("predict")), load_trained(run)
-    files, parts, lost = recordings.find_recordings(inputs), out / "parts", []
+    files, lost, there = recordings.find_recordings(inputs), [], []
     for path in files:
-        made = parts / (hashlib.blake2b(f"{path.resolve()} {path.stat().st_size} {path.stat().st_mtime_ns} {best_checkpoint(run)}"
-                                        .encode(), digest_size=8).hexdigest() + ".csv")
-        if made.exists():
-            continue
+        made = _part(out, path, run)
         try:
-            write_text(made, _answer(path, cfg, model, known, rate_hz).assign(file=str(path)).to_csv(index=False))
+            if not made.exists():
+                write_text(made, _answer(path, cfg, model, known, rate_hz).to_csv(index=False))
+            there.append(pd.read_csv(made, dtype={"video_path": str}))
         except (WindowError, ValueError, OSError, KeyError) as error:
             lost.append({"what": str(path), "why": " ".join(str(error).split())[:200], "count": 1})
-    return _collect(run, out, files, known, lost, shortest_sec)
-
-# %% ../../nbs/sensors/08_study.ipynb #9b47f2c6
-def _collect(run: Run, out: Path, files: list[Path], known: dict, lost: list[dict], shortest_sec: float) -> Path:
-    "The parts as one table, its bouts, and what there is to say about both."
-    there = [pd.read_csv(p, dtype={"recording": str, "file": str}) for p in sorted((out / "parts").glob("*.csv"))]
-    wanted = {str(path) for path in files}
-    there = [part[part["file"].isin(wanted)] for part in there]
-    if not sum(map(len, there)):
-        first = f"; {lost[0]['what']}: {lost[0]['why']}" if lost else ""
+    if not there:
+        first = "".join(f"; {row['what']}: {row['why']}" for row in lost[:1])
         raise WindowError(f"none of {len(files)} files could be answered{first}")
-    table = pd.concat([part for part in there if len(part)], ignore_index=True)
-    table = table.assign(unusual=_unusual(run, table["reconstruction_error"])).sort_values(["file", "recording", "start_sec"])
-    bouts = _all_bouts(table, known["vocabulary"], shortest_sec)
-    write_text(out / "predictions.csv", table.to_csv(index=False))
-    write_text(out / "bouts.csv", bouts.to_csv(index=False))
-    seconds = (bouts["end_sec"] - bouts["start_sec"]).groupby(bouts["label"]).sum()
-    summary = {"run": f"{run.job}/{run.name}", "checkpoint": best_checkpoint(run).name, "files": len(files),
-               "recordings": int(table["recording"].nunique()), "windows": len(table), "bouts": len(bouts),
-               "seconds": seconds.round(2).to_dict(), "left_out": lost,
-               "unlike_training": float((table["unusual"] > 0.99).mean()) if table["unusual"].notna().any() else None,
-               "rules": f"a moment takes the mean of its windows; bouts shorter than {shortest_sec:g} s go to a neighbour"}
-    write_text(out / "summary.json", json.dumps(summary, indent=2))
-    recordings.bout_strip(bouts).savefig(out / "bouts.png", dpi=120, bbox_inches="tight")
+    table = pd.concat(there, ignore_index=True)
+    table["unusual"] = _unusual(run, table["reconstruction_error"])
+    bouts = write_results(out, table, rules or BoutRules(), run=f"{run.job}/{run.name}", checkpoint=best_checkpoint(run).name,
+                          left_out=lost, unlike_training=float((table["unusual"] > 0.99).mean()))
+    ethogram_figure(bouts).savefig(out / "bouts.png", dpi=120, bbox_inches="tight")
     return out
 
 # %% ../../nbs/sensors/08_study.ipynb #cell-038
@@ -714,7 +703,7 @@ def check(
     x, adversary = batch["x"].shape, f"{len(material.domain_names)} domains" if material.adversary else \
         "switched off, there is a single domain"
     lines = [repr(everything), counts.fillna(0).astype(int).to_string(),
-             f"train against {material.primary}: {_audit(material)['verdict']}",
+             f"train against {material.primary}: {_audit(material, cfg.adapt)['verdict']}",
              f"missing channels: {', '.join(data.windows.missing_channels) or 'none'}", f"adversary: {adversary}",
              *(f"left out: {row['count']} {row['what']}, {row['why']}" for row in material.left_out),
              f"one batch {tuple(x)} -> latent {cfg.latent_dim}, {len(material.vocabulary)} activities; loss {loss:.3f}",

@@ -77,6 +77,7 @@ def _path(rng: np.random.Generator, kind: str, num_frames: int) -> np.ndarray:
     start = FLOOR - RADIUS, 0.5 - side * rng.uniform(0.32, 0.4)
     return ballistic_path(start, (0, side * rng.uniform(0.045, 0.06)), num_frames)
 
+# %% ../../../nbs/worldmodel/pretrain/01_toys.ipynb #cell-012
 def make_scene(
     seed: int,               # decides everything
     kind: str = "",          # one of KINDS; drawn when empty
@@ -90,7 +91,7 @@ def make_scene(
     return Scene(kind, str(rng.choice(list(COLOURS))), str(rng.choice(SHAPES)), path, np.ones(num_frames, bool),
                  (left, left + 0.28), tuple(look), seed)
 
-# %% ../../../nbs/worldmodel/pretrain/01_toys.ipynb #cell-013
+# %% ../../../nbs/worldmodel/pretrain/01_toys.ipynb #cell-015
 def still_scene(
     seed: int,               # decides everything
     num_frames: int = 16,    # of the film
@@ -101,7 +102,7 @@ def still_scene(
     return replace(scene, kind="still", path=np.tile(place, (num_frames, 1)),
                    visible=np.full(num_frames, rng.random() > 0.3))
 
-# %% ../../../nbs/worldmodel/pretrain/01_toys.ipynb #cell-016
+# %% ../../../nbs/worldmodel/pretrain/01_toys.ipynb #cell-018
 def _thing(scene: Scene, size_px: int) -> Float[np.ndarray, "time size size"]:
     "Where the thing is: 1 on it, 0 beside it, soft at the edge."
     y, x = pixel_grid(size_px)
@@ -109,6 +110,7 @@ def _thing(scene: Scene, size_px: int) -> Float[np.ndarray, "time size size"]:
     far = np.hypot(dy, dx) if scene.shape == "ball" else np.maximum(dy, dx) + 0.01
     return np.clip((RADIUS - far) * size_px + 0.5, 0, 1) * scene.visible[:, None, None]
 
+# %% ../../../nbs/worldmodel/pretrain/01_toys.ipynb #cell-020
 def draw_scene(
     scene: Scene,        # what to show
     size_px: int = 32,   # side of the picture
@@ -123,7 +125,7 @@ def draw_scene(
     frames += 2 * np.random.default_rng(scene.seed).standard_normal((*frames.shape[:3], 1))
     return np.clip(frames, 0, 255).astype(np.uint8)
 
-# %% ../../../nbs/worldmodel/pretrain/01_toys.ipynb #cell-020
+# %% ../../../nbs/worldmodel/pretrain/01_toys.ipynb #cell-024
 VIOLATIONS = {"fall": ("teleport", "stop", "vanish", "backwards"), "bounce": ("teleport", "stop", "vanish"),
               "pass": ("teleport", "vanish")}
 
@@ -144,7 +146,7 @@ def violation_frame(
     choices = frames[fits] if fits.any() else frames[middle]
     return int(np.random.default_rng((11, scene.seed)).choice(choices))
 
-# %% ../../../nbs/worldmodel/pretrain/01_toys.ipynb #cell-022
+# %% ../../../nbs/worldmodel/pretrain/01_toys.ipynb #cell-026
 def other_course(
     scene: Scene,     # a possible one
     violation: str,   # one of VIOLATIONS for its kind
@@ -164,7 +166,7 @@ def other_course(
         path[:, 1] = 1 - path[:, 1]
     return replace(scene, path=path, visible=visible)
 
-# %% ../../../nbs/worldmodel/pretrain/01_toys.ipynb #cell-024
+# %% ../../../nbs/worldmodel/pretrain/01_toys.ipynb #cell-028
 def splice(
     start: Scene,   # how it begins
     end: Scene,     # how it goes on
@@ -174,6 +176,7 @@ def splice(
     path, visible = (np.concatenate([getattr(start, part)[:when], getattr(end, part)[when:]]) for part in ("path", "visible"))
     return replace(start, path=path, visible=visible)
 
+# %% ../../../nbs/worldmodel/pretrain/01_toys.ipynb #cell-030
 def quadruple(
     scene: Scene,     # a possible one
     violation: str,   # one of VIOLATIONS for its kind
@@ -184,7 +187,7 @@ def quadruple(
         return (scene, other), tuple(replace(s, path=s.path[::-1].copy()) for s in (scene, other))
     return (scene, other), (splice(scene, other, when), splice(other, scene, when))
 
-# %% ../../../nbs/worldmodel/pretrain/01_toys.ipynb #cell-030
+# %% ../../../nbs/worldmodel/pretrain/01_toys.ipynb #cell-036
 @dataclass(frozen=True)
 class ToyFilms:
     "Possible films with what happens in them."
@@ -197,6 +200,7 @@ class ToyFilms:
         "What happens, without colour and shape: seven classes that no single frame tells."
         return [" ".join(words[3:] or words) for words in (caption.rstrip(".").split() for caption in self.captions)]
 
+# %% ../../../nbs/worldmodel/pretrain/01_toys.ipynb #cell-038
 def toy_films(
     clips: int,             # how many
     seed: int = 0,          # of all of them
@@ -209,7 +213,7 @@ def toy_films(
     scenes += [still_scene(1_000_000 * seed + i, num_frames) for i in range(still)]
     return ToyFilms(np.stack([draw_scene(s, size_px) for s in scenes]), [s.kind for s in scenes], [s.caption for s in scenes])
 
-# %% ../../../nbs/worldmodel/pretrain/01_toys.ipynb #cell-032
+# %% ../../../nbs/worldmodel/pretrain/01_toys.ipynb #cell-040
 @dataclass(frozen=True)
 class ToyPairs:
     "Two possible films, and their impossible counterparts."
@@ -218,6 +222,7 @@ class ToyPairs:
     violations: list[str]                                     # what was broken
     scenes: list[int]                                         # those of one scene share the number
 
+# %% ../../../nbs/worldmodel/pretrain/01_toys.ipynb #cell-042
 def toy_pairs(
     scenes: int,            # how many
     seed: int = 0,          # of all of them; other scenes than those of `toy_films`
