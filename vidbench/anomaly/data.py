@@ -193,13 +193,14 @@ def film_windows(
     names = films.video_path if names.duplicated().any() else names
     windows = cut_windows(films.assign(event_id=names, start_sec=0.0, end_sec=films.film_sec), window_sec, stride_sec)
     windows["caption"], whole = "", dict(list(spans.groupby("video_path")))
-    shares = []
+    found = []
     for window in windows.itertuples():
         own = whole[window.video_path]
-        seconds = _overlap(window, own)
-        shares.append(seconds[own.danger.astype(bool)].sum() / max(seconds.sum(), 1e-9))
-    danger = pd.Series(np.array(shares) >= 0.5, windows.index, object)
-    return windows.assign(danger=danger, label=np.where(danger.astype(bool), "danger", "normal"))
+        seconds, danger = _overlap(window, own), own.danger.astype(bool)
+        there = seconds[danger].sum() >= 0.5 * seconds.sum() and danger.any()
+        most = seconds[danger == there].idxmax()        # the span of that kind which fills most of the window
+        found.append({"danger": bool(there), "label": own.label[most]})
+    return windows.assign(**pd.DataFrame(found, windows.index).astype(object))
 
 # %% ../../nbs/anomaly/03_data.ipynb #ce1ab65aa
 _COLUMN = {"train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val", "test": "test",

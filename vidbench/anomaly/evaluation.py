@@ -32,6 +32,7 @@ from .stability import norms_by_module
 from ..core.doubt import Interval, Many, intervals, mean_interval, paired_difference, ranking_scores, said, word
 from ..core.reports import check
 from ..core.tiny_vlm import VideoChatCollator
+from ..core.training import LEAST_MOVED
 
 # %% ../../nbs/anomaly/06_evaluation.ipynb #cb51707c7
 def prompts_of(
@@ -540,7 +541,7 @@ def run_checks(
     same, labelled = collapse(table), table.danger.notna().all() and table.danger.nunique() == 2
     checks = [check("does not say the same to every clip", not same if labelled else None,
                     f"speaks of danger on {table.alarm_after.mean():.0%} of the clips"),
-              check("training did something", change > 0 and moved != 0,
+              check("training did something", change > 0 and (moved is None or moved >= LEAST_MOVED),
                     f"largest change of a logit with the adapters on: {change:.3g}"
                     + (f"; {moved:.0%} of the adapters' weights moved" if moved is not None else ""))]
     for row in found.effects[found.effects.side == "after"].itertuples():

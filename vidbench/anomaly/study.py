@@ -44,7 +44,14 @@ from ..core.figures import Figure, loss_curves
 from ..core.reports import checkpoint_of, left_out, make_report, metric, read_predictions, write_predictions
 from ..core.runs import Run
 from ..core.tiny_vlm import VideoChatCollator
-from ..core.training import TrainResult, explain_out_of_memory, finished_training, health_summary, train
+from vidbench.core.training import (
+    LEAST_MOVED,
+    TrainResult,
+    explain_out_of_memory,
+    finished_training,
+    health_summary,
+    train,
+)
 from ..core.video import video_files
 
 logger = logging.getLogger(__name__)
@@ -294,7 +301,8 @@ def _report(cfg: AnomalyConfig, run: Run, material: Material, found: ev.Findings
     headline = [*(["frame_auc"] if "frame_auc" in metrics else []), "auc", "false_alarms", "misses"]
     return make_report(
         "anomaly", headline=headline if told else ["loss_improvement", "token_change", "danger_detection"], metrics=metrics,
-        baselines=baselines, verdict=ev.verdict(told or None, ev.collapse(table) if told else "", gains, _moved(run) != 0),
+        baselines=baselines, verdict=ev.verdict(told or None, ev.collapse(table) if told else "", gains,
+                           _moved(run) is None or _moved(run) >= LEAST_MOVED),
         checks=ev.run_checks(found, _moved(run), gains), audit=_audit(material).to_dict(), health=health, checkpoint=chosen,
         left_out=left_out(material.left_out), video_used=_video_used(found.effects),
         details=_details(cfg, run, found, material.policy, threshold))
