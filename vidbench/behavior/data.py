@@ -10,7 +10,7 @@ __all__ = ['logger', 'OPERATIONS', 'FEWEST_GROUPS', 'FEWEST_EVENTS', 'clip_start
            'split_events', 'split_within_group', 'draw_val', 'draw_sides', 'audit_sides', 'positive_class', 'Material',
            'draw_material', 'leave_material', 'read_material', 'not_on_sides']
 
-# %% ../../nbs/behavior/01_data.ipynb #9bec97c4
+# %% ../../nbs/behavior/01_data.ipynb #8a1d6e5e
 import json
 import logging
 from collections.abc import Callable, Sequence
@@ -47,7 +47,7 @@ from ..core.video import ClipCache, TooManyBadVideos, clip_cache, fill_windows, 
 
 logger = logging.getLogger(__name__)
 
-# %% ../../nbs/behavior/01_data.ipynb #5f40cf9d
+# %% ../../nbs/behavior/01_data.ipynb #2fb18328
 def clip_starts(
     start_sec: float,         # of the event
     end_sec: float,           # of the event
@@ -58,7 +58,7 @@ def clip_starts(
     middle = (start_sec + end_sec - clip_sec) / 2
     return min(start_sec, middle) - jitter_sec, max(end_sec - clip_sec, middle) + jitter_sec
 
-# %% ../../nbs/behavior/01_data.ipynb #6b2165a2
+# %% ../../nbs/behavior/01_data.ipynb #659ff818
 def event_windows(
     events: pd.DataFrame,     # start_sec and end_sec
     clip_sec: float,          # length of a clip
@@ -69,7 +69,7 @@ def event_windows(
     starts, ends = [max(0.0, first) for first, _ in spans], [last + clip_sec for _, last in spans]
     return pd.DataFrame({"video_path": events.video_path.to_list(), "start_sec": starts, "end_sec": ends})
 
-# %% ../../nbs/behavior/01_data.ipynb #0d5e21ad
+# %% ../../nbs/behavior/01_data.ipynb #16896b84
 def view_starts(
     first_sec: float,  # earliest start
     last_sec: float,   # latest start
@@ -80,7 +80,7 @@ def view_starts(
         return [(first_sec + last_sec) / 2]
     return np.linspace(first_sec, last_sec, views).tolist()
 
-# %% ../../nbs/behavior/01_data.ipynb #34ece68c
+# %% ../../nbs/behavior/01_data.ipynb #47d9ba5d
 def cut(
     frames: UInt8[np.ndarray, "time height width 3"],  # a cached window
     times_sec: Float[np.ndarray, " time"],             # of its frames
@@ -93,7 +93,7 @@ def cut(
     keep = np.clip(np.arange(first, first + num_frames), 0, len(frames) - 1)
     return torch.from_numpy(np.ascontiguousarray(frames[keep].transpose(0, 3, 1, 2)))
 
-# %% ../../nbs/behavior/01_data.ipynb #a5d0dc7f
+# %% ../../nbs/behavior/01_data.ipynb #b06d95a0
 def random_crop_flip(
     frames: UInt8[Tensor, "time 3 height width"],  # a clip
     rng: np.random.Generator,                      # decides
@@ -110,7 +110,7 @@ def random_crop_flip(
         frames = F.resized_crop(frames, top, left, crop_height, crop_width, [height, width], antialias=False)
     return frames.flip(-1) if mirrored else frames
 
-# %% ../../nbs/behavior/01_data.ipynb #fe588c05
+# %% ../../nbs/behavior/01_data.ipynb #4e70acb9
 def _warp(frames: Tensor, angle: float = 0.0, translate: tuple = (0, 0), shear: tuple = (0.0, 0.0)) -> Tensor:
     "An affine map with grey where nothing was."
     return F.affine(frames, angle, list(translate), 1.0, list(shear), fill=[128.0] * 3)
@@ -149,7 +149,7 @@ def trivial_augment(
     name, strength = rng.choice(list(OPERATIONS)), rng.uniform(-1, 1)
     return OPERATIONS[name](frames, strength)
 
-# %% ../../nbs/behavior/01_data.ipynb #cf295496
+# %% ../../nbs/behavior/01_data.ipynb #561343ff
 def random_erasing(
     frames: UInt8[Tensor, "time 3 height width"],  # a clip
     rng: np.random.Generator,                      # decides
@@ -164,7 +164,7 @@ def random_erasing(
     top, left = round(down * (frames.shape[-2] - height)), round(right * (frames.shape[-1] - width))
     return F.erase(frames, top, left, height, width, torch.full((3, 1, 1), 128, dtype=torch.uint8))
 
-# %% ../../nbs/behavior/01_data.ipynb #90a76712
+# %% ../../nbs/behavior/01_data.ipynb #8a916f2b
 def random_light(
     frames: UInt8[Tensor, "time 3 height width"],  # a clip
     rng: np.random.Generator,                      # decides
@@ -173,7 +173,7 @@ def random_light(
     "Make a clip brighter or darker."
     return F.adjust_brightness(frames, 1 + rng.uniform(-reach, reach)) if reach else frames
 
-# %% ../../nbs/behavior/01_data.ipynb #e3b8862e
+# %% ../../nbs/behavior/01_data.ipynb #813fda6f
 @dataclass(frozen=True)
 class Augment:
     "What may happen to a training clip."
@@ -196,7 +196,7 @@ class Augment:
             frames = trivial_augment(frames, rng)
         return random_erasing(frames, rng, self.random_erasing)
 
-# %% ../../nbs/behavior/01_data.ipynb #e6ae3703
+# %% ../../nbs/behavior/01_data.ipynb #d37c20d4
 def processor_statistics(
     model: str,                                  # a transformers model, by its id or folder
 ) -> tuple[list[float], list[float]]:            # mean and standard deviation of R, G and B
@@ -210,7 +210,7 @@ def processor_statistics(
             continue
     return [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
 
-# %% ../../nbs/behavior/01_data.ipynb #0926a473
+# %% ../../nbs/behavior/01_data.ipynb #dfd08435
 def pixel_statistics(
     model: str,                                  # a model of the settings
 ) -> tuple[list[float], list[float]]:            # mean and standard deviation of R, G and B, on a scale of 0 to 1
@@ -220,7 +220,7 @@ def pixel_statistics(
     transforms = get_model_weights("r3d_18" if model in ("tiny", "small") else model).DEFAULT.transforms()
     return list(transforms.mean), list(transforms.std)
 
-# %% ../../nbs/behavior/01_data.ipynb #58f98520
+# %% ../../nbs/behavior/01_data.ipynb #1b4939d9
 def normalise(
     frames: UInt8[Tensor, "time 3 height width"],  # a clip
     mean: Sequence[float],                         # of R, G, B
@@ -229,7 +229,7 @@ def normalise(
     "Bytes to numbers around zero."
     return F.normalize(F.to_dtype(frames, torch.float32, scale=True), list(mean), list(std))
 
-# %% ../../nbs/behavior/01_data.ipynb #985fbb4a
+# %% ../../nbs/behavior/01_data.ipynb #47478a85
 class ClipDataset(Dataset):
     "Clips of the events of a table, read from a cache."
 
@@ -284,7 +284,7 @@ class ClipDataset(Dataset):
         frames = self.frames(event, rng.uniform(first, last))
         return self._item(event, self.augment(frames, rng) if self.augment else frames, seed=item.seed)
 
-# %% ../../nbs/behavior/01_data.ipynb #5b185d7f
+# %% ../../nbs/behavior/01_data.ipynb #70cf71b4
 @dataclass(frozen=True)
 class Collate:
     "Items to a batch; with mixup where `alpha` is above 0."
@@ -311,7 +311,7 @@ class Collate:
         clips, labels = (share * x + (1 - share) * x.roll(1, 0) for x in (batch["clips"], labels))
         return batch | {"clips": clips, "labels": labels}
 
-# %% ../../nbs/behavior/01_data.ipynb #78caa3da
+# %% ../../nbs/behavior/01_data.ipynb #d1b94b60
 def balanced_weights(
     labels: Int[np.ndarray, " events"],  # class of each event
 ) -> Float[np.ndarray, " events"]:       # chance of each event to be drawn; sums to 1
@@ -319,14 +319,14 @@ def balanced_weights(
     names, place, counts = np.unique(labels, return_inverse=True, return_counts=True)
     return 1 / (len(names) * counts[place])
 
-# %% ../../nbs/behavior/01_data.ipynb #11aa0404
+# %% ../../nbs/behavior/01_data.ipynb #b6d86cb9
 def class_names(
     *tables: pd.DataFrame,  # event tables that share their classes
 ) -> list[str]:             # in alphabetical order
     "The classes that occur."
     return sorted(set().union(*(table.label for table in tables)))
 
-# %% ../../nbs/behavior/01_data.ipynb #d173c9a6
+# %% ../../nbs/behavior/01_data.ipynb #2d0c8967
 def counts_said(
     events: pd.DataFrame,  # one side of a split
     most: int = 8,         # classes that are named
@@ -336,7 +336,7 @@ def counts_said(
     rest = f", and {len(counts) - most} classes more" if len(counts) > most else ""
     return f"{len(events)} events: " + ", ".join(f"{n} {name}" for name, n in counts.head(most).items()) + rest
 
-# %% ../../nbs/behavior/01_data.ipynb #482c8a8f
+# %% ../../nbs/behavior/01_data.ipynb #4659c083
 def training_data(
     cfg: BehaviorConfig,     # clip, augmentation, model
     events: pd.DataFrame,    # the training side
@@ -348,7 +348,7 @@ def training_data(
     return ClipDataset(events, cache, classes, cfg.num_frames, cfg.temporal_jitter_sec, augment=augment,
                        statistics=pixel_statistics(cfg.model))
 
-# %% ../../nbs/behavior/01_data.ipynb #425c1e2a
+# %% ../../nbs/behavior/01_data.ipynb #c6c50866
 def evaluation_data(
     cfg: BehaviorConfig,     # clip, views, model
     events: pd.DataFrame,    # any table
@@ -359,7 +359,7 @@ def evaluation_data(
     return ClipDataset(events, cache, classes, cfg.num_frames, cfg.temporal_jitter_sec, views=cfg.views,
                        statistics=pixel_statistics(cfg.model))
 
-# %% ../../nbs/behavior/01_data.ipynb #cc3e7819
+# %% ../../nbs/behavior/01_data.ipynb #62744dc4
 def toy_table(
     cfg: BehaviorConfig,  # its toy settings
 ) -> Path:                # events.csv
@@ -368,7 +368,7 @@ def toy_table(
     return make_toy_videos(workspace() / "data" / "toys" / "behavior", videos=toy.videos, size_px=48, fps=12.0, seed=cfg.seed,
                            events_per_video=toy.events_per_video, confounding=toy.confounding, rare_share=toy.rare_share)
 
-# %% ../../nbs/behavior/01_data.ipynb #64533bed
+# %% ../../nbs/behavior/01_data.ipynb #e76c8ac6
 def load_events(
     cfg: BehaviorConfig,       # which table, and how to read it
     table: str | None = None,  # another one; `cfg.data` when not given
@@ -385,20 +385,22 @@ def load_events(
         events = events.rename(columns={"group": "group_in_table"})
     return events.assign(group=events["source"].astype(str))
 
-# %% ../../nbs/behavior/01_data.ipynb #e4783d6f
+# %% ../../nbs/behavior/01_data.ipynb #e7ef6ba1
 def decode(
     cfg: BehaviorConfig,    # clip length, jitter, share of bad videos
     events: pd.DataFrame,   # all that will be needed
     cache: ClipCache,       # to be filled
     progress: bool = True,  # show a bar
-) -> tuple[pd.DataFrame, pd.DataFrame]:    # events that can be read; what is left out: video_path, reason
+) -> tuple[pd.DataFrame, pd.DataFrame]:    # events that can be read; those left out: event_id, video_path, reason
     "Decode every event once, and leave out those that cannot be read, one by one."
     here, absent = close_ends(events)
     windows = event_windows(here, cfg.clip_sec, cfg.temporal_jitter_sec)
     broken = fill_windows(cache, windows, progress=progress, max_bad_share=1.0)
     good = usable(windows, broken).to_numpy(dtype=bool)
-    bad = pd.concat([absent, broken[["video_path", "reason"]]], ignore_index=True)
-    left = len(events) - int(good.sum())
+    columns = {"video_path": str, "start_sec": float, "end_sec": float}
+    reasons = windows[~good].astype(columns).merge(broken.astype(columns), on=list(columns), how="left")["reason"].to_numpy()
+    bad = pd.concat([events.merge(absent, on="video_path"), here[~good].assign(reason=reasons)], ignore_index=True)
+    bad, left = bad[["event_id", "video_path", "reason"]], len(events) - int(good.sum())
     if left > cfg.max_bad_share * len(events):
         raise TooManyBadVideos(f"{left} of {len(events)} events cannot be read, more than max_bad_share={cfg.max_bad_share:g}; "
                                f"first {bad['video_path'][0]}: {bad['reason'][0]}; mend these files or raise max_bad_share", bad)
@@ -406,7 +408,7 @@ def decode(
         logger.warning("%d of %d events left out: they cannot be read (quarantine.csv)", left, len(events))
     return here[good].reset_index(drop=True), bad
 
-# %% ../../nbs/behavior/01_data.ipynb #a8fcd008
+# %% ../../nbs/behavior/01_data.ipynb #c9a96c6f
 FEWEST_GROUPS = 6    # for three sides that hold back whole groups
 FEWEST_EVENTS = 12   # for three sides that hold back events of all groups
 
@@ -419,7 +421,7 @@ def enough_for_three(
         return len(events) >= FEWEST_EVENTS and events.groupby("group").size().max() >= 3
     return events["group"].nunique() >= (FEWEST_GROUPS // 2 if cfg.val_within else FEWEST_GROUPS)
 
-# %% ../../nbs/behavior/01_data.ipynb #e4de6e83
+# %% ../../nbs/behavior/01_data.ipynb #16e26a26
 def wants_test(
     cfg: BehaviorConfig,     # test_share, split
     events: pd.DataFrame,    # of all that is to be split
@@ -427,7 +429,7 @@ def wants_test(
     "Whether a test side is drawn from this table."
     return bool(cfg.test_share) and not cfg.test_data and not cfg.val_data and enough_for_three(cfg, events)
 
-# %% ../../nbs/behavior/01_data.ipynb #e21fad28
+# %% ../../nbs/behavior/01_data.ipynb #269cae2d
 def split_events(
     cfg: BehaviorConfig,   # how to split
     events: pd.DataFrame,  # all of them
@@ -438,7 +440,7 @@ def split_events(
     how = split_by_video if cfg.split == "by_video" and not within else split_within_video
     return how(events, share, cfg.seed)
 
-# %% ../../nbs/behavior/01_data.ipynb #8f724c27
+# %% ../../nbs/behavior/01_data.ipynb #34d2509d
 def split_within_group(
     events: pd.DataFrame,    # with group, label, video_path
     share: float,            # to hold back
@@ -451,7 +453,7 @@ def split_within_group(
     held = events["video_path"].isin(files["video_path"][np.diff(steps) > 0]).to_numpy()
     return events[~held].reset_index(drop=True), events[held].reset_index(drop=True)
 
-# %% ../../nbs/behavior/01_data.ipynb #db2de11d
+# %% ../../nbs/behavior/01_data.ipynb #b1bdd4fb
 def draw_val(
     cfg: BehaviorConfig,   # how to split
     events: pd.DataFrame,  # without the test side
@@ -463,7 +465,7 @@ def draw_val(
         return split_within_group(events, share, cfg.seed)
     return split_events(cfg, events, share, cfg.val_within)
 
-# %% ../../nbs/behavior/01_data.ipynb #2e10892a
+# %% ../../nbs/behavior/01_data.ipynb #212c7a95
 def draw_sides(
     cfg: BehaviorConfig,            # how to split
     events: pd.DataFrame,           # of `data`, readable
@@ -480,7 +482,7 @@ def draw_sides(
     sides = {"train": rest, "val": val}
     return sides if test is None else {**sides, "test": test}
 
-# %% ../../nbs/behavior/01_data.ipynb #fa960908
+# %% ../../nbs/behavior/01_data.ipynb #653f9cd1
 def audit_sides(
     cfg: BehaviorConfig,    # clip length, jitter
     train: pd.DataFrame,    # events
@@ -494,7 +496,7 @@ def audit_sides(
                                    decoded_end_sec=windows["end_sec"].to_numpy()))
     return audit_split(*decoded)
 
-# %% ../../nbs/behavior/01_data.ipynb #51f704e0
+# %% ../../nbs/behavior/01_data.ipynb #e8374f10
 def positive_class(
     cfg: BehaviorConfig,     # positive
     events: pd.DataFrame,    # of all sides, before anything is repeated
@@ -510,7 +512,7 @@ def positive_class(
         return cfg.positive
     return sorted(counts.index, key=lambda name: (counts[name], name))[0]
 
-# %% ../../nbs/behavior/01_data.ipynb #d51cce60
+# %% ../../nbs/behavior/01_data.ipynb #18e027a3
 @dataclass(frozen=True)
 class Material:
     "What a run works on."
@@ -519,7 +521,7 @@ class Material:
     positive: str                   # the class that matters most; empty: none
     cache: ClipCache                # their windows, decoded
     audit: SplitAudit               # what training and the reported side share
-    quarantine: pd.DataFrame        # video_path, reason
+    quarantine: pd.DataFrame        # event_id, video_path, reason
 
     @property
     def train(self) -> pd.DataFrame:
@@ -541,7 +543,7 @@ class Material:
         "What the report is about."
         return self.sides[self.reported]
 
-# %% ../../nbs/behavior/01_data.ipynb #f185bffe
+# %% ../../nbs/behavior/01_data.ipynb #9903a27a
 def draw_material(
     cfg: BehaviorConfig,     # what to prepare
     progress: bool = True,   # a bar while decoding
@@ -559,7 +561,7 @@ def draw_material(
     audit = audit_sides(cfg, sides["train"], sides.get("test", sides["val"]))
     return Material(sides, classes, positive, cache, audit, pd.concat(bad, ignore_index=True))
 
-# %% ../../nbs/behavior/01_data.ipynb #f9770bd8
+# %% ../../nbs/behavior/01_data.ipynb #291a85b7
 def leave_material(
     material: Material,
     run: Run,
@@ -571,7 +573,7 @@ def leave_material(
     write_text(run.path("material.json"), json.dumps({"classes": material.classes, "positive": material.positive}))  # last
     return material
 
-# %% ../../nbs/behavior/01_data.ipynb #3d3a3fc8
+# %% ../../nbs/behavior/01_data.ipynb #a677eca5
 def read_material(
     cfg: BehaviorConfig,     # the run's settings
     run: Run,                # prepared
@@ -585,7 +587,7 @@ def read_material(
     audit = audit_sides(cfg, sides["train"], sides.get("test", sides["val"]))
     return Material(sides, known["classes"], known["positive"], clip_cache(cfg), audit, pd.read_csv(run.path("quarantine.csv")))
 
-# %% ../../nbs/behavior/01_data.ipynb #c5182bd6
+# %% ../../nbs/behavior/01_data.ipynb #a8fb3416
 def not_on_sides(
     cfg: BehaviorConfig,     # the tables of today
     material: Material,      # the sides as they were drawn
@@ -593,7 +595,7 @@ def not_on_sides(
     "Videos left out, events that came after the sides were drawn, and events that are gone since."
     today = pd.concat([load_events(cfg, place) for place in (cfg.data, cfg.val_data, cfg.test_data) if place])
     drawn = pd.concat(list(material.sides.values()))
-    broken = today["video_path"].astype(str).isin(material.quarantine["video_path"].astype(str))
+    broken = today["event_id"].astype(str).isin(material.quarantine["event_id"].astype(str))
     came = today[~today["event_id"].astype(str).isin(drawn["event_id"].astype(str)) & ~broken]
     gone = drawn[~drawn["event_id"].astype(str).isin(today["event_id"].astype(str))]
     rows = [came.assign(reason="came after the sides were drawn"), gone.assign(reason="gone since the sides were drawn")]
