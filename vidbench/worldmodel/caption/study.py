@@ -28,7 +28,7 @@ from transformers import TrainerCallback
 from ...core import reports
 from ...core.checkpoints import best_checkpoint, load_weights
 from ...core.config import ConfigError
-from ...core.doubt import Interval, interval, mean_interval, paired_difference, said, word
+from ...core.doubt import Interval, interval, mean_interval, paired_difference, word
 from ...core.engine import Draw, device_of
 from ...core.figures import Figure
 from ...core.reports import metric
@@ -41,6 +41,7 @@ from .data import Film, films_of, load_films, spoken_facts
 from .qformer import Captioner, FeatureCache, frozen_encoder, frozen_llm, grid_of
 from .settings import CaptionConfig
 from ..pretrain.data import films_in, windows_of
+from ..pretrain.figures import compared, told
 
 logger = logging.getLogger(__name__)
 
@@ -330,7 +331,7 @@ def rival_numbers(
     shown = {"blank_video": table["found_blank"], "another_clip": table["found_swapped"]}
     found |= {who: {"retrieval": mean_interval(values, groups)} for who, values in shown.items()}
     luck = 1 / int(table["choices"].iloc[0])
-    return found | {"chance": {"retrieval": Interval(luck, luck, luck, len(table), groups.nunique())}}, gains
+    return found | {"chance": {"retrieval": Interval(luck, np.nan, np.nan, len(table), groups.nunique())}}, gains
 
 # %% ../../../nbs/worldmodel/caption/05_study.ipynb #cell-049
 def video_used(
@@ -342,7 +343,7 @@ def video_used(
     unsure = not seen and all(one.high > 0 for one in worth) and numbers["changed_by_blank"].high > 0.5
     words = (f"black frames change {numbers['changed_by_blank'].value:.0%} of the captions, other clips "
              f"{numbers['changed_by_swap'].value:.0%}, and without its clip a caption's loss rises by "
-             f"{said(worth[0], sign=True)} and {said(worth[1], sign=True)} a word")
+             f"{told(worth[0], sign=True)} and {told(worth[1], sign=True)} a word")
     return {"used": True if seen else None if unsure else False, "words": words}
 
 # %% ../../../nbs/worldmodel/caption/05_study.ipynb #cell-051
@@ -355,13 +356,11 @@ def verdict(
     "What the report says, in words."
     which = "clips of recordings not seen before" if audit["clean"] else "test clips (NOT unseen: see the audit)"
     found, lines = numbers["retrieval"], []
-    lines.append(f"Finds its caption among {choices} for {said(found)} of {which}, which is {word(found, 1 / choices)} luck "
-                 f"({1 / choices:.2f}); CIDEr {said(numbers['cider'])}, BLEU-4 {said(numbers['bleu4'])}, ROUGE-L "
-                 f"{said(numbers['rouge_l'])}")
+    lines.append(f"Finds its caption among {choices} for {told(found)} of {which}, which is {word(found, 1 / choices)} luck "
+                 f"({1 / choices:.2f}); CIDEr {told(numbers['cider'])}, BLEU-4 {told(numbers['bleu4'])}, ROUGE-L "
+                 f"{told(numbers['rouge_l'])}")
     for rival, name in RIVALS.items():
-        gain = numbers[f"gain_over_{rival}_cider"]
-        words = {"above": "better than", "below": "WORSE than", "not to be told from": "no better than"}[word(gain)]
-        lines.append(f"by CIDEr it does {words} {name} ({said(gain, sign=True)})")
+        lines.append(f"by CIDEr it {compared(numbers[f'gain_over_{rival}_cider'], name)}")
     seen = {True: "the video was seen", False: "the video was NOT seen", None: "whether the video was seen cannot be told"}
     return "; ".join([*lines, f"{used['words']}: {seen[used['used']]}"]) + "."
 
@@ -445,7 +444,7 @@ def checks_of(
     worries = health["warnings"]
     return [reports.check("the video was seen", used["used"], used["words"]),
             *(reports.check(f"better than {name}", sure(numbers[f"gain_over_{rival}_cider"]),
-                            f"CIDEr {said(numbers[f'gain_over_{rival}_cider'], sign=True)}") for rival, name in RIVALS.items()),
+                            f"CIDEr {told(numbers[f'gain_over_{rival}_cider'], sign=True)}") for rival, name in RIVALS.items()),
             reports.check("no alarm while it learned", not worries, "; ".join(worries) or "none")]
 
 # %% ../../../nbs/worldmodel/caption/05_study.ipynb #cell-061

@@ -265,7 +265,7 @@ def draw_sides(
 
 # %% ../../../nbs/worldmodel/pretrain/05_data.ipynb #cell-035
 def first_sides(
-    cfg: WorldConfig,  # data, val_data, test_data, and probe_data where there is any
+    cfg: PretrainConfig,  # data, val_data, test_data, probe_data
 ) -> tuple[dict[str, pd.DataFrame], dict[str, str]]:  # train, val, test (probe_train, ...); {video or event: why it was left out}
     "Draw the sides of a new run."
     events, bad = usable_events(cfg, cfg.data)
@@ -273,8 +273,8 @@ def first_sides(
     sides = draw_sides(cfg, events, tuple(own))
     for name, (table, more) in own.items():
         sides[name], bad = table.assign(event_id=f"{name}:" + table["event_id"]), bad | more
-    if labelled := getattr(cfg, "probe_data", None):
-        table, more = usable_events(cfg, labelled)
+    if cfg.probe_data:
+        table, more = usable_events(cfg, cfg.probe_data)
         drawn = draw_sides(cfg, table.assign(event_id="probe:" + table["event_id"]))
         sides, bad = sides | {f"probe_{name}": side for name, side in drawn.items()}, bad | more
     return without_held_back(sides, bad)
@@ -294,7 +294,7 @@ def without_held_back(
 
 # %% ../../../nbs/worldmodel/pretrain/05_data.ipynb #cell-040
 def sides_of(
-    cfg: WorldConfig,        # what to draw from
+    cfg: PretrainConfig,     # what to draw from
     run: Run | None = None,  # keeps its sides; without one they are drawn and forgotten
 ) -> tuple[dict[str, pd.DataFrame], dict[str, str]]:  # sides; {video or event: why it was left out}
     "The sides of a run: drawn the first time, the same ever after."

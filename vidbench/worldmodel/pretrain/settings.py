@@ -132,7 +132,7 @@ class PretrainConfig(ProbeSettings, LessonSettings, NetworkSettings, WorldConfig
     presets: ClassVar[dict[str, dict[str, Any]]] = {
         "smoke": {**_TINY, "toy": {"clips": 96, "pairs": 12}, "epochs": 4, "probe_epochs": 10, "supervised_epochs": 4,
                   "log_every": 2, "device": "cpu"},
-        "toy": {**_TINY, "toy": {"clips": 2560, "pairs": 45}, "epochs": 6, "probe_clips": 800, "probe_epochs": 30},
+        "toy": {**_TINY, "toy": {"clips": 2560, "pairs": 90}, "epochs": 6, "probe_clips": 800, "probe_epochs": 30},
         "small": _SMALL, "vitl": _VITL}
 
     @model_validator(mode="after")

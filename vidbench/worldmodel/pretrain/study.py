@@ -7,8 +7,8 @@ __all__ = ['logger', 'FROZEN', 'SELECT', 'WHO', 'AGAINST', 'RIVALS', 'open_run',
            'VJepaEngine', 'features_of', 'Middles', 'surprise_curves', 'surprised', 'Watcher', 'warnings_of',
            'chosen_by', 'build_model', 'fit', 'taught_probes', 'probe_answers', 'supervised_answers',
            'SupervisedNetwork', 'probe_table', 'probe_numbers', 'probe_gains', 'surprise_numbers', 'first_epoch_above',
-           'compared', 'verdict', 'checks_of', 'audit_of', 'Found', 'find_out', 'asked_of_all', 'pair_table',
-           'evaluate', 'trained_model', 'make_figures', 'window_features', 'predict', 'write_features', 'check']
+           'verdict', 'checks_of', 'audit_of', 'Found', 'find_out', 'asked_of_all', 'pair_table', 'evaluate',
+           'trained_model', 'make_figures', 'window_features', 'predict', 'write_features', 'check']
 
 # %% ../../../nbs/worldmodel/pretrain/07_study.ipynb #cell-002
 import functools
@@ -29,7 +29,7 @@ from transformers import TrainerCallback
 from ...core import reports
 from ...core.checkpoints import best_checkpoint, load_weights
 from ...core.config import Config, ConfigError
-from ...core.doubt import Interval, mean_interval, paired_difference, said, word
+from ...core.doubt import Interval, mean_interval, paired_difference, word
 from ...core.engine import Draw, Engine, device_of, processes, warn
 from ...core.events import audit_split
 from ...core.figures import Figure
@@ -40,6 +40,7 @@ from ...core.training import TrainResult, finished_training, health_summary, tra
 from ...core.video import VideoError, probe
 from . import data, figures, probes
 from .data import ClipSet, Material, collate_masked, prepare
+from .figures import compared, told
 from .settings import PretrainConfig
 from .toys import ToyPairs
 from .vjepa import VJepa, ema_distance, load_encoder, momentum_at, move_target, save_encoder
@@ -393,25 +394,17 @@ def first_epoch_above(
     return when
 
 # %% ../../../nbs/worldmodel/pretrain/07_study.ipynb #cell-051
-def compared(
-    gain: Interval,  # trained minus rival
-    rival: str,      # its name
-) -> str:
-    "A comparison in words."
-    words = {"above": "does better than", "below": "does WORSE than", "not to be told from": "does no better than"}
-    return f"{words[word(gain)]} {rival} ({said(gain, sign=True)})"
-
 def verdict(
     numbers: Mapping[str, Interval],  # the metrics
     rivals: Mapping[str, str],        # gain -> the rival's name
 ) -> str:
     "What the report says, in words."
     surprise = numbers["surprise"]
-    lines = [f"The impossible surprises more in {said(surprise)} of the film quadruples, which is "
+    lines = [f"The impossible surprises more in {told(surprise)} of the film quadruples, which is "
              f"{word(surprise, 0.5)} chance"]
     if "attentive_probe" in numbers:
-        lines.append(f"probes read classes from its features: attentive {said(numbers['attentive_probe'])}, linear "
-                     f"{said(numbers['linear_probe'])}, k-NN {said(numbers['knn_probe'])}")
+        lines.append(f"probes read classes from its features: attentive {told(numbers['attentive_probe'])}, linear "
+                     f"{told(numbers['linear_probe'])}, k-NN {told(numbers['knn_probe'])}")
     lines += [f"it {compared(numbers[name], rival)}" for name, rival in rivals.items() if name in numbers]
     return "; ".join(lines) + f"; effective rank {numbers['rank'].value:.1f}."
 
@@ -436,7 +429,7 @@ def checks_of(
         if name in numbers:
             gain = numbers[name]
             verdict = True if word(gain) == "above" else False if word(gain) == "below" else None
-            found.append(reports.check(f"better than {rival}", verdict, f"difference {said(gain, sign=True)}"))
+            found.append(reports.check(f"better than {rival}", verdict, f"difference {told(gain, sign=True)}"))
     return found
 
 # %% ../../../nbs/worldmodel/pretrain/07_study.ipynb #cell-055
