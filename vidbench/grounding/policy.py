@@ -209,7 +209,14 @@ def load_processor(
     base: Path | str | None = None, # where it is; `base_model` when none
 ) -> ProcessorMixin:
     "What turns text and frames into a model's inputs; its model is not loaded."
-    processor = AutoProcessor.from_pretrained(base or base_model(cfg))
+    source = base or base_model(cfg)
+    try:
+        processor = AutoProcessor.from_pretrained(source)
+    except (OSError, ValueError) as error:
+        raise ValueError(f"model='{source}' is no folder of a video LLM, and cannot be had from Hugging Face: "
+                         f"{' '.join(str(error).split())[:200]}") from None
+    if not hasattr(processor, "video_processor"):
+        raise ValueError(f"model='{source}' takes no video: choose a video LLM")
     video = processor.video_processor
     if "longest_edge" in dict(video.size):  # of a frame; Qwen3-VL's budget is for all frames together
         frames = cfg.num_frames if type(video).__name__.startswith("Qwen3") else 1
@@ -226,8 +233,8 @@ def load_policy(
     "The policy as it is trained, or as a checkpoint has it."
     base, dtype = base or base_model(cfg), dtype or DTYPES[cfg.weights_dtype]
     source = checkpoint if checkpoint and cfg.tuning == "full" else base
+    processor = load_processor(cfg, base)  # first: it says in one line what is wrong with a model's name
     model, _ = load_vlm(source, dtype, cfg.attn_implementation, processor_path=base)
-    processor = load_processor(cfg, base)
     if checkpoint and cfg.tuning == "lora":
         return PeftModel.from_pretrained(model, checkpoint).eval(), processor
     return (model if checkpoint else make_tunable(model, cfg)), processor
