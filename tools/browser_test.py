@@ -5,8 +5,9 @@ Usage: browser_test.py [NOTEBOOK ...] [--screenshots FOLDER] [--limit SECONDS]
 
 Without a notebook it writes one that trains a single number, and checks that the picture moves, that Stop stops and
 saves, that the saved notebook keeps a picture, that a run of another process can be watched, that the view opens again
-after the page was reloaded, and that the compare notebook reacts to clicks. With notebooks (for
-instance nbs/experiments/behavior.ipynb) it runs a copy of each one the same way and presses Stop on its dashboard.
+after the page was reloaded, that the compare notebook reacts to clicks, and that clips play in the sample browser.
+With notebooks (for instance nbs/experiments/behavior.ipynb) it runs a copy of each one the same way and presses Stop on
+its dashboard.
 Everything happens in a temporary folder, on a free port of this machine, behind a token.
 Ends with `N passed, N failed`.
 """
@@ -344,6 +345,63 @@ def reload_test(tally: Tally, page, address, workspace: Path, screenshots: Path,
     tally.check("reload: its Stop stops the job", until(lambda: "running" not in states(workspace).values(), 20))
 
 
+SAMPLES = ("""
+from vidbench.core.runs import find_run
+from vidbench.launch.samples import SampleBrowser
+SampleBrowser(find_run("walk/seen"), show="wrong")
+""",)
+
+
+def pretend_answers(workspace: Path) -> None:
+    "A run whose answers are about a film in which something crosses."
+    import numpy as np
+    import pandas as pd
+
+    from vidbench.core.config import Config
+    from vidbench.core.reports import write_predictions
+    from vidbench.core.runs import Run
+    from vidbench.core.video import write_video
+
+    frames = np.full((64, 96, 128, 3), 60, np.uint8)
+    for number in range(64):
+        frames[number, 36:60, number : number + 24] = (230, 180, 40)
+    film = write_video(workspace / "data/film.mp4", frames, fps=8)
+    run = Run.create("walk", Config(), "seen", root=workspace / "outputs")
+    write_predictions(run, pd.DataFrame([
+        {"event_id": f"e{i}", "group": "film", "true": "ab"[i % 2], "pred": "ab"[i % 3 == 0], "prob_a": 0.5 + i / 20,
+         "video_path": str(film), "start_sec": i / 2, "end_sec": i / 2 + 2, "pred_start_sec": i / 2 + 1,
+         "pred_end_sec": i / 2 + 3} for i in range(8)]))
+
+
+def samples_test(tally: Tally, page, address, workspace: Path, screenshots: Path, limit_sec: float) -> None:
+    "The sample browser: its film plays, its menus filter, the arrow keys go on."
+    import nbformat
+
+    pretend_answers(workspace)
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source.strip()) for source in SAMPLES])
+    notebook.metadata["kernelspec"] = {"display_name": "Python 3", "language": "python", "name": "python3"}
+    nbformat.write(notebook, workspace / "samples.ipynb")
+    lab = Lab(page, address("samples.ipynb"), screenshots)
+    lab.command("notebook:run-all-cells")
+    film = page.locator(".widget-html video")
+    film.first.wait_for(timeout=1000 * limit_sec)
+    before = film.first.screenshot()
+    film.first.evaluate("video => video.play()")
+    tally.check("samples: the film plays", until(lambda: film.first.screenshot() != before, 10))
+    time.sleep(1)
+    readout = page.locator(".widget-html video + div").first.inner_text()
+    tally.check(f"samples: time and frame are told ({readout})", "frame" in readout)
+    lab.shot("samples")
+    said = page.locator(".widget-html-content").first
+    first = said.inner_text()
+    page.locator(".widget-slider .noUi-handle, .widget-slider .ui-slider-handle").first.click()
+    page.keyboard.press("ArrowRight")
+    tally.check("samples: the right arrow key goes on", until(lambda: said.inner_text() != first, 10))
+    page.locator(".widget-dropdown select").first.select_option(label="right")
+    tally.check("samples: the menu filters", until(lambda: "\u2713" in said.inner_text(), 10))
+    lab.shot("samples-right")
+
+
 def one_test(tally: Tally, test, name: str, screenshots: Path, limit_sec: float, *args) -> None:
     "Run one test with a server, a browser and a workspace of its own; what it raises is a failure."
     with tempfile.TemporaryDirectory(prefix="vidbench-browser-", ignore_cleanup_errors=True) as folder:
@@ -385,7 +443,7 @@ def main() -> int:
         screenshots = args.screenshots or Path(scratch)
         screenshots.mkdir(parents=True, exist_ok=True)
         if not args.notebooks:
-            for test, name in ((toy_test, "toy"), (compare_test, "compare"), (reload_test, "reload")):
+            for test, name in ((toy_test, "toy"), (compare_test, "compare"), (reload_test, "reload"), (samples_test, "samples")):
                 one_test(tally, test, name, screenshots, args.limit)
         for path in args.notebooks:
             one_test(tally, notebook_test, path.stem, screenshots, args.limit, path)

@@ -146,7 +146,7 @@ def with_links(body: str) -> str:
 
 def _page_of(link: re.Match) -> str:
     "A link to a notebook, or to the log, leads to its page; other files are there as they are."
-    to_page = ".ipynb" in link[0] or link[1] == "LOG"
+    to_page = ".ipynb" in link[0] or re.search(r"(^|/)(LOG|log/[\w-]+)$", link[1])
     return f'href="{link[1]}.html{link[2] or ""}"' if to_page else link[0]
 
 
@@ -158,7 +158,7 @@ def with_pictures(body: str, folder: Path, where: str) -> str:
         (folder / "pictures").mkdir(exist_ok=True)
         (folder / "pictures" / name).write_bytes(data)
         return f'loading="lazy" src="{"../" * where.count("/")}pictures/{name}"'
-    return re.sub(r'src="data:image/(png|jpeg|gif);base64,([^"]+)"', file_of, body)
+    return re.sub(r'src="data:image/(png|jpeg|gif);base64,([A-Za-z0-9+/=\s]{64,})"', file_of, body)
 
 
 def contents(body: str) -> str:
@@ -259,7 +259,7 @@ def gallery(shown: dict[Path, nbformat.NotebookNode]) -> str:
 
 def dead_links(folder: Path) -> list[str]:
     "Links and pictures within the site that are not there, and places in a page that it does not have."
-    pages = {path: path.read_text() for path in folder.rglob("*.html")}
+    pages = {path: re.sub(r"<pre.*?</pre>", "", path.read_text(), flags=re.S) for path in folder.rglob("*.html")}  # code has none
     names = {path: set(re.findall(r'id="([^"]+)"', text)) for path, text in pages.items()}
     dead = set()
     for path, text in pages.items():
@@ -314,8 +314,9 @@ def build(folder: Path, quick: bool, jobs: int) -> list[str]:
         page(folder, address(path), title(path), body_of(shown[path]))
     page(folder, "gallery.html", "Gallery", gallery(shown))
     page(folder, "commands.html", "Commands", commands())
-    for source in (NBS / "LOG.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md"):
-        page(folder, f"{source.stem}.html", source.stem.capitalize(), with_names(markdown2html(source.read_text())))
+    for source in (NBS / "LOG.md", *(NBS / "log").glob("*.md"), ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md"):
+        where = ("log/" if source.parent.name == "log" else "") + f"{source.stem}.html"
+        page(folder, where, source.stem.capitalize(), with_names(markdown2html(source.read_text())))
     for name in ("CONTRIBUTING.md", "CHANGELOG.md", "LICENSE"):
         shutil.copy(ROOT / name, folder)
     for name in ("images", "guides/screens"):

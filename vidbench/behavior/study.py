@@ -7,7 +7,7 @@ __all__ = ['prepare', 'fit', 'headline', 'compared', 'class_table', 'optimism', 
            'temperature_of', 'measure', 'all_metrics', 'baselines', 'positive_said', 'details', 'report_of',
            'positive_figures', 'class_figures', 'answers_of', 'make_figures', 'evaluate', 'check', 'one_batch']
 
-# %% ../../nbs/behavior/10_study.ipynb #53047499
+# %% ../../nbs/behavior/10_study.ipynb #6b810c32
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -36,8 +36,8 @@ from vidbench.behavior.data import (
 from vidbench.behavior.evaluation import (
     Answers,
     Temperature,
-    all_scores,
     fit_temperature,
+    one_score,
     read_predictions,
     score_intervals,
     score_predictions,
@@ -58,7 +58,7 @@ from ..core.runs import Run
 from ..core.training import TrainResult, finished_training, health_summary
 from ..core.video import clip_cache
 
-# %% ../../nbs/behavior/10_study.ipynb #7f69582b
+# %% ../../nbs/behavior/10_study.ipynb #ed85e701
 def prepare(
     cfg: BehaviorConfig,     # what to prepare
     run: Run,                # where it is left
@@ -69,7 +69,7 @@ def prepare(
         found = leave_material(draw_material(cfg, not run.watched), run)
     return found or draw_material(cfg, progress=False)    # of several processes one writes; all draw the same
 
-# %% ../../nbs/behavior/10_study.ipynb #de01f2b7
+# %% ../../nbs/behavior/10_study.ipynb #c0caadbf
 def fit(
     cfg: BehaviorConfig,  # what to run
     run: Run,             # where it goes
@@ -83,7 +83,7 @@ def fit(
             warn(run, message, 0)
         return (fit_head if cfg.frozen else fit_network)(cfg, run, material)
 
-# %% ../../nbs/behavior/10_study.ipynb #9b3d6b39
+# %% ../../nbs/behavior/10_study.ipynb #3532e66a
 def headline(
     scores: Mapping[str, Interval],    # from `score_intervals`
     positive: str,                     # empty: none
@@ -92,14 +92,14 @@ def headline(
     names = ["roc_auc", f"recall_{positive}", "macro_f1"] if positive else ["accuracy", "macro_f1", "top5_accuracy"]
     return [name for name in names if name in scores]
 
-# %% ../../nbs/behavior/10_study.ipynb #5bc6be4c
+# %% ../../nbs/behavior/10_study.ipynb #fd7af8e9
 def compared(
     positive: str,    # empty: none
 ) -> str:
     "The score by which model and rivals are compared."
     return "roc_auc" if positive else "macro_f1"
 
-# %% ../../nbs/behavior/10_study.ipynb #f5438043
+# %% ../../nbs/behavior/10_study.ipynb #a9dd9d69
 def class_table(
     scores: Mapping[str, Interval],    # from `score_intervals`
     matrix: Sequence[Sequence[int]],   # rows are the true classes
@@ -109,7 +109,7 @@ def class_table(
     return {label: {name: reports.metric(scores[f"{name}_{label}"]) for name in ("recall", "precision", "f1")}
             | {"support": int(sum(row))} for label, row in zip(labels, matrix, strict=True)}
 
-# %% ../../nbs/behavior/10_study.ipynb #43037394
+# %% ../../nbs/behavior/10_study.ipynb #27aa8724
 def optimism(
     val: pd.DataFrame,     # predictions of the validation side
     test: pd.DataFrame,    # of the test side
@@ -119,11 +119,11 @@ def optimism(
     "A score on the validation side minus the same on the test side."
     both = pd.concat([val, test], ignore_index=True)
     chosen, sides = np.arange(len(both)) < len(val), Answers.of(read_predictions(both), positive)
-    one = lambda weights: all_scores(sides, weights * chosen)[name]
-    other = lambda weights: all_scores(sides, weights * ~chosen)[name]
+    one = lambda weights: one_score(sides, weights * chosen, name)
+    other = lambda weights: one_score(sides, weights * ~chosen, name)
     return difference(one, other, both["group"])
 
-# %% ../../nbs/behavior/10_study.ipynb #7806d3c4
+# %% ../../nbs/behavior/10_study.ipynb #1dd34e48
 def choosing_said(
     cfg: BehaviorConfig,    # what was selected by
     run: Run,               # its evaluations
@@ -140,7 +140,7 @@ def choosing_said(
              f"permuted labels that alone is worth {chosen - mean:+.2f} of macro F1 ({chosen:.2f} where {mean:.2f} is meant).")
     return {"evaluations": len(found), "chosen": chosen, "mean": mean, "words": words}
 
-# %% ../../nbs/behavior/10_study.ipynb #0c5c3d69
+# %% ../../nbs/behavior/10_study.ipynb #60be0b8c
 def choice_said(
     cfg: BehaviorConfig,             # select
     run: Run,                        # its evaluations
@@ -155,7 +155,7 @@ def choice_said(
     return (f"The report is on the test side ({len(material.events)} events of {material.events['group'].nunique()} groups), "
             f"which nothing was chosen by. On the validation side{kind} {name} is {said(firm(found), sign=True)} higher.")
 
-# %% ../../nbs/behavior/10_study.ipynb #be86d300
+# %% ../../nbs/behavior/10_study.ipynb #b3bca586
 def confounding(
     material: Material,      # both sides
     table: pd.DataFrame,     # predictions of the reported side
@@ -166,7 +166,7 @@ def confounding(
         return None
     return check_confounding(table, material.positive, train=material.train, seed=seed)
 
-# %% ../../nbs/behavior/10_study.ipynb #769dd42f
+# %% ../../nbs/behavior/10_study.ipynb #9f2c1186
 def temperature_of(
     material: Material,     # classes, positive
     table: pd.DataFrame,    # predictions of the reported side
@@ -180,7 +180,7 @@ def temperature_of(
     which = material.classes.index(material.positive) if material.positive else None
     return fit_temperature(logits, labels, which, table["group"], seed)
 
-# %% ../../nbs/behavior/10_study.ipynb #6eb45798
+# %% ../../nbs/behavior/10_study.ipynb #70d9a5d6
 def measure(
     cfg: BehaviorConfig,    # the run's settings
     run: Run,               # its best checkpoint
@@ -200,7 +200,7 @@ def measure(
             "gains": {rival: gain_over(table, found, name, positive) for rival, found in rivals.items()},
             "flattered": flattered, "doubt": confounding(material, table, cfg.seed)}
 
-# %% ../../nbs/behavior/10_study.ipynb #b0b3aa8b
+# %% ../../nbs/behavior/10_study.ipynb #87893373
 def all_metrics(
     found: Mapping[str, Any],    # from `measure`
     material: Material,          # classes, positive
@@ -215,7 +215,7 @@ def all_metrics(
     metrics |= {short[change]: reports.metric(gain) for change, gain in found["still"].items()}
     return metrics | {f"optimism_{each}": reports.metric(gain) for each, gain in found["flattered"].items()}
 
-# %% ../../nbs/behavior/10_study.ipynb #9e121f3f
+# %% ../../nbs/behavior/10_study.ipynb #7c4d62f6
 def baselines(
     rivals: Mapping[str, pd.DataFrame],    # from `rival_tables`
     positive: str,                         # empty: none
@@ -225,7 +225,7 @@ def baselines(
     return {rival: {name: reports.metric(score) for name, score in score_intervals(table, positive).items() if name in wanted}
             for rival, table in rivals.items()}
 
-# %% ../../nbs/behavior/10_study.ipynb #650fad4b
+# %% ../../nbs/behavior/10_study.ipynb #156c9f60
 def positive_said(
     cfg: BehaviorConfig,    # positive
     material: Material,     # the class that is taken
@@ -235,7 +235,7 @@ def positive_said(
         return []
     return [f"No class was named: roc_auc and recall are about '{material.positive}', which has fewer events than the other."]
 
-# %% ../../nbs/behavior/10_study.ipynb #6d8a1885
+# %% ../../nbs/behavior/10_study.ipynb #5ce92a67
 def details(
     cfg: BehaviorConfig,         # the run's settings
     run: Run,                    # its evaluations
@@ -251,7 +251,7 @@ def details(
             "confounding": found["doubt"].to_dict() if found["doubt"] else None,
             "choosing": None if found["flattered"] else choosing_said(cfg, run, material)}
 
-# %% ../../nbs/behavior/10_study.ipynb #ace8c722
+# %% ../../nbs/behavior/10_study.ipynb #bb856c5d
 def report_of(
     cfg: BehaviorConfig,         # the run's settings
     run: Run,                    # trained
@@ -272,7 +272,7 @@ def report_of(
         left_out=reports.left_out(not_on_sides(cfg, material)), video_used=found["used"],
         details=details(cfg, run, material, found))
 
-# %% ../../nbs/behavior/10_study.ipynb #8643006a
+# %% ../../nbs/behavior/10_study.ipynb #6b64675f
 def positive_figures(
     table: pd.DataFrame,    # predictions
     positive: str,          # a class that both is and is not true
@@ -284,7 +284,7 @@ def positive_figures(
         found |= {"roc": figures.roc_curve(flag, prob), "precision_recall": figures.pr_curve(flag, prob)}
     return found
 
-# %% ../../nbs/behavior/10_study.ipynb #b2b6ea5a
+# %% ../../nbs/behavior/10_study.ipynb #f2082a64
 def class_figures(
     table: pd.DataFrame,                 # predictions
     per_class: Mapping[str, Mapping],    # of the report
@@ -294,7 +294,7 @@ def class_figures(
     return {"reliability": figures.reliability_diagram(sure, (table["true"] == table["pred"]).to_numpy()),
             "classes": pictures.class_figure(per_class), "class_curves": pictures.class_curves(table)}
 
-# %% ../../nbs/behavior/10_study.ipynb #1c6d0faa
+# %% ../../nbs/behavior/10_study.ipynb #68d8bc6f
 def answers_of(
     cfg: BehaviorConfig,    # length of a clip
     material: Material,     # clips
@@ -306,7 +306,7 @@ def answers_of(
     clips = [data.frames(i, float(table["start_sec"][i])).permute(0, 2, 3, 1).numpy() for i in rows]
     return pictures.answers_figure(table, rows, clips, cfg.fps)
 
-# %% ../../nbs/behavior/10_study.ipynb #084c823a
+# %% ../../nbs/behavior/10_study.ipynb #a5bbfe58
 def make_figures(
     cfg: BehaviorConfig,  # the run's settings
     run: Run,             # after `evaluate`
@@ -327,7 +327,7 @@ def make_figures(
         found |= class_figures(table, more["per_class"])
     return found | {"answers": answers_of(cfg, material, table)}
 
-# %% ../../nbs/behavior/10_study.ipynb #d4b20062
+# %% ../../nbs/behavior/10_study.ipynb #ee2551bf
 def evaluate(
     cfg: BehaviorConfig,  # the run's settings
     run: Run,             # after `fit`
@@ -344,7 +344,7 @@ def evaluate(
             run.save_figure(figure, name)
     return run.report
 
-# %% ../../nbs/behavior/10_study.ipynb #63cbaef5
+# %% ../../nbs/behavior/10_study.ipynb #9a37cee5
 def check(
     cfg: BehaviorConfig,  # what would be run
 ) -> str:                 # lines of text
@@ -365,7 +365,7 @@ def check(
     lines += [f"audit       {line}" for line in audit.verdict.split(". ")]
     return "\n".join(lines + one_batch(cfg, sides))
 
-# %% ../../nbs/behavior/10_study.ipynb #88d46018
+# %% ../../nbs/behavior/10_study.ipynb #48c56934
 @torch.no_grad()
 def one_batch(
     cfg: BehaviorConfig,                 # model, clips

@@ -6,7 +6,7 @@
 __all__ = ['firm', 'how_firm', 'bound_check', 'gain_over', 'rivals_check', 'collapse_check', 'trained_check', 'clustering_check',
            'judge', 'outcome', 'checks_said', 'verdict_said']
 
-# %% ../../nbs/behavior/05_verdict.ipynb #31d292c1
+# %% ../../nbs/behavior/05_verdict.ipynb #856b7180
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -14,12 +14,12 @@ import numpy as np
 import pandas as pd
 
 from .confounding import ConfoundingCheck, confounding_headline
-from .evaluation import Answers, all_scores, read_predictions, video_of
+from .evaluation import Answers, one_score, read_predictions, video_of
 from ..core.doubt import Interval, difference, said
 from ..core.engine import has_collapsed
 from ..core.reports import check
 
-# %% ../../nbs/behavior/05_verdict.ipynb #fdeef09b
+# %% ../../nbs/behavior/05_verdict.ipynb #42df3404
 def firm(
     found: Interval,    # over groups
 ) -> Interval:          # over events where there are fewer than five groups
@@ -28,7 +28,7 @@ def firm(
         return found._replace(low=found.low_events, high=found.high_events)
     return found
 
-# %% ../../nbs/behavior/05_verdict.ipynb #7ffb9dac
+# %% ../../nbs/behavior/05_verdict.ipynb #3a8da747
 def how_firm(
     found: Interval,    # over groups
 ) -> str:               # empty where there are groups enough
@@ -36,7 +36,7 @@ def how_firm(
     few = np.isfinite(found.low_events)
     return f"; interval over events, {found.groups} groups being too few: it holds for these groups only" if few else ""
 
-# %% ../../nbs/behavior/05_verdict.ipynb #0a879dbb
+# %% ../../nbs/behavior/05_verdict.ipynb #8fc03e7d
 def bound_check(
     name: str,             # the score
     found: Interval,       # its value with its doubt
@@ -53,7 +53,7 @@ def bound_check(
     words = f"{said(found, 3)}{unclear}{aside}" if np.isfinite(found.value) else "not known"
     return check(f"{name} {'>' if above else '<'} {bound}", passed, words)
 
-# %% ../../nbs/behavior/05_verdict.ipynb #2cf45d9d
+# %% ../../nbs/behavior/05_verdict.ipynb #8f2dcbd6
 def gain_over(
     model: pd.DataFrame,    # predictions
     rival: pd.DataFrame,    # predictions of the same events, in the same order
@@ -64,9 +64,9 @@ def gain_over(
     mine, theirs = (Answers.of(read_predictions(table), positive) for table in (model, rival))
     videos = video_of(model)
     groups = np.arange(len(model)) if videos is None else videos.to_numpy()
-    return difference(lambda w: all_scores(mine, w)[name], lambda w: all_scores(theirs, w)[name], groups)
+    return difference(lambda w: one_score(mine, w, name), lambda w: one_score(theirs, w, name), groups)
 
-# %% ../../nbs/behavior/05_verdict.ipynb #344b45f4
+# %% ../../nbs/behavior/05_verdict.ipynb #8164f945
 def rivals_check(
     gains: Mapping[str, Interval],    # rival -> how much better the model is
     name: str,                        # the score that is compared
@@ -83,7 +83,7 @@ def rivals_check(
              None: "the model is not shown to be better than", False: "the simple rival does as well:"}[passed]
     return check("beats simple rivals", passed, f"{words} {rival.replace('_', ' ')} ({name} {said(found, sign=True)}{aside})")
 
-# %% ../../nbs/behavior/05_verdict.ipynb #6e15d2fd
+# %% ../../nbs/behavior/05_verdict.ipynb #2b516212
 def collapse_check(
     predictions: pd.DataFrame,    # true and pred
 ) -> dict[str, Any]:
@@ -94,7 +94,7 @@ def collapse_check(
     return check("no collapse onto one class", not collapsed, f"{share:.0%} of the answers are '{top}', which is true of "
                                                               f"{(predictions['true'] == top).mean():.0%}")
 
-# %% ../../nbs/behavior/05_verdict.ipynb #66938ac7
+# %% ../../nbs/behavior/05_verdict.ipynb #94b19c35
 def trained_check(
     health: Mapping[str, Any] | None,    # from `core.training.health_summary`
 ) -> dict[str, Any]:
@@ -104,7 +104,7 @@ def trained_check(
     words = f"{health['steps']} of {health['total_steps']} steps, {health['bad_steps']} of them not finite"
     return check("trained to the end", bool(health["finished"] and not health["bad_steps"]), words)
 
-# %% ../../nbs/behavior/05_verdict.ipynb #c3f8096c
+# %% ../../nbs/behavior/05_verdict.ipynb #765229ee
 def clustering_check(
     found: ConfoundingCheck | None,    # none: it was not asked
 ) -> dict[str, Any]:
@@ -116,7 +116,7 @@ def clustering_check(
     passed = None if shifted or found.confounded is None else not found.confounded
     return check(name, passed, confounding_headline(found))
 
-# %% ../../nbs/behavior/05_verdict.ipynb #1e26b6db
+# %% ../../nbs/behavior/05_verdict.ipynb #e4caf05c
 def judge(
     scores: Mapping[str, Interval],                # from `score_intervals`
     predictions: pd.DataFrame,                     # true and pred
@@ -137,7 +137,7 @@ def judge(
     checks += [collapse_check(predictions), rivals_check(gains, compared), trained_check(health)]
     return checks + ([clustering_check(confounding)] if positive else [])
 
-# %% ../../nbs/behavior/05_verdict.ipynb #4179a2b0
+# %% ../../nbs/behavior/05_verdict.ipynb #58df3ad5
 def outcome(
     checks: Sequence[Mapping[str, Any]],    # from `judge`
 ) -> str:                                   # fail, unclear or pass
@@ -145,7 +145,7 @@ def outcome(
     found = {one["passed"] for one in checks}
     return "fail" if False in found else "unclear" if None in found else "pass"
 
-# %% ../../nbs/behavior/05_verdict.ipynb #a3f0519d
+# %% ../../nbs/behavior/05_verdict.ipynb #83d6913b
 def checks_said(
     checks: Sequence[Mapping[str, Any]],    # from `judge`
 ) -> str:                                   # a line each
@@ -153,7 +153,7 @@ def checks_said(
     word = {True: "pass", False: "fail", None: "unclear"}
     return "\n".join(f"{word[one['passed']]:<8}{one['check']:<28}{one['words']}" for one in checks)
 
-# %% ../../nbs/behavior/05_verdict.ipynb #22b050b6
+# %% ../../nbs/behavior/05_verdict.ipynb #77b2d76f
 def verdict_said(
     headline: Mapping[str, Interval],       # the metrics that matter
     checks: Sequence[Mapping[str, Any]],    # from `judge`

@@ -261,7 +261,7 @@ class Config(Strict):
 def _declared_in(model: type[BaseModel], name: str) -> str:
     "The heading that a field stands under: the `title` of the class that declared it first."
     homes = [cls for cls in model.__mro__ if name in getattr(cls, "__annotations__", {})]
-    return getattr(homes[-1], "title", "") or "the job" if homes else ""
+    return vars(homes[-1]).get("title", "") or "the job" if homes else ""
 
 # %% ../../nbs/core/00_config.ipynb #04455c41
 def describe_settings(
@@ -295,6 +295,14 @@ def flat_settings(
 _SAFE_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as fast where libyaml is built in
 
 # %% ../../nbs/core/00_config.ipynb #d2215a4d
+def _too_much(value: Any, most: int = 100_000) -> bool:
+    "Whether values within values are more than any settings need: a few lines of YAML aliases can stand for billions."
+    waiting, seen = [value], 0
+    while waiting and seen <= most:
+        item, seen = waiting.pop(), seen + 1
+        waiting.extend(item.values() if isinstance(item, dict) else item if isinstance(item, list) else ())
+    return seen > most
+
 def read_settings(
     path: str | Path,  # YAML or JSON (which is YAML)
 ) -> dict[str, Any]:   # setting -> value
@@ -304,8 +312,10 @@ def read_settings(
         raise ConfigError(f"{path}: no such settings file")
     try:
         settings = yaml.load(path.read_text(), Loader=_SAFE_LOADER)  # noqa: S506 - one of the two safe loaders
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
         raise ConfigError(f"{path}: not readable as YAML or JSON: {' '.join(str(error).split())}") from None
+    if _too_much(settings):
+        raise ConfigError(f"{path}: holds more values than settings have: write them out, without YAML aliases")
     if not isinstance(settings, dict):
         raise ConfigError(f"{path}: holds a {type(settings).__name__}, should be a mapping of setting: value")
     return settings

@@ -6,7 +6,7 @@
 __all__ = ['logger', 'PRIVATE', 'Draw', 'SeededSampler', 'first_bad_gradient', 'undo_step', 'StabilityGuard', 'warn',
            'has_collapsed', 'frozen_statistics', 'recompute', 'Recomputes', 'device_of', 'ready_trackers',
            'trainer_arguments', 'WholeBatches', 'processes', 'highest', 'SharedBatchNorm', 'share_batch_norm', 'Means',
-           'seal_and_prune', 'Sealer', 'note_choice', 'record_incident', 'share_loss', 'count_real', 'Engine']
+           'seal_and_prune', 'note_choice', 'record_incident', 'share_loss', 'count_real', 'Engine']
 
 # %% ../../nbs/core/08_engine.ipynb #cell-002
 import contextlib
@@ -27,7 +27,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 from torch.utils.data import Dataset, Sampler
-from transformers import PreTrainedModel, Trainer, TrainerCallback, TrainerState, TrainingArguments
+from transformers import PreTrainedModel, Trainer, TrainerState, TrainingArguments
 
 from .checkpoints import TrainingError, _by_step, choose, load_weights, seal
 from .config import TrainingConfig
@@ -401,35 +401,17 @@ class Means:
 
 # %% ../../nbs/core/08_engine.ipynb #cell-060
 def seal_and_prune(
-    folder: Path,      # holds the checkpoints
-    step: int,         # whose checkpoint was just written
-    keep: int,         # newest ones to keep
-    best: int | None,  # a step to keep as well
+    folder: Path,         # holds the checkpoints
+    state: TrainerState,  # its step was just written; its best step is kept
+    keep: int,            # newest ones to keep as well
 ) -> None:
     "Seal a new checkpoint, then delete what is neither new nor chosen."
-    seal(folder / f"checkpoint-{step}")
+    seal(folder / f"checkpoint-{state.global_step}")
     for old in _by_step(folder)[keep:]:
-        if old.name != f"checkpoint-{best}":
+        if old.name != f"checkpoint-{state.best_global_step}":
             shutil.rmtree(old, ignore_errors=True)
 
-# %% ../../nbs/core/08_engine.ipynb #cell-062
-class Sealer(TrainerCallback):
-    "Seals each checkpoint once all processes have written theirs."
-
-    def __init__(
-        self,
-        keep: int,  # newest checkpoints to keep, beside the chosen one
-    ):
-        self.keep = keep
-
-    def on_save(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        "Called by Trainer after it wrote a checkpoint."
-        if processes() > 1:
-            dist.barrier()
-        if state.is_world_process_zero:
-            seal_and_prune(Path(args.output_dir), state.global_step, self.keep, state.best_global_step)
-
-# %% ../../nbs/core/08_engine.ipynb #cell-065
+# %% ../../nbs/core/08_engine.ipynb #cell-063
 def note_choice(
     run: Run,                  # gets the warnings
     state: TrainerState,       # its best step and metric are set
@@ -448,11 +430,12 @@ def note_choice(
     state.best_global_step, state.best_metric = state.global_step, best[select]
     return True
 
-# %% ../../nbs/core/08_engine.ipynb #cell-068
-PRIVATE = ("_load_from_checkpoint", "_determine_best_metric", "_clip_grad_norm", "_get_train_sampler",
-           "_prepare_inputs", "_save_rng_state", "_load_rng_state", "_save")  # of Trainer, ours or a study's
+# %% ../../nbs/core/08_engine.ipynb #cell-066
+PRIVATE = (  # of Trainer, overridden or called by the engine or a study
+    "_load_from_checkpoint", "_save_checkpoint", "_get_output_dir", "_determine_best_metric", "_clip_grad_norm",
+    "_get_train_sampler", "_prepare_inputs", "_save_rng_state", "_load_rng_state", "_save")
 
-# %% ../../nbs/core/08_engine.ipynb #cell-070
+# %% ../../nbs/core/08_engine.ipynb #cell-068
 def record_incident(
     run: Run,                   # where it happened
     incident: dict[str, Any],   # step, epoch, and what the guard saw
@@ -462,7 +445,7 @@ def record_incident(
     logger.warning("step %d undone: non-finite %s (first parameter: %s)",
                    incident["step"], incident["kind"], incident["parameter"])
 
-# %% ../../nbs/core/08_engine.ipynb #cell-072
+# %% ../../nbs/core/08_engine.ipynb #cell-070
 def share_loss(
     engine: "Engine",         # that trains
     loss: Float[Tensor, ""],  # of a forward pass
@@ -478,7 +461,7 @@ def share_loss(
     engine.means.add({k: v for k, v in logs.items() if k != "loss"} | ({"loss": loss} if finite else {}))
     return loss
 
-# %% ../../nbs/core/08_engine.ipynb #cell-073
+# %% ../../nbs/core/08_engine.ipynb #cell-071
 def count_real(
     engine: "Engine",           # whose batch it is
     inputs: dict[str, Any],     # one evaluation batch
@@ -490,13 +473,13 @@ def count_real(
     real = remainder - size * engine.args.process_index
     return {k: v[:real] if len(v) == size else v for k, v in inputs.items()} if 0 < real < size else None
 
-# %% ../../nbs/core/08_engine.ipynb #cell-074
+# %% ../../nbs/core/08_engine.ipynb #cell-072
 class Engine(Trainer):
     "transformers.Trainer with the stability guard, seeded sampling and sealed checkpoints."
 
     def __init__(self, *args: Any, run: Run, sampler: Sampler | None = None, keep_checkpoints: int = 2, **kwargs: Any):
         super().__init__(*args, **kwargs)
-        self.run = run
+        self.run, self.keep_checkpoints = run, keep_checkpoints
         self.guard = StabilityGuard(self.model)
         self.means = Means()
         self.sampler = sampler or SeededSampler(len(self.train_dataset), self.args.seed)
@@ -504,7 +487,6 @@ class Engine(Trainer):
             self.model_accepts_loss_kwargs = False  # a plain forward(**batch) gets the batch and nothing else
         if self.args.world_size > 1:
             share_batch_norm(self.model)
-        self.add_callback(Sealer(keep_checkpoints))
 
     def compute_loss(self, model: nn.Module, inputs: dict, return_outputs: bool = False, num_items_in_batch: Any = None) -> Any:
         "The model's loss, watched by the guard while training; `sample_id` stays out of the model."
@@ -552,6 +534,12 @@ class Engine(Trainer):
     def _determine_best_metric(self, metrics: dict[str, float], trial: Any) -> bool:
         select = self.args.metric_for_best_model
         return bool(select) and note_choice(self.run, self.state, metrics, select, self.args.greater_is_better)
+
+    def _save_checkpoint(self, model: nn.Module, trial: Any) -> None:
+        super()._save_checkpoint(model, trial)
+        self.accelerator.wait_for_everyone()
+        if self.is_world_process_zero():
+            seal_and_prune(Path(self._get_output_dir(trial)), self.state, self.keep_checkpoints)
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: nn.Module | None = None) -> None:
         if self.is_fsdp_enabled:

@@ -189,7 +189,7 @@ class VideoChatCollator:
         encoded = self.processor(
             text=texts, videos=[np.array(item["frames"]) for item in items],
             video_metadata=[clip_metadata(item["times_sec"]) for item in items],
-            padding=True, padding_side=self.side, return_tensors="pt")
+            do_sample_frames=False, padding=True, padding_side=self.side, return_tensors="pt")
         if "second_per_grid_ts" in encoded:  # Qwen3-VL writes times into the text instead
             encoded["second_per_grid_ts"] = torch.as_tensor(encoded["second_per_grid_ts"])
         return dict(encoded)

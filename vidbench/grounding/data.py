@@ -5,8 +5,9 @@
 # %% auto #0
 __all__ = ['LEVELS', 'COLOURS', 'TOY_DRAWING', 'Refusable', 'Item', 'parse_item', 'contradiction', 'mend', 'AnnotationError',
            'read_records', 'find_videos', 'find_group', 'read_items', 'summarize', 'Query', 'draw_queries',
-           'every_query', 'levels_by_similarity', 'Visit', 'VisitSampler', 'thin_out', 'GroundingData', 'split_items',
-           'draw_toy', 'plan_toys', 'make_toys', 'recount', 'teach', 'teach_idly']
+           'every_query', 'levels_by_similarity', 'Visit', 'VisitSampler', 'thin_out', 'frame_size', 'AspectCache',
+           'GroundingData', 'split_items', 'draw_toy', 'plan_toys', 'make_toys', 'written', 'recount', 'teach',
+           'teach_idly']
 
 # %% ../../nbs/grounding/02_data.ipynb #cell-002
 import hashlib
@@ -26,7 +27,7 @@ from ..core.engine import Draw, SeededSampler
 from ..core.toys import make_once
 from ..core.video import ClipCache, VideoError, probe, write_video
 from .prompts import write_completion, write_span
-from .rewards import cosines
+from .rewards import block, cosines
 
 # %% ../../nbs/grounding/02_data.ipynb #cell-005
 @dataclass(frozen=True)
@@ -281,7 +282,7 @@ class Visit(NamedTuple):
     "One visit to an item."
     index: int      # of the item
     seed: int       # of its random choices
-    epoch: int = 0  # for the curriculum
+    epoch: int = 0  # or stage, for the curriculum
     use: int = 0    # updates that its rollout has served before
 
 # %% ../../nbs/grounding/02_data.ipynb #a650f767
@@ -294,19 +295,31 @@ class VisitSampler(SeededSampler):
         seed: int = 0,          # of the training
         step_items: int = 1,    # items a step, over all devices
         uses: int = 1,          # updates a rollout (num_iterations)
+        rollouts: int = 0,      # steps that sample, of the whole training; 0 = each epoch is a stage of its own
     ):
         super().__init__(size, seed)
-        self.step_items, self.uses = min(step_items, size), uses
+        self.step_items, self.uses, self.rollouts = min(step_items, size), uses, rollouts
 
     def __len__(self) -> int:
         return self.num_samples // self.step_items * self.step_items * self.uses
 
+    def stage(
+        self,
+        step: int,  # of the epoch, counting steps that sample
+    ) -> int:       # 0 easy, 1 medium, 2 and above all
+        "How far the curriculum is: by epochs where there are three or more, else by thirds of the training."
+        each = self.num_samples // self.step_items
+        if self.rollouts == 0 or self.rollouts >= 3 * each:
+            return self.epoch
+        return 3 * (self.epoch * each + step) // self.rollouts
+
     def __iter__(self) -> Iterator[Visit]:
         draws: list[Draw] = list(super().__iter__())
-        for first in range(0, len(draws) - self.step_items + 1, self.step_items):
+        for step in range(len(draws) // self.step_items):
+            first = step * self.step_items
             for use in range(self.uses):
                 for draw in draws[first:first + self.step_items]:
-                    yield Visit(draw.index, draw.seed, self.epoch, use)
+                    yield Visit(draw.index, draw.seed, self.stage(step), use)
 
 # %% ../../nbs/grounding/02_data.ipynb #cell-029
 def thin_out(
@@ -320,13 +333,63 @@ def thin_out(
     return np.asarray(frames)[keep], times_sec[keep]
 
 # %% ../../nbs/grounding/02_data.ipynb #adfcf1e6
+def frame_size(
+    width: int,      # of the video, pixels
+    height: int,     # of the video, pixels
+    side_px: int,    # of a square with as many pixels as a frame may have
+    step: int = 28,  # both sides are multiples of it
+) -> tuple[int, int]:  # height, width
+    "The largest frame of a video's aspect within a pixel budget; never larger than the video."
+    scale = min(1.0, side_px / (width * height) ** 0.5)
+    return tuple(max(step, int(side * scale / step) * step) for side in (height, width))
+
+# %% ../../nbs/grounding/02_data.ipynb #59b2e5ff
+class AspectCache:
+    "Clips in their own aspect: one cache a size."
+
+    def __init__(
+        self,
+        folder: str | Path,  # of the caches
+        side_px: int,        # see `frame_size`
+        fps: float,          # frames a second
+        cache_gb: float,     # bound on the folder
+    ):
+        self.make = lambda size: ClipCache(folder, size, fps, cache_gb)
+        self.side_px, self.sizes, self.caches = side_px, {}, {}
+
+    def of(
+        self,
+        video: str,  # a path
+    ) -> ClipCache:
+        "The cache for a video's shape."
+        if video not in self.sizes:
+            info = probe(video)
+            self.sizes[video] = frame_size(info.width, info.height, self.side_px)
+        return self.caches.setdefault(self.sizes[video], self.make(self.sizes[video]))
+
+    def read(self, video: str, start_sec: float, end_sec: float) -> Any:  # frames, times_sec
+        "A clip."
+        return self.of(video).read(video, start_sec, end_sec)
+
+    def fill(self, windows: pd.DataFrame, **how: Any) -> pd.DataFrame:  # video_path, reason of what cannot be read
+        "Decode clips; films that cannot be opened are listed."
+        bad, by_cache = [], {}
+        for video, part in windows.groupby("video_path", sort=False):
+            try:
+                by_cache.setdefault(self.of(video), []).append(part)
+            except VideoError as error:
+                bad.append({"video_path": video, "reason": error.reason})
+        found = [cache.fill(pd.concat(parts, ignore_index=True), **how) for cache, parts in by_cache.items()]
+        return pd.concat([pd.DataFrame(bad, columns=["video_path", "reason"]), *found], ignore_index=True)
+
+# %% ../../nbs/grounding/02_data.ipynb #db029727
 class GroundingData(Dataset):
     "Clips with their queries; a clip's frames come from the cache, once for all its queries."
 
     def __init__(
         self,
         items: Sequence[Item],     # with paths and durations
-        cache: ClipCache,          # decodes once
+        cache: ClipCache | AspectCache,  # decodes once
         max_frames: int = 64,      # of a clip
         curriculum: bool = False,  # easy refusables first
         blank: bool = False,       # black frames: the control
@@ -447,6 +510,17 @@ def make_toys(
             write_video(draft / records[0]["video"], draw_toy(events, np.random.default_rng((seed, i, 1))), fps=2)
         (draft / "annotations.json").write_text(json.dumps([r for _, records in plans for r in records], indent=1))
     return make_once(Path(folder) / f"grounding-toys-{key}/annotations.json", fill)
+
+# %% ../../nbs/grounding/02_data.ipynb #6a7206f5
+def written(
+    query: Query,  # with its right answer
+) -> str:          # a completion
+    "The annotated answer to a query, in the form that is asked for."
+    answer = block(query.gt_answer, "answer") or query.gt_answer
+    thought = block(query.gt_answer, "think") or ""
+    if query.task_type == "answerable":
+        return write_completion(thought, write_span(*query.span))
+    return write_completion(thought, answer or "No part of the video matches.", query.answerable_query or "")
 
 # %% ../../nbs/grounding/02_data.ipynb #cell-042
 def recount(

@@ -4,8 +4,9 @@
 
 # %% auto #0
 __all__ = ['logger', 'Group', 'reward_columns', 'group_metrics', 'mean_of', 'alarms', 'rollout_record', 'show_group',
-           'cut_rollouts', 'collate_visits', 'Job', 'Roller', 'score_groups', 'loss_weights', 'group_loss',
-           'save_groups', 'load_groups', 'recall_groups', 'Devices', 'Learner', 'Rollouts', 'GrpoEngine']
+           'cut_rollouts', 'collate_visits', 'Job', 'Roller', 'score_groups', 'loss_weights', 'taught_lengths',
+           'group_loss', 'save_groups', 'load_groups', 'recall_groups', 'wait_at_most', 'Devices', 'Learner',
+           'Rollouts', 'step_scalars', 'GrpoEngine']
 
 # %% ../../nbs/grounding/06_engine.ipynb #cell-002
 import functools
@@ -14,12 +15,14 @@ import math
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
+import torch.distributed as dist
 from accelerate import Accelerator
 from accelerate.utils import gather_object
 from jaxtyping import Float
@@ -31,15 +34,17 @@ from ..core.runs import Run, append_line, read_lines, write_text
 from .data import Query
 from vidbench.grounding.grpo import (
     completion_logps,
-    encode_clip,
     group_advantages,
     grpo_loss,
     has_variance,
-    merged_clip,
+    keep_clip,
+    keeps,
     sample_completions,
+    seen_clip,
+    seen_together,
     stop_tokens,
 )
-from .policy import Asker, Reference, tower_learns
+from .policy import Asker, Reference
 from .rewards import Rewards, is_nil, read_answer
 from .settings import GroundingConfig
 
@@ -52,7 +57,7 @@ class Group:
     sample_id: str                              # of the clip
     query: Query                                # what was asked
     inputs: dict[str, Any]                      # the prompt, on the device
-    tower: Tensor | None                        # the encoded clip; none while the vision tower learns
+    tower: Any                                  # what is kept of the clip, see `keep_clip`
     ids: list[list[int]]                        # completions as tokens
     texts: list[str]                            # and as text
     entropy: float                              # of the draws, nats a token
@@ -66,9 +71,7 @@ class Group:
         model: nn.Module,  # whose merger turns the encoded clip into tokens
     ) -> dict[str, Any]:
         "What to hand to the model: the prompt, with the clip's features in place of its pixels where they are kept."
-        if self.tower is None:
-            return self.inputs
-        return self.inputs | {"mm_encoder_outputs": merged_clip(model, self.tower, self.inputs["video_grid_thw"])}
+        return seen_clip(model, self.tower, self.inputs)
 
 # %% ../../nbs/grounding/06_engine.ipynb #02b8fd0d
 def reward_columns(
@@ -212,27 +215,32 @@ class Roller:
         self,
         policy: nn.Module,      # whose tower runs, unless it learns
         visit: dict[str, Any],  # a clip
-    ) -> Tensor | None:         # none while the tower learns
-        "The encoded clip."
-        return None if tower_learns(policy) else encode_clip(policy, self.prompt(visit, visit["queries"][0]))
+    ) -> Any:                   # none where nothing can be kept
+        "What is kept of the clip."
+        return None if keeps(policy) == "pixels" else keep_clip(policy, self.prompt(visit, visit["queries"][0]))
 
-    def group(
+    def sample(
         self,
-        policy: nn.Module,      # speaks
-        visit: dict[str, Any],  # a clip
-        number: int,            # of its query
-        tower: Tensor | None,   # the encoded clip
-    ) -> Group:                 # not yet scored
-        "A group of completions for one query of a clip."
-        cfg, query = self.job.cfg, visit["queries"][number]
-        generator = torch.Generator().manual_seed((visit["seed"] + number) % 2**63)
-        group = Group(visit["sample_id"], query, self.prompt(visit, query), tower, [], [], 0.0)
+        policy: nn.Module,     # speaks
+        asked: Sequence[tuple[dict, int, Any]],  # clip, number of its query, and what is kept of it
+        again: int = 0,        # how often they were drawn before
+    ) -> list[Group]:          # not yet scored
+        "A group for each query, all in one batch; each draws from a generator that the visit decides."
+        cfg, queries = self.job.cfg, [visit["queries"][number] for visit, number, _ in asked]
+        seeds = [(visit["seed"] + number + again * 10**9) % 2**63 for visit, number, _ in asked]
+        groups = [Group(visit["sample_id"], query, self.prompt(visit, query), kept, [], [], 0.0)
+                  for (visit, _, kept), query in zip(asked, queries, strict=True)]
+        inputs = self.to_device(self.job.ask([visit for visit, *_ in asked], [q.query for q in queries]))
         with torch.no_grad():
-            prompt = group.prompt(policy)
-        group.ids, entropy = sample_completions(policy, prompt, cfg.group_size, cfg.max_completion_tokens,
-                                                cfg.temperature, generator, self.everyone)
-        group.texts, group.entropy = self.job.ask.decode(group.ids), float(entropy.mean())
-        return group
+            seen = seen_together(policy, [kept for *_, kept in asked], inputs)
+        ids, entropy = sample_completions(
+            policy, seen, cfg.group_size, cfg.max_completion_tokens, cfg.temperature,
+            [torch.Generator().manual_seed(seed) for seed in seeds], self.everyone, cfg.top_k, cfg.top_p)
+        for i, group in enumerate(groups):
+            mine = slice(i * cfg.group_size, (i + 1) * cfg.group_size)
+            group.ids, group.entropy = ids[mine], float(entropy[mine].mean())
+            group.texts = self.job.ask.decode(group.ids)
+        return groups
 
     def __call__(
         self,
@@ -241,7 +249,10 @@ class Roller:
     ) -> list[Group]:
         "Groups for all queries of some clips."
         towers = [(visit, self.tower(policy, visit)) for visit in visits]
-        return [self.group(policy, visit, i, tower) for visit, tower in towers for i in range(len(visit["queries"]))]
+        asked = [(visit, i, tower) for visit, tower in towers for i in range(len(visit["queries"]))]
+        size = self.job.cfg.groups_at_once
+        parts = [asked[first:first + size] for first in range(0, len(asked), size)]
+        return [group for part in parts for group in self.sample(policy, part)]
 
 # %% ../../nbs/grounding/06_engine.ipynb #cell-025
 def score_groups(
@@ -278,6 +289,15 @@ def loss_weights(
             {"loss_type": cfg.loss_type, "max_completion_length": cfg.max_completion_tokens})
 
 # %% ../../nbs/grounding/06_engine.ipynb #cell-028
+def taught_lengths(
+    group: Group,            # sampled
+    cfg: GroundingConfig,    # mask_cut
+    ends: Sequence[int],     # tokens that end a completion
+) -> list[int]:              # tokens of each completion that count
+    "How many tokens of each completion teach."
+    return [0 if cfg.mask_cut and ids[-1] not in ends else len(ids) for ids in group.ids]
+
+# %% ../../nbs/grounding/06_engine.ipynb #fa517db6
 def group_loss(
     group: Group,          # scored
     policy: nn.Module,     # learns
@@ -295,7 +315,7 @@ def group_loss(
     logps = score(policy, group.prompt(policy))
     if group.old_logps is None and cfg.num_iterations > 1:
         group.old_logps = logps.detach()
-    lengths = torch.tensor([len(row) for row in group.ids], device=logps.device)
+    lengths = torch.tensor(taught_lengths(group, cfg, stop_tokens(policy)), device=logps.device)
     mask = torch.arange(logps.shape[1], device=logps.device) < lengths[:, None]
     return grpo_loss(logps, group.advantages.to(logps.device), mask, old_logps=group.old_logps, ref_logps=ref,
                      beta=cfg.beta, epsilon=cfg.epsilon, epsilon_high=cfg.epsilon_high, **how)
@@ -333,6 +353,15 @@ def recall_groups(
                 g.inputs, g.tower = roller.prompt(visit, g.query), tower
         groups += found
     return groups
+
+# %% ../../nbs/grounding/06_engine.ipynb #580a7809
+def wait_at_most(
+    seconds: float,  # that a device waits for another
+) -> None:
+    "Set the time-out of the process group, which may have been made with another before the settings were known."
+    if dist.is_available() and dist.is_initialized():
+        dist.set_timeout(timedelta(seconds=seconds)) if hasattr(dist, "set_timeout") else \
+            dist.distributed_c10d._set_pg_timeout(timedelta(seconds=seconds))
 
 # %% ../../nbs/grounding/06_engine.ipynb #1c61eb40
 @dataclass
@@ -422,12 +451,22 @@ class Rollouts:
             groups = recall_groups(self.kept, self.roller, policy, visits)
             clock += [time.perf_counter()] * 2
             return groups
-        groups = self.roller(policy, visits)
+        groups = self._with_variance(policy, visits, self.roller(policy, visits))
         clock.append(time.perf_counter())
         score_groups(groups, self.job.rewards, self.job.cfg.scale_rewards, self.devices.everywhere)
         clock.append(time.perf_counter())
         self.kept = {(g.sample_id, g.query): g for g in groups}
         self._write(groups, step)
+        return groups
+
+    def _with_variance(self, policy: nn.Module, visits: list[dict[str, Any]], groups: list[Group]) -> list[Group]:
+        "Groups whose rewards are all equal are drawn anew, a few times, if that is wanted."
+        asked = [(visit, i) for visit in visits for i in range(len(visit["queries"]))]
+        for again in range(1, 1 + self.job.cfg.resample_flat):
+            for place, (group, (visit, number)) in enumerate(zip(groups, asked, strict=True)):
+                total, _ = self.job.rewards(reward_columns([group]))
+                if not has_variance(torch.tensor(total), len(total)).any():
+                    groups[place], = self.roller.sample(policy, [(visit, number, group.tower)], again)
         return groups
 
     def _write(self, groups: list[Group], step: int) -> None:
@@ -454,6 +493,21 @@ class Rollouts:
             self.kept = load_groups(file)
 
 # %% ../../nbs/grounding/06_engine.ipynb #cell-040
+def step_scalars(
+    groups: Sequence[Group],             # of this device
+    learned: Sequence[dict[str, float]], # scalars of their losses
+    seconds: Sequence[float],            # for rollout, reward, update
+    devices: Devices,                    # all of which count
+    cfg: GroundingConfig,                # max_completion_tokens
+    ends: Sequence[int],                 # tokens that end a completion
+) -> dict[str, float]:
+    "What is logged of a step of all devices; seconds are this one's."
+    rows = devices.everywhere([group_metrics(g, cfg.max_completion_tokens, ends) for g in groups] + list(learned))
+    tokens = sum(devices.everywhere([sum(len(ids) for g in groups for ids in g.ids)]))
+    spent = dict(zip(("rollout_sec", "reward_sec", "update_sec"), map(float, seconds), strict=True))
+    return mean_of(rows) | spent | {"tokens_per_sec": tokens / max(1e-9, sum(seconds))}
+
+# %% ../../nbs/grounding/06_engine.ipynb #4acb6acc
 class GrpoEngine(Engine):
     "The core engine with a step that samples, rewards and learns."
 
@@ -465,6 +519,7 @@ class GrpoEngine(Engine):
     ):
         super().__init__(*args, **kwargs)
         self.job = job
+        wait_at_most(job.cfg.timeout_sec)
         self.devices = Devices(self.accelerator, self.is_deepspeed_enabled or self.is_fsdp_enabled)
         roller = Roller(job, self._prepare_inputs, self.devices.all_done if self.devices.sharded else None)
         self.rollouts = Rollouts(job, self.run, roller, self.devices)
@@ -492,12 +547,8 @@ class GrpoEngine(Engine):
         return torch.nan_to_num(loss, nan=0.0, posinf=0.0, neginf=0.0)
 
     def _note(self, groups: list[Group], loss: Tensor, learned: list[dict[str, float]], seconds: np.ndarray) -> None:
-        "Log a step of all devices; seconds are this one's."
-        longest, ends = self.job.cfg.max_completion_tokens, stop_tokens(self.policy)
-        rows = self.devices.everywhere([group_metrics(g, longest, ends) for g in groups] + learned)
-        tokens = sum(self.devices.everywhere([sum(len(ids) for g in groups for ids in g.ids)]))
-        spent = dict(zip(("rollout_sec", "reward_sec", "update_sec"), map(float, seconds), strict=True))
-        self.means.add(mean_of(rows) | spent | {"tokens_per_sec": tokens / max(1e-9, sum(seconds))})
+        "Log a step."
+        self.means.add(step_scalars(groups, learned, seconds, self.devices, self.job.cfg, stop_tokens(self.policy)))
         if torch.isfinite(loss):
             self.means.add({"loss": loss})
 
@@ -508,7 +559,8 @@ class GrpoEngine(Engine):
         metric_key_prefix: str = "eval",  # before each name
     ) -> dict[str, float]:
         "Answer held-out queries; the loss is minus the mean reward."
-        found = self.job.evaluate(self.policy, self.state.global_step)
+        with self.compute_loss_context_manager():  # masters in fp32 speak in the type that they are trained in
+            found = self.job.evaluate(self.policy, self.state.global_step)
         metrics = {f"{metric_key_prefix}_{k}": v for k, v in ({"loss": -found["reward"]} | found).items()}
         self.log(metrics)
         self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)

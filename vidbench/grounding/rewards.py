@@ -22,6 +22,7 @@ import numpy as np
 from jaxtyping import Float
 
 from ..core.config import nearest
+from .settings import MissingExtra
 
 # %% ../../nbs/grounding/03_rewards.ipynb #cell-005
 def block(
@@ -259,8 +260,8 @@ def sentence_encoder(
     try:
         from sentence_transformers import SentenceTransformer
     except ImportError:
-        raise ImportError(f"encoder '{name}' needs sentence-transformers: pip install 'vidbench[grounding]', or set "
-                          "encoder='words'") from None
+        raise MissingExtra(f"encoder '{name}' needs sentence-transformers: pip install 'vidbench[grounding]', or set "
+                           "encoder='words'") from None
     return SentenceTransformer(name, device=device)
 
 # %% ../../nbs/grounding/03_rewards.ipynb #cell-027

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, TextIO
 
 from ..core.runs import Run, duration, read_lines
+from .execute import plain_text
 from .jobs import Plan, plan
 from .settings import as_written
 
@@ -90,11 +91,13 @@ def progress(
     "How a run stands."
     status, newest = run.status, next(reversed(read_lines(run.path("metrics.jsonl"))), {})
     total = status.get("total_steps") or status["stages"].get("fit", {}).get("total_steps")
-    step = f"step {newest['step']}" + (f"/{total}" if total else "") if newest else ""
-    shown = [f"{key.removeprefix('eval_')} {newest[key]:.3g}" for key in newest if key == "loss" or key.startswith("eval_")]
-    to_go = f"{duration(newest['eta_sec'])} to go" if status["state"] == "running" and newest.get("eta_sec") else ""
-    parts = [step, *shown[:3], to_go, status["error"] or ""]
-    return f"{run.name:28} {status['state']:11} " + "  ".join(filter(None, parts))
+    numbers = {name: value for name, value in newest.items() if isinstance(value, int | float)}
+    step = f"step {numbers['step']}" + (f"/{total}" if total else "") if "step" in numbers else ""
+    shown = [f"{name.removeprefix('eval_')} {value:.3g}" for name, value in numbers.items()
+             if name == "loss" or name.startswith("eval_")]
+    to_go = f"{duration(numbers['eta_sec'])} to go" if status["state"] == "running" and numbers.get("eta_sec") else ""
+    parts = [step, *shown[:3], to_go, " ".join(str(status["error"] or "").split())]
+    return plain_text(f"{run.name:28} {status['state']:11} " + "  ".join(filter(None, parts)))
 
 # %% ../../nbs/launch/04_parallel.ipynb #cell-015
 class Board:

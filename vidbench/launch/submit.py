@@ -7,12 +7,10 @@ __all__ = ['OVER', 'minutes', 'Resources', 'Job', 'make_executor', 'job_note', '
            'standing', 'cancel', 'stop_run', 'follow']
 
 # %% ../../nbs/launch/05_submit.ipynb #cell-002
-import contextlib
 import json
 import os
 import re
 import signal
-import socket
 import subprocess
 import threading
 import time
@@ -21,7 +19,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ..core.runs import Run, workspace, write_text
+from ..core.owner import lives, signal_process, started, this_process
+from ..core.runs import Run, RunError, read_json, workspace, write_text
 from .execute import Failure, note_failure
 from .jobs import LaunchError
 from .parallel import Task, progress
@@ -88,8 +87,7 @@ class Job:
                                             stderr=subprocess.STDOUT)
             if before is not None:
                 signal.signal(signal.SIGUSR2, before)
-        here = {"pid": self.process.pid, "host": socket.gethostname()}
-        write_text(self.folder / "process.json", json.dumps(here))
+        write_text(self.folder / "process.json", json.dumps(this_process(self.process.pid)))
         self._wait()
         if self.process.returncode:
             raise RuntimeError(f"exit code {self.process.returncode}: see {self.folder / 'log.txt'}")
@@ -107,7 +105,7 @@ class Job:
         from submitit.helpers import DelayedSubmission
         process, self.process = self.process, None
         process.send_signal(signal.SIGTERM)
-        while _alive(process.pid):
+        while started(process.pid):
             time.sleep(0.1)
         again = Job(self.command, self.folder)
         again.cwd = self.cwd
@@ -116,13 +114,6 @@ class Job:
 def _in_main_thread() -> bool:
     "Signals are for the main thread alone."
     return threading.current_thread() is threading.main_thread()
-
-def _alive(pid: int) -> bool:
-    "Whether a process is there, and not just waiting to be forgotten."
-    with contextlib.suppress(OSError):
-        state = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True).stdout.strip()
-        return bool(state) and not state.startswith("Z")
-    return False
 
 # %% ../../nbs/launch/05_submit.ipynb #cell-013
 def make_executor(
@@ -148,9 +139,11 @@ def make_executor(
 def job_note(
     run: Run,               # any
 ) -> dict[str, Any]:        # executor, id, submitted, console; empty when it was never submitted
-    "Which job a run is."
-    path = run.path("job.json")
-    return json.loads(path.read_text()) if path.exists() else {}
+    "Which job a run is; what could not be a job's number is refused, for it becomes a word of a command."
+    note = read_json(run.path("job.json"))
+    if note and (note.get("executor") not in ("slurm", "local") or not re.fullmatch(r"\d+(_\d+)?", str(note.get("id")))):
+        raise LaunchError(f"{run.path('job.json')}: not readable (no executor and number of a job): remove it")
+    return note
 
 # %% ../../nbs/launch/05_submit.ipynb #cell-018
 def submit(
@@ -184,11 +177,10 @@ def slurm_state(
 # %% ../../nbs/launch/05_submit.ipynb #cell-023
 def _local_state(run: Run) -> str:
     "The same, of a process in the background."
-    path = run.path("process.json")
-    if not path.exists():
-        return "PENDING" if time.time() - job_note(run)["submitted"] < 60 else "GONE"
-    process = json.loads(path.read_text())
-    return "" if process["host"] != socket.gethostname() else "RUNNING" if _alive(process["pid"]) else "COMPLETED"
+    process = read_json(run.path("process.json"))
+    if not process:
+        return "PENDING" if time.time() - job_note(run).get("submitted", 0) < 60 else "GONE"
+    return {None: "", True: "RUNNING", False: "COMPLETED"}[lives(process)]
 
 def job_state(
     run: Run,  # any
@@ -218,26 +210,26 @@ def standing(
     runs: list[Run],  # any
 ) -> list[str]:       # one line each
     "How runs stand, and their jobs."
-    lines = []
-    for run in runs:
+    return [f"{progress(run)}  {_where(run)}".rstrip() for run in runs]
+
+def _where(run: Run) -> str:
+    "Which job a run is, and how that stands."
+    try:
         note, state = job_note(run), settle(run)
-        where = f"[{note['executor']} {note['id']}{' ' + state.lower() if state else ''}]" if note else ""
-        lines.append(f"{progress(run)}  {where}".rstrip())
-    return lines
+    except (LaunchError, RunError) as error:
+        return str(error)
+    return f"[{note['executor']} {note['id']}{' ' + state.lower() if state else ''}]" if note else ""
 
 # %% ../../nbs/launch/05_submit.ipynb #cell-031
 def cancel(
     run: Run,  # any
 ) -> None:
-    "End a run's job; it gets a SIGTERM, on which it saves."
+    "End a run's job; it gets a SIGTERM, on which it saves. A process that is not surely the run's is left alone."
     note = job_note(run)
     if note.get("executor") == "slurm":
         subprocess.run(["scancel", note["id"]], check=True, capture_output=True)
-    elif run.path("process.json").exists():
-        process = json.loads(run.path("process.json").read_text())
-        if process["host"] == socket.gethostname():
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(process["pid"], signal.SIGTERM)
+    else:
+        signal_process(read_json(run.path("process.json")), signal.SIGTERM)
 
 # %% ../../nbs/launch/05_submit.ipynb #cell-033
 def stop_run(

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..core.config import Config, nearest
+from ..core.owner import signal_process
 from ..core.runs import Run, append_line, read_lines
 from .jobs import LaunchError, config_class, find_job, verb
 
@@ -179,9 +180,9 @@ def _interrupted(fit: Callable, cfg: Config, run: Run) -> bool:
 # %% ../../nbs/launch/03_workers.ipynb #cell-025
 def _interrupt(process: subprocess.Popen, run: Run, not_pid: int) -> None:
     "Let the first worker save and stop, whose pid the run's status shows; end the launcher when there is none yet."
-    pid = run.status.get("pid", not_pid)
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(process.pid, signal.SIGTERM) if pid == not_pid else os.kill(pid, signal.SIGINT)
+    status = run.status
+    if status.get("pid", not_pid) == not_pid or not signal_process(status, signal.SIGINT):
+        process.terminate()
 
 def _wait(process: subprocess.Popen, run: Run, not_pid: int) -> int:
     "The exit code of the launcher; interrupts are passed on, the second one kills."

@@ -18,7 +18,7 @@ from sklearn.manifold import TSNE
 from ..core.figures import Figure, confusion_matrix_figure, dress, interval_figure, metric_curves, new_figure, palette
 
 # %% ../../nbs/sensors/07_figures.ipynb #cell-005
-PARTS = ("reconstruction", "kl", "activity", "domain")
+PARTS = ("reconstruction", "kl", "activity", "domain", "adapt", "latent")
 
 # %% ../../nbs/sensors/07_figures.ipynb #39abcc88
 def loss_parts_figure(

@@ -102,6 +102,8 @@ class NetworkSettings(Config):
     kernel_size: int = Field(3, ge=2, le=65, description="samples that a convolution sees")
     latent_dim: int = Field(64, ge=1, description="latent units")
     dropout: float = Field(0.2, ge=0, le=0.5, description="share of activations dropped")
+    answer_from: Literal["latent", "statistics"] = Field("latent", description="the head that names the activity: on the "
+                                                         "latent, or a linear one on the statistics of the window")
     model: str = Field("", description="file with encoder weights to start from; empty = from scratch")
     freeze_epochs: int = Field(0, ge=0, description="epochs for which the encoder stays as it was loaded")
 
@@ -120,6 +122,9 @@ class LossSettings(Config):
     kl_share: float = Field(0.25, gt=0, le=1, description="of the training (linear) or of a cycle, until beta is full")
     kl_cycles: int = Field(4, ge=1, description="cycles of the cyclical schedule")
     reversal: Literal["dann", "linear", "constant"] = Field("dann", description="how gradient reversal grows")
+    adapt: Literal["none", "dann", "coral", "mmd"] = Field("none", description="draw the unseen side's windows, without "
+                                                           "their labels, towards the training side's")
+    lambda_adapt: float = Field(1.0, ge=0, le=100, description="weight of that")
 
 # %% ../../nbs/sensors/00_settings.ipynb #9d3df413
 PRESETS = {

@@ -25,7 +25,7 @@ import torch
 from ..core.bouts import BoutRules, ethogram_figure, write_results
 from ..core.checkpoints import best_checkpoint, load_weights
 from ..core.doubt import Interval, intervals
-from ..core.engine import has_collapsed, warn
+from ..core.engine import SeededSampler, has_collapsed, warn
 from ..core.events import read_sides, write_sides
 from ..core.figures import Figure
 from ..core.reports import check as looked_at
@@ -233,7 +233,7 @@ def build_model(
     "A new model for the data, with a trained encoder where one is named."
     torch.manual_seed(cfg.seed)
     model = TCNVAE(len(material.normalise.channels), cfg.hidden_dims, cfg.latent_dim, len(material.vocabulary),
-                   max(1, len(material.domain_names)), cfg.dropout, cfg.kernel_size)
+                   max(1, len(material.domain_names)), cfg.dropout, cfg.kernel_size, cfg.answer_from)
     if cfg.model:
         load_encoder(cfg.model, model.encoder)
     return model
@@ -305,7 +305,12 @@ def _train(cfg: SensorsConfig, run: Run, material: Material) -> TrainResult:
         warn(run, f"a single domain ({material.domain_names[0]}): the adversary is switched off; set domains=person, "
                   "or add a data set", 0)
     objective, watcher = Objective(model, cfg, adversary=material.adversary), Watcher(model, material, cfg, run)
-    sampler = batches.BalancedSampler(data.activity, data.domain, cfg.seed, cfg.curriculum_epochs) if cfg.balance else None
+    sampler = batches.BalancedSampler(data.activity, data.domain, cfg.seed, cfg.curriculum_epochs) if cfg.balance else \
+        SeededSampler(len(data), cfg.seed)
+    if cfg.adapt != "none":
+        target = material.sides[material.primary]
+        sampler = batches.InTurns(sampler, len(data), len(target), cfg.seed)
+        data = batches.Beside(data, target)
     return train(
         objective, cfg, run, data, material.sides["in_domain"], sampler=sampler, collate=batches.collate,
         compute_metrics=lambda _: watcher() | {"progress": objective.progress}, label_names=("activity",),
@@ -477,6 +482,8 @@ def verdict(
              _about_forest(metrics["gain_over_forest_macro_f1"], baselines["forest"]["macro_f1"])]
     if found["groups"] < 5:
         parts.append(f"{found['groups']} groups say little about others")
+    if details.get("adapt", "none") != "none":
+        parts.append(f"its windows were in training without their labels (adapt={details['adapt']})")
     if details.get("baseline_run"):
         parts.append(_compared(metrics["gain_over_run_macro_f1"], details["baseline_run"]))
     if details["probes"]:
@@ -513,16 +520,17 @@ def _probes(cfg: SensorsConfig, material: Material, trained: Predictions) -> dic
             "domain_chance": 1 / len(material.domain_names),
             "domain_head_accuracy": float((trained.domain == data.domain).mean()) if cfg.lambda_dom else None}
 
-def _audit(material: Material) -> dict[str, Any]:
+def _audit(material: Material, adapt: str = "none") -> dict[str, Any]:
     "What training and the primary side share."
     audit = batches.audit_split(material.sides["train"].windows, material.sides[material.primary].windows)
-    return asdict(audit) | {"clean": audit.clean, "verdict": audit.verdict}
+    seen = "" if adapt == "none" else f"; its {audit.windows_test} windows, without labels, were in training (adapt={adapt})"
+    return asdict(audit) | {"clean": audit.clean, "verdict": audit.verdict + seen}
 
 # %% ../../nbs/sensors/08_study.ipynb #298579b0
 def _details(cfg: SensorsConfig, run: Run, material: Material, found: dict[str, Predictions]) -> dict[str, Any]:
     "What this study says beside the numbers."
     inside, generative = found["in_domain"], cfg.lambda_rec or cfg.beta
-    return {"scored_by": "right", "side": material.primary, "vocabulary": list(material.vocabulary),
+    return {"scored_by": "right", "adapt": cfg.adapt, "side": material.primary, "vocabulary": list(material.vocabulary),
             "sides": {name: evaluation.report_side(answers, material.sides[name]) for name, answers in found.items()},
             "probes": _probes(cfg, material, inside),
             "latent": {"kl": evaluation.mean_kl(inside) if generative else None,
@@ -538,7 +546,7 @@ def build_report(
     baseline: str = "",             # a run to compare with
 ) -> dict[str, Any]:
     "The report, in the shape of all jobs."
-    names, primary, audit = material.vocabulary, material.primary, _audit(material)
+    names, primary, audit = material.vocabulary, material.primary, _audit(material, cfg.adapt)
     metrics, baselines = report_metrics(table, names, primary), rivals(table, names, primary)
     details = _details(cfg, run, material, found) | {"baseline_run": baseline}
     if baseline:
@@ -610,7 +618,7 @@ def load_trained(
     "A model ready for use, from its run's folder alone."
     cfg, known = SensorsConfig.load(run.path("config.yaml")), json.loads(run.path("data.json").read_text())
     model = TCNVAE(len(known["normaliser"]["channels"]), cfg.hidden_dims, cfg.latent_dim, len(known["vocabulary"]),
-                   max(1, len(known["domains"])), cfg.dropout, cfg.kernel_size)
+                   max(1, len(known["domains"])), cfg.dropout, cfg.kernel_size, cfg.answer_from)
     return cfg, load_weights(Objective(model, cfg), best_checkpoint(run)).model.eval(), known
 
 # %% ../../nbs/sensors/08_study.ipynb #75330644
@@ -695,7 +703,7 @@ def check(
     x, adversary = batch["x"].shape, f"{len(material.domain_names)} domains" if material.adversary else \
         "switched off, there is a single domain"
     lines = [repr(everything), counts.fillna(0).astype(int).to_string(),
-             f"train against {material.primary}: {_audit(material)['verdict']}",
+             f"train against {material.primary}: {_audit(material, cfg.adapt)['verdict']}",
              f"missing channels: {', '.join(data.windows.missing_channels) or 'none'}", f"adversary: {adversary}",
              *(f"left out: {row['count']} {row['what']}, {row['why']}" for row in material.left_out),
              f"one batch {tuple(x)} -> latent {cfg.latent_dim}, {len(material.vocabulary)} activities; loss {loss:.3f}",

@@ -4,7 +4,8 @@
 
 # %% auto #0
 __all__ = ['logger', 'CausalConv', 'ResidualBlock', 'TCNEncoder', 'CheckpointError', 'LoadReport', 'read_state', 'compare_state',
-           'load_encoder', 'GradientReversal', 'reverse_gradient', 'reparameterise', 'time_code', 'Decoder', 'TCNVAE']
+           'load_encoder', 'GradientReversal', 'reverse_gradient', 'reparameterise', 'time_code', 'Decoder', 'critic',
+           'StatisticsHead', 'TCNVAE']
 
 # %% ../../nbs/sensors/03_tcn_vae.ipynb #cell-002
 import logging
@@ -279,12 +280,44 @@ def _head(width: int, classes: int, dropout: float) -> nn.Sequential:
     return nn.Sequential(nn.Linear(width, width), nn.ReLU(), nn.Dropout(dropout), nn.Linear(width, classes))
 
 # %% ../../nbs/sensors/03_tcn_vae.ipynb #cell-042
-def _critic(width: int, classes: int) -> nn.Sequential:
+def critic(
+    width: int,        # latent units
+    classes: int,      # to be told apart
+) -> nn.Sequential:
     "A classifier for the adversary: it sees the latent's direction alone, so that it cannot be fooled by sheer size."
     return nn.Sequential(nn.LayerNorm(width, elementwise_affine=False), nn.Linear(width, max(64, width)), nn.ReLU(),
                          nn.Linear(max(64, width), classes))
 
-# %% ../../nbs/sensors/03_tcn_vae.ipynb #0e467a4a
+# %% ../../nbs/sensors/03_tcn_vae.ipynb #fa9dc37d
+class StatisticsHead(nn.Module):
+    "A linear classifier on sixteen statistics of each channel."
+
+    def __init__(
+        self,
+        channels: int,         # of a window
+        classes: int,          # activities
+        dropout: float = 0.5,  # share of the statistics dropped
+    ):
+        super().__init__()
+        self.answer = nn.Sequential(nn.BatchNorm1d(16 * channels), nn.Dropout(dropout), nn.Linear(16 * channels, classes))
+
+    def forward(
+        self,
+        x: Float[Tensor, "batch time channel"],   # normalised windows
+    ) -> Float[Tensor, "batch class"]:            # logits
+        "What activity each window shows."
+        return self.answer(self.statistics(x))
+
+    @staticmethod
+    def statistics(x: Float[Tensor, "batch time channel"]) -> Float[Tensor, "batch statistic"]:
+        "Mean, deviation, extremes, mean change, and the logarithms of eleven Fourier magnitudes."
+        turns = torch.outer(torch.arange(11), torch.arange(x.shape[1])).to(x) * (2 * math.pi / x.shape[1])
+        waves = [torch.einsum("ft,btc->bfc", wave, x) for wave in (turns.cos(), turns.sin())]
+        magnitude = torch.log1p((waves[0] ** 2 + waves[1] ** 2 + 1e-9).sqrt()).flatten(1)
+        change = x.diff(dim=1).abs().mean(1)
+        return torch.cat([x.mean(1), x.std(1), x.amin(1), x.amax(1), change, magnitude], 1)
+
+# %% ../../nbs/sensors/03_tcn_vae.ipynb #9247392d
 class TCNVAE(nn.Module):
     "Encoder, latent distribution, decoder, activity head, and domain head behind gradient reversal."
 
@@ -297,6 +330,7 @@ class TCNVAE(nn.Module):
         num_domains: int = 2,                            # classes of the domain head
         dropout: float = 0.2,                            # share of activations dropped, 0 to 1
         kernel_size: int = 3,                            # samples that a convolution of the encoder sees
+        answer_from: str = "latent",                     # latent, or statistics: which head names the activity
     ):
         super().__init__()
         self.latent_dim, self.num_activities, self.num_domains = latent_dim, num_activities, num_domains
@@ -304,7 +338,9 @@ class TCNVAE(nn.Module):
         self.fc_mu, self.fc_logvar = (nn.Linear(hidden_dims[-1], latent_dim) for _ in range(2))
         self.decoder = Decoder(latent_dim, tuple(hidden_dims[-2::-1]) or tuple(hidden_dims), input_dim)
         self.activity_head = _head(latent_dim, num_activities, dropout)
-        self.domain_head = _critic(latent_dim, num_domains)
+        self.domain_head = critic(latent_dim, num_domains)
+        self.statistics_head = StatisticsHead(
+            input_dim, num_activities, min(0.5, 2.5 * dropout)) if answer_from == "statistics" else None   # 0.2 -> half
 
     def encode(
         self,
@@ -317,18 +353,11 @@ class TCNVAE(nn.Module):
         pooled = self.encoder(x).mean(1)
         return self.fc_mu(pooled), self.fc_logvar(pooled)
 
-    def decode(
-        self,
-        z: Float[Tensor, "batch latent"],         # latent vectors
-        time: int = 100,                          # samples of the window
-    ) -> Float[Tensor, "batch time channel"]:
+    def decode(self, z: Float[Tensor, "batch latent"], time: int = 100) -> Float[Tensor, "batch time channel"]:
         "The windows that latent vectors stand for."
         return self.decoder(z, time)
 
-    def embed(
-        self,
-        x: Float[Tensor, "batch time channel"],   # normalised windows
-    ) -> Float[Tensor, "batch latent"]:
+    def embed(self, x: Float[Tensor, "batch time channel"]) -> Float[Tensor, "batch latent"]:
         "The latent mean of each window: its features."
         return self.encode(x)[0]
 
@@ -336,7 +365,9 @@ class TCNVAE(nn.Module):
         self,
         x: Float[Tensor, "batch time channel"] | Float[Tensor, "batch latent"],  # windows, or their embedding
     ) -> Float[Tensor, "batch activity"]:         # logits
-        "What activity each window shows, from the latent mean."
+        "What activity each window shows; of an embedding, from the latent mean."
+        if x.ndim == 3 and self.statistics_head is not None:
+            return self.statistics_head(x)
         return self.activity_head(self.embed(x) if x.ndim == 3 else x)
 
     def forward(
@@ -351,4 +382,6 @@ class TCNVAE(nn.Module):
         z = reparameterise(mu, logvar) if (self.training if sample is None else sample) else mu
         out = {"mu": mu, "logvar": logvar, "z": z, "activity_logits": self.activity_head(z),
                "domain_logits": self.domain_head(reverse_gradient(z, alpha))}
+        if self.statistics_head is not None:
+            out |= {"latent_logits": out["activity_logits"], "activity_logits": self.statistics_head(x)}
         return out | ({"reconstruction": self.decode(z, x.shape[1])} if reconstruct else {})
