@@ -4,9 +4,9 @@
 
 # %% auto #0
 __all__ = ['logger', 'StoredClips', 'ClipSet', 'stretch', 'augmented', 'SharedDraw', 'SharedBatches', 'first_of_batch',
-           'collate_masked', 'folder_videos', 'list_events', 'group_of', 'decode', 'usable_events', 'draw_sides',
-           'first_sides', 'without_held_back', 'sides_of', 'as_drawn', 'Material', 'toy_sides', 'prepare', 'films_in',
-           'windows_of']
+           'collate_masked', 'folder_videos', 'list_events', 'group_of', 'decode', 'usable_events', 'tied',
+           'draw_sides', 'first_sides', 'without_held_back', 'sides_of', 'as_drawn', 'Material', 'toy_sides', 'prepare',
+           'films_in', 'windows_of']
 
 # %% ../../../nbs/worldmodel/pretrain/05_data.ipynb #cell-002
 import logging
@@ -20,6 +20,8 @@ import numpy as np
 import pandas as pd
 import torch
 from jaxtyping import UInt8
+from scipy.sparse import coo_matrix
+from scipy.sparse.csgraph import connected_components
 from torch import nn
 from torch.utils.data import Dataset, Sampler
 
@@ -249,21 +251,34 @@ def usable_events(
     return events, bad
 
 # %% ../../../nbs/worldmodel/pretrain/05_data.ipynb #cell-033
+def tied(
+    films: Sequence[str],   # of each event
+    groups: Sequence[str],  # of each event: a person, a place, or the film again
+) -> list[str]:             # one label an event
+    "What hangs together: events of one film or of one group, and whatever those are tied to."
+    film, group = (pd.factorize(np.asarray(names, dtype=object))[0] for names in (films, groups))
+    size = film.max() + 1
+    graph = coo_matrix((np.ones(len(film)), (film, size + group)), shape=(size + group.max() + 1,) * 2)
+    return connected_components(graph, directed=False)[1][film].astype(str).tolist()
+
+# %% ../../../nbs/worldmodel/pretrain/05_data.ipynb #cell-035
 def draw_sides(
     cfg: WorldConfig,      # split, val_share, test_share, seed
     events: pd.DataFrame,  # with `group`
     own: Sequence[str] = (),  # sides that have a table of their own
 ) -> dict[str, pd.DataFrame]:  # train, val, test
     "Draw what has no table of its own."
-    events = events.assign(source=events["event_id"] if cfg.split == "random" else events["group"])
-    sides, rest = {}, events
+    free = cfg.split == "random"
+    key = events["event_id"].astype(str).tolist() if free else tied(events["video_path"], events["group"])
+    sides, rest = {}, events.assign(video_path=key, source=key)
     shares = {"test": cfg.test_share, "val": cfg.val_share / (1 - cfg.test_share * ("test" not in own))}
     for i, (name, share) in enumerate(shares.items()):
         if name not in own and share:
             rest, sides[name] = split_by_video(rest, share, cfg.seed + i)
-    return {"train": rest, **sides}
+    at = [events.index[pd.Index(events["event_id"]).isin(side["event_id"])] for side in (rest, *sides.values())]
+    return {name: events.loc[rows].reset_index(drop=True) for name, rows in zip(("train", *sides), at, strict=True)}
 
-# %% ../../../nbs/worldmodel/pretrain/05_data.ipynb #cell-035
+# %% ../../../nbs/worldmodel/pretrain/05_data.ipynb #cell-037
 def first_sides(
     cfg: PretrainConfig,  # data, val_data, test_data, probe_data
 ) -> tuple[dict[str, pd.DataFrame], dict[str, str]]:  # train, val, test (probe_train, ...); {video or event: why it was left out}
@@ -279,7 +294,7 @@ def first_sides(
         sides, bad = sides | {f"probe_{name}": side for name, side in drawn.items()}, bad | more
     return without_held_back(sides, bad)
 
-# %% ../../../nbs/worldmodel/pretrain/05_data.ipynb #cell-036
+# %% ../../../nbs/worldmodel/pretrain/05_data.ipynb #cell-038
 def without_held_back(
     sides: dict[str, pd.DataFrame],  # perhaps with probe_val and probe_test
     left_out: dict[str, str],        # so far
@@ -292,7 +307,7 @@ def without_held_back(
     left_out = left_out | {event: "held back for the probe" for event in sides["train"]["event_id"][~teaches]}
     return sides | {"train": sides["train"][teaches].reset_index(drop=True)}, left_out
 
-# %% ../../../nbs/worldmodel/pretrain/05_data.ipynb #cell-040
+# %% ../../../nbs/worldmodel/pretrain/05_data.ipynb #cell-042
 def sides_of(
     cfg: PretrainConfig,     # what to draw from
     run: Run | None = None,  # keeps its sides; without one they are drawn and forgotten
@@ -308,7 +323,7 @@ def sides_of(
         write_sides(run.path("sides.csv"), sides)
     return sides, bad
 
-# %% ../../../nbs/worldmodel/pretrain/05_data.ipynb #cell-041
+# %% ../../../nbs/worldmodel/pretrain/05_data.ipynb #cell-043
 def as_drawn(
     cfg: WorldConfig,                # where the data is
     kept: dict[str, pd.DataFrame],   # of the run's folder
@@ -325,7 +340,7 @@ def as_drawn(
     fresh = ~(listed["event_id"].isin(before | set(known)) | listed["video_path"].isin(known))
     return sides, out | {event: "came after the sides were drawn" for event in listed["event_id"][fresh]}
 
-# %% ../../../nbs/worldmodel/pretrain/05_data.ipynb #cell-044
+# %% ../../../nbs/worldmodel/pretrain/05_data.ipynb #cell-046
 @dataclass
 class Material:
     "A job's data: three sides (three more for a probe of its own), and pairs of films to be surprised by."
@@ -347,7 +362,7 @@ class Material:
         "Whether there is something for a probe to tell apart."
         return len(self.probe_side("train").classes) > 1
 
-# %% ../../../nbs/worldmodel/pretrain/05_data.ipynb #cell-045
+# %% ../../../nbs/worldmodel/pretrain/05_data.ipynb #cell-047
 def toy_sides(
     cfg: PretrainConfig,  # toy, val_share, test_share, seed
 ) -> tuple[dict[str, pd.DataFrame], dict[str, np.ndarray]]:  # tables and frames of train, val, test
@@ -361,7 +376,7 @@ def toy_sides(
         tables[side], frames[side] = pd.DataFrame({"event_id": ids, "group": ids, "label": films.motions}), films.frames
     return tables, frames
 
-# %% ../../../nbs/worldmodel/pretrain/05_data.ipynb #cell-047
+# %% ../../../nbs/worldmodel/pretrain/05_data.ipynb #cell-049
 def prepare(
     cfg: PretrainConfig,     # the job's settings; the seed decides on toys, too
     run: Run | None = None,  # keeps the sides
@@ -386,7 +401,7 @@ def _clip_sets(cfg: PretrainConfig, tables: dict[str, pd.DataFrame], clips: dict
     return {name: ClipSet(cfg, clips[name], table["label"], table["group"], classes[name.startswith("probe_")], table["event_id"])
             for name, table in tables.items()}
 
-# %% ../../../nbs/worldmodel/pretrain/05_data.ipynb #cell-051
+# %% ../../../nbs/worldmodel/pretrain/05_data.ipynb #cell-053
 def films_in(
     inputs: str | Path | Sequence[str | Path],  # a film, a folder of films, or several of either
 ) -> list[Path]:
@@ -397,7 +412,7 @@ def films_in(
         raise ConfigError(f"{absent[0]}: no such film" + (f" ({len(absent)} are missing)" if len(absent) > 1 else ""))
     return found
 
-# %% ../../../nbs/worldmodel/pretrain/05_data.ipynb #cell-053
+# %% ../../../nbs/worldmodel/pretrain/05_data.ipynb #cell-055
 def windows_of(
     duration_sec: float,  # of a film
     length_sec: float,    # of a window
