@@ -60,11 +60,12 @@ def mark_danger(
                          f"danger_labels=('{labels[0]}',)")
     return clips.assign(danger=pd.Series([label in chosen for label in clips.label], clips.index, object))
 
-# %% ../../nbs/anomaly/03_data.ipynb #cc1698e94
+# %% ../../nbs/anomaly/03_data.ipynb #cde6bdef4
 def _danger_in(labels: set[str], chosen: Sequence[str]) -> bool:
     "Whether some labels can be told into danger and calm."
     return bool(labels & set(chosen)) or any(label.casefold() in _SAYS_DANGER for label in labels)
 
+# %% ../../nbs/anomaly/03_data.ipynb #ce7b4ba43
 def read_clips(
     source: str,         # toy, a folder, or a table
     cfg: AnomalyConfig,  # how tables are read, which labels mean danger, captions
@@ -81,12 +82,14 @@ def read_clips(
         clips = read_events(source, columns=cfg.columns, video_root=cfg.video_root, stay_in=cfg.stay_in)
     return _grouped(_own_captions(mark_danger(clips, cfg.danger_labels), cfg), cfg.split_by)
 
+# %% ../../nbs/anomaly/03_data.ipynb #ca74ded7e
 def _own_captions(clips: pd.DataFrame, cfg: AnomalyConfig) -> pd.DataFrame:
     "The clips with captions of their own where the table or a file has them."
     if isinstance(cfg.captions, str) and cfg.captions.endswith(".csv"):
         return attach_captions(clips, cfg.captions)
     return clips.assign(caption=clips.caption.fillna("").astype(str) if "caption" in clips else "")
 
+# %% ../../nbs/anomaly/03_data.ipynb #cfcd54735
 def _grouped(clips: pd.DataFrame, column: str) -> pd.DataFrame:
     "Name the recording that each clip is from."
     if column not in clips:
@@ -127,7 +130,7 @@ def fit_pixels(
         high, wide = (max(side, int(x / shrink / side) * side) for x in (height, width))
     return high, wide
 
-# %% ../../nbs/anomaly/03_data.ipynb #c7f023d99
+# %% ../../nbs/anomaly/03_data.ipynb #cc5fe67ae
 def _look(path: str, most: int) -> dict[str, Any]:
     "Where a video ends, at what size it is shown, or why it cannot be read."
     try:
@@ -137,6 +140,7 @@ def _look(path: str, most: int) -> dict[str, Any]:
     high, wide = fit_pixels(film.height, film.width, most)
     return {"reason": "", "film_sec": film.duration_sec, "height_px": high, "width_px": wide}
 
+# %% ../../nbs/anomaly/03_data.ipynb #c7f023d99
 def close_clips(
     clips: pd.DataFrame,  # end_sec may be NaN
     most: int = 28 * 28,  # pixels of a frame
@@ -177,11 +181,12 @@ def cut_windows(
     cut = pd.DataFrame(rows, columns=list(clips))
     return cut.assign(danger=cut.danger.astype(object)) if "danger" in cut else cut
 
-# %% ../../nbs/anomaly/03_data.ipynb #c742a611c
+# %% ../../nbs/anomaly/03_data.ipynb #c9950a457
 def _overlap(window: Any, spans: pd.DataFrame) -> pd.Series:
     "Seconds that each span shares with a window."
     return (np.minimum(spans.end_sec, window.end_sec) - np.maximum(spans.start_sec, window.start_sec)).clip(lower=0)
 
+# %% ../../nbs/anomaly/03_data.ipynb #c742a611c
 def film_windows(
     spans: pd.DataFrame,       # labelled spans of some films, with film_sec
     window_sec: float,         # of a window
@@ -202,7 +207,7 @@ def film_windows(
         found.append({"danger": bool(there), "label": own.label[most]})
     return windows.assign(**pd.DataFrame(found, windows.index).astype(object))
 
-# %% ../../nbs/anomaly/03_data.ipynb #ce1ab65aa
+# %% ../../nbs/anomaly/03_data.ipynb #cd8e4a4bb
 _COLUMN = {"train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val", "test": "test",
            "testing": "test"}
 
@@ -215,6 +220,7 @@ def _by_column(clips: pd.DataFrame) -> dict[str, pd.DataFrame]:
         raise EventError(f"split='column': '{clips.split[named.isna()].iloc[0]}' is no side: write train, val or test")
     return {side: clips[named == side].reset_index(drop=True) for side in ("train", "val", "test")}
 
+# %% ../../nbs/anomaly/03_data.ipynb #c803d16ac
 def _held_out(clips: pd.DataFrame, share: float, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
     "Whole recordings to two sides; all to the first where there is only one, or nothing is to be held out."
     if not share or clips.group.nunique() < 2:
@@ -238,7 +244,7 @@ def share_out(
                              "give more videos")
     return {side: sides[side] for side in ("train", "val", "test")}
 
-# %% ../../nbs/anomaly/03_data.ipynb #c80fb703e
+# %% ../../nbs/anomaly/03_data.ipynb #ce0e2531a
 class Material(NamedTuple):
     "What a run works with."
     train: pd.DataFrame     # to learn from
@@ -248,6 +254,7 @@ class Material(NamedTuple):
     policy: str             # by_label or danger_only
     truth: pd.DataFrame     # labelled spans of the test films; empty where the report is on clips
 
+# %% ../../nbs/anomaly/03_data.ipynb #c4d8c6efe
 def choose_policy(cfg: AnomalyConfig, clips: pd.DataFrame) -> str:
     "How clips get their captions."
     labelled = clips.danger.notna().all()
@@ -256,11 +263,12 @@ def choose_policy(cfg: AnomalyConfig, clips: pd.DataFrame) -> str:
                          "column label, folders named after what they hold, or caption_policy='danger_only'")
     return ("by_label" if labelled else "danger_only") if cfg.caption_policy == "auto" else cfg.caption_policy
 
-# %% ../../nbs/anomaly/03_data.ipynb #cb4eca565
+# %% ../../nbs/anomaly/03_data.ipynb #cb82d4b1c
 def _cache(cfg: AnomalyConfig, size_px: tuple[int, int]) -> ClipCache:
     "Where decoded clips of one size are kept."
     return ClipCache(workspace() / "data/clips", size_px, cfg.fps, cfg.cache_gb)
 
+# %% ../../nbs/anomaly/03_data.ipynb #c6d930a7c
 def decode(
     clips: pd.DataFrame,  # with sizes
     cfg: AnomalyConfig,   # at what rate
@@ -270,6 +278,7 @@ def decode(
              for (high, wide), part in clips.groupby(["height_px", "width_px"])]
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=["video_path", "reason"])
 
+# %% ../../nbs/anomaly/03_data.ipynb #c2be3823b
 SPARE = "beyond the balance of the classes, or max_samples"
 
 def _thinned(clips: pd.DataFrame, cfg: AnomalyConfig) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -299,7 +308,7 @@ def find_clips(
         check_quarantine(bad[bad.reason != SPARE], named.video_path.nunique(), cfg.max_bad_share)
     return clips, bad
 
-# %% ../../nbs/anomaly/03_data.ipynb #cc4de821d
+# %% ../../nbs/anomaly/03_data.ipynb #c200aa380
 def draw_material(
     cfg: AnomalyConfig,  # which videos
 ) -> Material:
@@ -322,6 +331,7 @@ def draw_material(
         check_quarantine(bad[bad.reason != SPARE], clips.video_path.nunique(), cfg.max_bad_share)
     return Material(sides["train"], sides["val"], sides["test"], bad, policy, truth)
 
+# %% ../../nbs/anomaly/03_data.ipynb #c618487b3
 def _film_sides(sides: dict[str, pd.DataFrame], cfg: AnomalyConfig) -> tuple[dict[str, pd.DataFrame], pd.DataFrame]:
     "Windows within the spans to learn from, windows over whole films to test; and what is spare."
     if sides["test"].danger.isna().any():
@@ -362,7 +372,7 @@ class ClipFrames:
         keep = spread(len(clip.frames), self.cfg.num_frames)
         return np.asarray(clip.frames)[keep], clip.times_sec[:len(clip.frames)][keep] - row.start_sec
 
-# %% ../../nbs/anomaly/03_data.ipynb #c26e9b380
+# %% ../../nbs/anomaly/03_data.ipynb #c567c3440
 CONTROLS = ("black", "shuffled", "other")
 
 def _resized(frames: np.ndarray, like: np.ndarray) -> np.ndarray:
@@ -371,6 +381,7 @@ def _resized(frames: np.ndarray, like: np.ndarray) -> np.ndarray:
               for have, want in zip(frames.shape[:3], like.shape[:3], strict=True)]
     return frames[np.ix_(*places)]
 
+# %% ../../nbs/anomaly/03_data.ipynb #c26e9b380
 def control_frames(
     frames: ClipFrames,  # of all clips
     index: int,          # of the clip

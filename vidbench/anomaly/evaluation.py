@@ -62,7 +62,7 @@ def batches(
     for start in range(0, len(data), size):
         yield [data[i] for i in range(start, min(start + size, len(data)))]
 
-# %% ../../nbs/anomaly/06_evaluation.ipynb #c4bf66e6b
+# %% ../../nbs/anomaly/06_evaluation.ipynb #c334af331
 AT_ONCE = 64  # positions whose logits are held at a time
 
 def log_probs(
@@ -72,6 +72,7 @@ def log_probs(
     "Log-probabilities of all tokens."
     return head(hidden).float().log_softmax(-1)
 
+# %% ../../nbs/anomaly/06_evaluation.ipynb #c4bf66e6b
 def score_references(
     model: nn.Module,        # one side; with adapters or without
     batch: dict[str, Any],   # with labels
@@ -109,13 +110,14 @@ def same_top(
     pairs = zip(one.topk(top).indices.tolist(), other.topk(top).indices.tolist(), strict=True)
     return [set(a) == set(b) for a, b in pairs]
 
-# %% ../../nbs/anomaly/06_evaluation.ipynb #c68b2bb06
+# %% ../../nbs/anomaly/06_evaluation.ipynb #c65700c7d
 def _longer(values: Tensor, rows: Sequence[int], more: Sequence[Sequence[int]], blank: int) -> Tensor:
     "Rows of a batch with something behind them, padded on the left."
     longest = max(map(len, more))
     kept = [[blank] * (longest - len(m)) + values[r].tolist() + list(m) for r, m in zip(rows, more, strict=True)]
     return torch.tensor(kept, device=values.device)
 
+# %% ../../nbs/anomaly/06_evaluation.ipynb #c68b2bb06
 def take_rows(
     prompts: dict[str, Any],  # padded on the left
     rows: Sequence[int],      # which, perhaps several times
@@ -279,7 +281,7 @@ class Findings:
     adapter: dict[str, Any]  # from `adapter_effect`
     attention: pd.DataFrame | None = None  # from `attention_shares`
 
-# %% ../../nbs/anomaly/06_evaluation.ipynb #c4cc36d91
+# %% ../../nbs/anomaly/06_evaluation.ipynb #c8ca614ff
 def _top_tokens(tokenizer: Any, before: Tensor, after: Tensor, top: int = 10) -> pd.DataFrame:
     "The most probable first tokens of either side, the most moved first."
     chosen = sorted({*before.topk(top).indices.tolist(), *after.topk(top).indices.tolist()})
@@ -287,6 +289,7 @@ def _top_tokens(tokenizer: Any, before: Tensor, after: Tensor, top: int = 10) ->
                           "after": after[chosen].tolist()})
     return table.iloc[(table.after - table.before).abs().argsort()[::-1]].reset_index(drop=True)
 
+# %% ../../nbs/anomaly/06_evaluation.ipynb #cf879534d
 def _measure(model: PeftModel, processor: Any, words: DangerWords, items: list, cfg: AnomalyConfig) -> dict[str, Any]:
     "Both sides of one batch of clips."
     found, logps = {}, {}
@@ -320,6 +323,7 @@ def measure(
     return Findings(table, _top_tokens(processor.tokenizer, *(sums[n] / len(table) for n in ("before", "after"))),
                     video_effects(model, processor, data), adapter_effect(model, some))
 
+# %% ../../nbs/anomaly/06_evaluation.ipynb #c46f76786
 def _beside_clips(table: pd.DataFrame, data: ClipData) -> pd.DataFrame:
     "What was said beside what is there."
     clips = data.clips
@@ -405,7 +409,7 @@ def brightness_change(
     grey = np.asarray(frames, np.float32).mean(-1)
     return float(np.abs(np.diff(grey, axis=0)).mean()) if len(grey) > 1 else 0.0
 
-# %% ../../nbs/anomaly/06_evaluation.ipynb #c5a0c9edc
+# %% ../../nbs/anomaly/06_evaluation.ipynb #c15361758
 def changes_of(
     clips: pd.DataFrame,  # any
     cfg: AnomalyConfig,   # frames as the model sees them
@@ -414,12 +418,14 @@ def changes_of(
     source = ClipFrames(clips, cfg)
     return np.array([brightness_change(source(i)[0]) for i in range(len(clips))])
 
+# %% ../../nbs/anomaly/06_evaluation.ipynb #c2d599f5e
 @dataclass
 class Rival:
     "Something simple, judged as the model is."
     score: Float[np.ndarray, " clip"]  # higher = more danger, as far as it knows
     alarm: Bool[np.ndarray, " clip"]   # by the threshold that was chosen elsewhere
 
+# %% ../../nbs/anomaly/06_evaluation.ipynb #cc22778b5
 def make_rival(
     known: Float[np.ndarray, " other"],   # on other sides
     danger: Bool[np.ndarray, " other"],   # what is there
@@ -447,7 +453,7 @@ def against_rivals(
     bounds = {f"gain_over_{name}_auc": (-1, 1) for name in rivals}
     return figures, intervals(gains, table.group, bounds) if rivals else {}
 
-# %% ../../nbs/anomaly/06_evaluation.ipynb #c5aefa756
+# %% ../../nbs/anomaly/06_evaluation.ipynb #cb6c3c0e2
 def separation(
     danger: pd.Series,  # what is there
     alarm: pd.Series,   # what is said
@@ -456,6 +462,7 @@ def separation(
     danger = danger.astype(bool)
     return float(alarm[danger].mean() - alarm[~danger].mean())
 
+# %% ../../nbs/anomaly/06_evaluation.ipynb #c5aefa756
 def effectiveness(
     table: pd.DataFrame,    # of `Findings`
     success_rate: float,    # share of steps that were not undone
@@ -473,7 +480,7 @@ def effectiveness(
     return {"total": round(100 * max(0.0, covered), 1), "separation_before": round(100 * before, 1),
             "separation_after": round(100 * after, 1), **parts}
 
-# %% ../../nbs/anomaly/06_evaluation.ipynb #ca3e24d96
+# %% ../../nbs/anomaly/06_evaluation.ipynb #ce68af103
 EXTREME = 0.95  # of the clips answered alike
 
 def collapse(
@@ -483,6 +490,7 @@ def collapse(
     rate = table.alarm_after.mean()
     return "always" if rate >= EXTREME else "never" if rate <= 1 - EXTREME else ""
 
+# %% ../../nbs/anomaly/06_evaluation.ipynb #ca3e24d96
 def _opening(told: Mapping[str, Interval], same: str) -> str:
     "The result in a few words."
     ranks = {"above": "its score ranks danger above calm all the same", "below": "its score ranks calm above danger"}
@@ -500,7 +508,7 @@ def _opening(told: Mapping[str, Interval], same: str) -> str:
     gained = word(told["gain_over_before_tuning_auc"]) == "above"
     return "Speaks of danger when there is danger" + (", as it did before the tuning" if before and not gained else "")
 
-# %% ../../nbs/anomaly/06_evaluation.ipynb #c2a914b2d
+# %% ../../nbs/anomaly/06_evaluation.ipynb #ca64f1da2
 _NAMES = {"brightness_change": "the change of brightness", "answer_length": "the length of its answer"}
 
 def _rivals_in_words(gains: Mapping[str, Interval]) -> str:
@@ -514,6 +522,7 @@ def _rivals_in_words(gains: Mapping[str, Interval]) -> str:
     text = "; ".join(found)
     return f" {text[:1].upper()}{text[1:]}." if text else ""
 
+# %% ../../nbs/anomaly/06_evaluation.ipynb #c9f035a27
 def verdict(
     told: Mapping[str, Interval] | None,    # from `discriminate`; none without labels
     same: str = "",                         # from `collapse`
@@ -602,6 +611,7 @@ def danger_curve(
         films.append(curve.assign(danger=_danger_at(path, times, truth))[holds.any(0)])
     return pd.concat(films, ignore_index=True)
 
+# %% ../../nbs/anomaly/06_evaluation.ipynb #ca821f75f
 def _danger_at(path: str, times: np.ndarray, truth: pd.DataFrame | None) -> np.ndarray:
     "1 where there is danger, 0 where there is none, NaN where nobody says."
     danger = np.full(len(times), np.nan)

@@ -34,7 +34,7 @@ def token_figure(
     dress(ax, "First token of the answer", "mean probability", legend="inside")
     return figure
 
-# %% ../../nbs/anomaly/07_figures.ipynb #cb19c0fc7
+# %% ../../nbs/anomaly/07_figures.ipynb #c722112eb
 def _dots(ax: Any, part: pd.DataFrame, colour: str) -> None:
     "The scores of one class before and after, with their means."
     aside = np.random.default_rng(0).uniform(-0.12, 0.12, len(part))
@@ -44,6 +44,7 @@ def _dots(ax: Any, part: pd.DataFrame, colour: str) -> None:
     ax.set(xlim=(-0.5, 1.5), ylim=(-0.04, 1.04))
     ax.set_xticks([0, 1], ["before", "after"])
 
+# %% ../../nbs/anomaly/07_figures.ipynb #c247b09bd
 def danger_figure(
     table: pd.DataFrame,              # of `Findings`
     threshold: float | None = None,   # drawn where there is one
@@ -76,7 +77,7 @@ def rivals_figure(
             shown[name] = {words: (n["value"], n["low"], n["high"]) for words, n in rows.items()}
     return interval_figure(shown, "Does it tell danger from calm?")
 
-# %% ../../nbs/anomaly/07_figures.ipynb #cell-011
+# %% ../../nbs/anomaly/07_figures.ipynb #c3da3beb8
 def _lines(ax: Any, metrics: pd.DataFrame, prefix: str) -> None:
     "One line for each module that was logged."
     names = [name for name in metrics if name.startswith(prefix)]
@@ -84,6 +85,7 @@ def _lines(ax: Any, metrics: pd.DataFrame, prefix: str) -> None:
         rows = metrics.dropna(subset=[name])
         ax.plot(rows.step, rows[name], color=colour, label=name.removeprefix(prefix))
 
+# %% ../../nbs/anomaly/07_figures.ipynb #ce443bdf1
 def _shares(ax: Any, metrics: pd.DataFrame) -> None:
     "How often the bounds were at work."
     for name, colour, label in (("clipped_share", palette()[4], "gradient values clipped"),
@@ -92,6 +94,7 @@ def _shares(ax: Any, metrics: pd.DataFrame) -> None:
             rows = metrics.dropna(subset=[name])
             ax.plot(rows.step, 100 * rows[name], color=colour, label=label)
 
+# %% ../../nbs/anomaly/07_figures.ipynb #cac584192
 def health_figure(
     metrics: pd.DataFrame,    # run.metrics()
     incidents: pd.DataFrame,  # run.incidents(): steps that were undone
@@ -111,12 +114,13 @@ def health_figure(
     axes[0].set_yscale("log")
     return figure
 
-# %% ../../nbs/anomaly/07_figures.ipynb #cfd6083bf
+# %% ../../nbs/anomaly/07_figures.ipynb #c7bc6189e
 def _short(text: str, most: int = 64) -> str:
     "A text that fits above a strip of frames."
     text = " ".join(text.split())
     return text if len(text) <= most else text[:most - 1] + "…"
 
+# %% ../../nbs/anomaly/07_figures.ipynb #cfd6083bf
 def answer_sheet(
     clips: Sequence[UInt8[np.ndarray, "time height width 3"]],  # frames of each clip
     rows: pd.DataFrame,                                         # of `Findings`, the same clips
@@ -159,12 +163,13 @@ def attention_figure(
     dress(ax, "Attention on the video", "layer", "share", legend="inside")
     return figure
 
-# %% ../../nbs/anomaly/07_figures.ipynb #c1b7be88b
+# %% ../../nbs/anomaly/07_figures.ipynb #cbba86ffb
 def _shade(ax: Any, rows: pd.DataFrame) -> None:
     "Shade the time in which there is danger."
     there = (rows.danger == 1).to_numpy()
     ax.fill_between(rows.time_sec, 0, 1.04, where=there, step="post", color=palette()[3], alpha=0.18, linewidth=0)
 
+# %% ../../nbs/anomaly/07_figures.ipynb #c1b7be88b
 def curve_figure(
     curve: pd.DataFrame,              # from `danger_curve`
     threshold: float | None = None,   # drawn where there is one

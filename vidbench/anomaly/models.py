@@ -111,11 +111,12 @@ _WIDER = ("qkv", "merger.mlp.0", "merger.mlp.2", "merger.linear_fc1", "merger.li
 class ModelError(ValueError):
     "A model that cannot be used as asked; the message is one line."
 
-# %% ../../nbs/anomaly/04_models.ipynb #cc4a25fd7
+# %% ../../nbs/anomaly/04_models.ipynb #c7bc11f6a
 def _layers(model: nn.Module) -> Iterator[str]:
     "Names of the layers that can have adapters."
     return (name for name, layer in model.named_modules() if isinstance(layer, nn.Linear | nn.Embedding))
 
+# %% ../../nbs/anomaly/04_models.ipynb #c24d91c2e
 def adaptable(
     model: nn.Module,  # any
 ) -> list[str]:        # such as embed_tokens, q_proj, merger.mlp.0
@@ -201,7 +202,7 @@ def say_why(
     said = " ".join(str(error).split())
     return ModelError(f"model={model}: " + next((why for sign, why in _REASONS if sign in said), said[:300]))
 
-# %% ../../nbs/anomaly/04_models.ipynb #c8fa782ef
+# %% ../../nbs/anomaly/04_models.ipynb #ce5ecc10a
 def _load(cfg: AnomalyConfig, path: str | Path) -> tuple[PreTrainedModel, Any]:
     "A model and its processor, with errors in one line."
     dtype = base_dtype(cfg)
@@ -217,6 +218,7 @@ def _load(cfg: AnomalyConfig, path: str | Path) -> tuple[PreTrainedModel, Any]:
     except (OSError, ValueError, ImportError) as error:
         raise say_why(cfg.model, error) from None
 
+# %% ../../nbs/anomaly/04_models.ipynb #cd8c0573a
 def load_base(
     cfg: AnomalyConfig,  # which model
 ) -> tuple[PreTrainedModel, ProcessorMixin]:  # in evaluation mode
@@ -232,11 +234,12 @@ def load_base(
         frames.size = {"shortest_edge": 28 * 28, "longest_edge": pixels}
     return model, processor
 
-# %% ../../nbs/anomaly/04_models.ipynb #c97164f28
+# %% ../../nbs/anomaly/04_models.ipynb #c5666d0f7
 def _plain(layer: nn.Module) -> nn.Module:
     "A layer without its adapter."
     return getattr(layer, "base_layer", layer)
 
+# %% ../../nbs/anomaly/04_models.ipynb #c97164f28
 def untie(
     model: PreTrainedModel,  # changed in place; may have adapters
 ) -> bool:                   # whether there was something to untie
@@ -325,11 +328,12 @@ def merge_adapter(
     untie(model.get_base_model())
     return model.merge_and_unload()
 
-# %% ../../nbs/anomaly/04_models.ipynb #c1d95b2da
+# %% ../../nbs/anomaly/04_models.ipynb #ce9797391
 def _token_ids(words: Any) -> dict[str, int]:
     "Ids of the special tokens."
     return dict(zip(SPECIAL_TOKENS, words.convert_tokens_to_ids(list(SPECIAL_TOKENS)), strict=True))
 
+# %% ../../nbs/anomaly/04_models.ipynb #c34c0a3df
 def _qwen_ids(words: Any) -> tuple[dict[str, int], dict[str, int]]:
     "What a Qwen configuration calls the special tokens, and the ends of its text."
     token = _token_ids(words)
@@ -338,12 +342,13 @@ def _qwen_ids(words: Any) -> tuple[dict[str, int], dict[str, int]]:
     return ids | ends, {"eos_token_id": token["<|im_end|>"], "pad_token_id": token["<|endoftext|>"],
                         "bos_token_id": token["<|endoftext|>"]}
 
+# %% ../../nbs/anomaly/04_models.ipynb #cbdf940a4
 def _wide(words: Any) -> dict[str, Any]:
     "A small text model."
     return {"hidden_size": 64, "intermediate_size": 128, "vocab_size": len(words), "num_hidden_layers": 2,
             "num_attention_heads": 2, "num_key_value_heads": 2}
 
-# %% ../../nbs/anomaly/04_models.ipynb #c0335d0eb
+# %% ../../nbs/anomaly/04_models.ipynb #cc984a602
 def _tiny_qwen2(words: Any) -> tuple[Any, Any]:
     ids, ends = _qwen_ids(words)
     rope = {"rope_type": "default", "rope_theta": 1e4, "mrope_section": [4, 6, 6]}
@@ -354,6 +359,7 @@ def _tiny_qwen2(words: Any) -> tuple[Any, Any]:
     return transformers.Qwen2VLForConditionalGeneration(config), transformers.Qwen2VLProcessor(
         frames.image_processor, words, frames.video_processor, CHAT_TEMPLATE)
 
+# %% ../../nbs/anomaly/04_models.ipynb #c4bda1657
 def _tiny_qwen3(words: Any) -> tuple[Any, Any]:
     ids, ends = _qwen_ids(words)
     rope = {"rope_type": "default", "rope_theta": 1e4, "mrope_section": [4, 6, 6], "mrope_interleaved": True}
@@ -367,6 +373,7 @@ def _tiny_qwen3(words: Any) -> tuple[Any, Any]:
         transformers.Qwen2VLImageProcessor(patch_size=14, size=size), words,
         transformers.Qwen3VLVideoProcessor(patch_size=14, size=size), CHAT_TEMPLATE)
 
+# %% ../../nbs/anomaly/04_models.ipynb #cbf6421d4
 def _tiny_llava(words: Any) -> tuple[Any, Any]:
     token, (_, ends) = _token_ids(words), _qwen_ids(words)
     side = {"height": 28, "width": 28}
@@ -381,10 +388,11 @@ def _tiny_llava(words: Any) -> tuple[Any, Any]:
         vision_feature_select_strategy="full", chat_template=CHAT_TEMPLATE, image_token="<|image_pad|>",
         video_token="<|video_pad|>", vision_aspect_ratio="anyres_max_9")
 
-# %% ../../nbs/anomaly/04_models.ipynb #c20c0fff8
+# %% ../../nbs/anomaly/04_models.ipynb #c2f86e69f
 def _tiny_qwen25(words: Any) -> tuple[Any, Any]:
     return make_model(tiny_config(words, vision_layers=1)), make_processor(words, 28 * 28)
 
+# %% ../../nbs/anomaly/04_models.ipynb #c20c0fff8
 FAMILIES = {"qwen2_vl": _tiny_qwen2, "qwen2_5_vl": _tiny_qwen25, "qwen3_vl": _tiny_qwen3, "llava_onevision": _tiny_llava}
 
 def tiny_family(

@@ -130,6 +130,7 @@ class Bounds(TrainerCallback):
         metrics = self.engine.run.metrics()
         if state.global_step == 0:
             self.engine._save_checkpoint(self.engine.model, None)
+            self.engine.callback_handler.on_save(args, state, control)      # which seals it
         elif "loss" in metrics:
             losses = metrics.loss.dropna().tolist()
             self.first, self.recent = losses[:RECENT], deque(losses[-RECENT:], maxlen=RECENT)

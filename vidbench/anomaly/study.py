@@ -57,17 +57,19 @@ from ..core.video import video_files
 logger = logging.getLogger(__name__)
 MEMORY = ("batch_size", "eval_batch_size", "num_frames", "size_px")
 
-# %% ../../nbs/anomaly/08_study.ipynb #c340ce974
+# %% ../../nbs/anomaly/08_study.ipynb #ca20a9b29
 def _counts(name: str, side: pd.DataFrame) -> str:
     "What one side holds, in words."
     labels = "" if side.danger.isna().any() or side.empty else f", {int(side.danger.astype(bool).sum())} of them dangerous"
     return f"{name}: {len(side)} clips of {side.group.nunique()} recordings{labels}"
 
+# %% ../../nbs/anomaly/08_study.ipynb #c7de6fe22
 def _audit(material: Material) -> Any:
     "What the test side shares with the others."
     columns = lambda part: part.assign(source=part.group)
     return audit_split(columns(pd.concat([material.train, material.val])), columns(material.test))
 
+# %% ../../nbs/anomaly/08_study.ipynb #c92253141
 def _data_lines(material: Material, data: ClipData) -> list[str]:
     "The data, in words."
     calm = keyword_rate(data.captions["normal"])
@@ -98,7 +100,7 @@ def check(
              f"learns: {learns:,} of {total:,} weights in {', '.join(cfg.lora_targets)}, step size {cfg.step_size:g}"]
     return "\n".join(lines)
 
-# %% ../../nbs/anomaly/08_study.ipynb #cdca0f2bb
+# %% ../../nbs/anomaly/08_study.ipynb #c35dd428c
 _SIDES = ("event_id", "group", "video_path", "label", "start_sec", "end_sec", "film_sec", "height_px", "width_px", "danger",
           "caption")
 _TRUTH = {"True": True, "False": False}
@@ -113,12 +115,14 @@ def _draw_once(cfg: AnomalyConfig, run: Run) -> None:
     _audit(drawn).save(run.path("audit.json"))
     write_sides(run.path("sides.csv"), sides)
 
+# %% ../../nbs/anomaly/08_study.ipynb #caed016a1
 def _typed(rows: pd.DataFrame) -> pd.DataFrame:
     "A side as it was drawn: truth values and empty texts."
     danger = [_TRUTH.get(str(value)) for value in rows.danger]
     text = lambda values: ["" if pd.isna(value) else str(value) for value in values]
     return rows.assign(danger=pd.Series(danger, rows.index, object), label=text(rows.label), caption=text(rows.caption))
 
+# %% ../../nbs/anomaly/08_study.ipynb #c79e430a4
 def _since(cfg: AnomalyConfig, known: set[str]) -> pd.DataFrame:
     "Videos that came after the sides were drawn."
     now: set[str] = set()
@@ -152,19 +156,21 @@ def prepare(
     truth = pd.read_csv(run.path("truth.csv"), dtype={"group": str}) if cfg.films else every.iloc[:0]
     return Material(*left, pd.concat([out, gone, broken, new], ignore_index=True), choose_policy(cfg, every), truth)
 
-# %% ../../nbs/anomaly/08_study.ipynb #c1f4192f2
+# %% ../../nbs/anomaly/08_study.ipynb #c9239f9db
 def _arguments(cfg: AnomalyConfig) -> dict[str, Any]:
     "Trainer's arguments that differ from the settings; fp16 weights need scaled gradients."
     rising = {"lr_scheduler_type": "constant_with_warmup", "lr_scheduler_kwargs": None, "warmup_steps": 0.999}
     scaled = {"fp16": True} if base_dtype(cfg) is torch.float16 else {}
     return {"learning_rate": cfg.step_size, "max_grad_norm": cfg.norm_clip, **scaled, **(rising if cfg.progressive_lr else {})}
 
+# %% ../../nbs/anomaly/08_study.ipynb #c3da7f9df
 def free_memory() -> None:
     "Let go of what nobody holds any more: a trainer and its callbacks hold each other."
     gc.collect()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
 
+# %% ../../nbs/anomaly/08_study.ipynb #c4930f6f0
 def _tune(cfg: AnomalyConfig, run: Run, material: Material) -> TrainResult:
     "Load, adapt, train."
     model, processor = load_base(cfg)
@@ -187,7 +193,7 @@ def fit(
     free_memory()
     return result
 
-# %% ../../nbs/anomaly/08_study.ipynb #ca30f1b27
+# %% ../../nbs/anomaly/08_study.ipynb #cda780b9f
 def _checkpoint(run: Run, name: str | Path | None) -> tuple[Path, dict[str, Any]]:
     "The checkpoint to evaluate, looked at first, and how the report names it."
     if name is None:
@@ -199,23 +205,26 @@ def _checkpoint(run: Run, name: str | Path | None) -> tuple[Path, dict[str, Any]
         raise TrainingError(f"checkpoint {folder.name}: {reason}; usable ones: {', '.join(there) or 'none'}")
     return folder, {"name": folder.name, "step": trainer_state(folder).get("global_step", 0), "rule": "named by hand"}
 
+# %% ../../nbs/anomaly/08_study.ipynb #c516325ed
 def _load(cfg: AnomalyConfig, folder: Path) -> tuple[PeftModel, ProcessorMixin]:
     "A tuned model where it is to run."
     model, processor = load_adapter(cfg, folder)
     on_gpu = torch.cuda.is_available() and cfg.device != "cpu"
     return (model.to("cuda") if on_gpu and not cfg.four_bit else model), processor
 
+# %% ../../nbs/anomaly/08_study.ipynb #c428f8220
 def _attention(cfg: AnomalyConfig, folder: Path, data: ClipData) -> pd.DataFrame:
     "Attention on the video, with a model that shows it."
     model, processor = _load(cfg.replace(attn_implementation="eager"), folder)
     items = [data[i] for i in range(min(len(data), cfg.eval_batch_size))]
     return ev.attention_shares(model, {k: v.to(model.device) for k, v in VideoChatCollator(processor)(items).items()})
 
-# %% ../../nbs/anomaly/08_study.ipynb #c4aa2265f
+# %% ../../nbs/anomaly/08_study.ipynb #cc71f56de
 def _labelled(danger: pd.Series) -> bool:
     "Whether both classes are there, and no clip is without a label."
     return bool(len(danger) and danger.notna().all() and danger.nunique() == 2)
 
+# %% ../../nbs/anomaly/08_study.ipynb #c8b0e8fa2
 def _rivals(cfg: AnomalyConfig, material: Material, found: ev.Findings, on_val: pd.DataFrame | None) -> dict[str, ev.Rival]:
     "The simple rivals on the test side; adds their columns to the table."
     others = pd.concat([material.train, material.val], ignore_index=True)
@@ -230,6 +239,7 @@ def _rivals(cfg: AnomalyConfig, material: Material, found: ev.Findings, on_val: 
                                                 on_val.danger.to_numpy(bool), found.table.answer_length.to_numpy(float))
     return rivals
 
+# %% ../../nbs/anomaly/08_study.ipynb #ced1dde62
 def _at_threshold(table: pd.DataFrame, threshold: float | None) -> dict[str, Interval]:
     "False alarms and misses where danger is called from a threshold on."
     if threshold is None:
@@ -238,7 +248,7 @@ def _at_threshold(table: pd.DataFrame, threshold: float | None) -> dict[str, Int
     found = intervals(ev.told_apart(table.danger.to_numpy(bool), score, score >= threshold, "_at_threshold"), table.group)
     return {name: found[name] for name in ("false_alarms_at_threshold", "misses_at_threshold")}
 
-# %% ../../nbs/anomaly/08_study.ipynb #c55211e09
+# %% ../../nbs/anomaly/08_study.ipynb #c4013b43d
 _TOLD = ("auc", "average_precision", "false_alarms", "misses")
 
 def _numbers(table: pd.DataFrame, told: dict, gains: dict, more: dict, health: dict) -> dict[str, dict]:
@@ -251,6 +261,7 @@ def _numbers(table: pd.DataFrame, told: dict, gains: dict, more: dict, health: d
     return {name: metric(value) for name, value in found.items()} | {
         "success_rate": metric(health["success_rate"], health["steps"])}
 
+# %% ../../nbs/anomaly/08_study.ipynb #c63fa7244
 def _baselines(table: pd.DataFrame, told: dict, rivals: dict, frames: dict) -> dict[str, dict]:
     "Before the tuning, and the simple rivals."
     before = {"loss": metric(float(table.loss_before.mean()), len(table))}
@@ -262,6 +273,7 @@ def _baselines(table: pd.DataFrame, told: dict, rivals: dict, frames: dict) -> d
             found[rival]["frame_auc"] = metric(frames.pop(name))
     return found
 
+# %% ../../nbs/anomaly/08_study.ipynb #c79c8a5e8
 def _video_used(effects: pd.DataFrame, least: float = 0.01) -> dict[str, Any]:
     "Whether the answers depend on what is shown."
     after = effects[effects.side == "after"].set_index("control").distance
@@ -271,7 +283,7 @@ def _video_used(effects: pd.DataFrame, least: float = 0.01) -> dict[str, Any]:
                                    f"distribution from that on other frames: {words}.",
             "effects": effects.to_dict("records")}
 
-# %% ../../nbs/anomaly/08_study.ipynb #c86483fd3
+# %% ../../nbs/anomaly/08_study.ipynb #c3f1ac881
 def _details(cfg: AnomalyConfig, run: Run, found: ev.Findings, policy: str, threshold: float | None) -> dict[str, Any]:
     "What is this study's own."
     table = found.table
@@ -282,10 +294,12 @@ def _details(cfg: AnomalyConfig, run: Run, found: ev.Findings, policy: str, thre
             "tokens": found.tokens.to_dict("records"),
             "attention": found.attention.to_dict("records") if found.attention is not None else None}
 
+# %% ../../nbs/anomaly/08_study.ipynb #c88631277
 def _moved(run: Run) -> float | None:
     "Share of the weights that moved in training, as the engine counted it."
     return run.status["stages"].get("fit", {}).get("result", {}).get("moved")
 
+# %% ../../nbs/anomaly/08_study.ipynb #ce087c560
 def _report(cfg: AnomalyConfig, run: Run, material: Material, found: ev.Findings, on_val: pd.DataFrame | None,
             chosen: dict) -> dict[str, Any]:
     "The whole report."
@@ -307,6 +321,7 @@ def _report(cfg: AnomalyConfig, run: Run, material: Material, found: ev.Findings
         left_out=left_out(material.left_out), video_used=_video_used(found.effects),
         details=_details(cfg, run, found, material.policy, threshold))
 
+# %% ../../nbs/anomaly/08_study.ipynb #c7bcd35ec
 def _curve(cfg: AnomalyConfig, run: Run, material: Material, table: pd.DataFrame) -> pd.DataFrame:
     "Danger over the test films, into the run's folder."
     windows = material.test.assign(**{name: table[name].to_numpy() for name in ("score_after", "score_before",
@@ -315,7 +330,7 @@ def _curve(cfg: AnomalyConfig, run: Run, material: Material, table: pd.DataFrame
     curve.to_csv(run.path("curve.csv"), index=False)
     return curve
 
-# %% ../../nbs/anomaly/08_study.ipynb #c3b5f5c8e
+# %% ../../nbs/anomaly/08_study.ipynb #ca40431d5
 def _predictions(table: pd.DataFrame, clips: pd.DataFrame) -> pd.DataFrame:
     "What was said of each clip, beginning as every study's table."
     true = ["" if pd.isna(danger) else "danger" if danger else "normal" for danger in table.danger]
@@ -324,6 +339,7 @@ def _predictions(table: pd.DataFrame, clips: pd.DataFrame) -> pd.DataFrame:
     rest = table.drop(columns=["event_id", "group", "danger"])
     return pd.concat([first, rest, clips[["video_path", "start_sec", "end_sec"]].reset_index(drop=True)], axis=1)
 
+# %% ../../nbs/anomaly/08_study.ipynb #c3b5f5c8e
 def evaluate(
     cfg: AnomalyConfig,                    # as it was trained
     run: Run,                              # trained
@@ -348,7 +364,7 @@ def evaluate(
     free_memory()
     return run.report
 
-# %% ../../nbs/anomaly/08_study.ipynb #c1aa788e0
+# %% ../../nbs/anomaly/08_study.ipynb #cda88ea4d
 def _answers(cfg: AnomalyConfig, run: Run, table: pd.DataFrame) -> Figure:
     "Clips with what the model said of them."
     clips = read_sides(run.path("sides.csv"))["test"].set_index("event_id")
@@ -357,6 +373,7 @@ def _answers(cfg: AnomalyConfig, run: Run, table: pd.DataFrame) -> Figure:
     shown = [data.frames(i) for i in range(len(data))]
     return draw.answer_sheet([frames for frames, _ in shown], rows, [times for _, times in shown])
 
+# %% ../../nbs/anomaly/08_study.ipynb #c1aa788e0
 def make_figures(
     cfg: AnomalyConfig,  # as it was trained
     run: Run,            # evaluated
@@ -378,7 +395,7 @@ def make_figures(
         found["danger_over_time"] = draw.curve_figure(pd.read_csv(run.path("curve.csv")), details["threshold"])
     return found
 
-# %% ../../nbs/anomaly/08_study.ipynb #cda7f8861
+# %% ../../nbs/anomaly/08_study.ipynb #ca340c107
 def _windows(cfg: AnomalyConfig, run: Run, inputs: str | Path | Sequence[str | Path]) -> tuple[pd.DataFrame, pd.DataFrame]:
     "The films as windows; what cannot be read."
     named = [inputs] if isinstance(inputs, str | Path) else list(inputs)
@@ -392,6 +409,7 @@ def _windows(cfg: AnomalyConfig, run: Run, inputs: str | Path | Sequence[str | P
     undecoded = decode(windows, cfg) if len(windows) else bad.iloc[:0]
     return windows[~windows.video_path.isin(undecoded.video_path)].reset_index(drop=True), pd.concat([bad, undecoded])
 
+# %% ../../nbs/anomaly/08_study.ipynb #cd957f577
 def _summary(table: pd.DataFrame, run: Run, threshold: float | None, bad: pd.DataFrame) -> dict[str, Any]:
     "What was found, film by film."
     films = []

@@ -19,18 +19,19 @@ from jaxtyping import Float, UInt8
 from ..core.toys import draw_background, figure_mask, make_once, pixel_grid
 from ..core.video import write_video
 
-# %% ../../nbs/anomaly/02_toys.ipynb #cell-005
+# %% ../../nbs/anomaly/02_toys.ipynb #ca3b0d275
 class Scene(NamedTuple):
     "A kind of scene."
     danger: bool             # what a guard would say of it
     words: tuple[str, ...]   # neutral ways to describe it
 
+# %% ../../nbs/anomaly/02_toys.ipynb #cc2275c87
 SCENES = {"walk": Scene(False, ("A figure walks past.", "Someone strolls by.")),
           "stand": Scene(False, ("One person waits here.", "Nobody moves inside.")),
           "clash": Scene(True, ("Two people collide fast.", "Both run around.")),
           "blaze": Scene(True, ("Orange light grows.", "The glow flickers."))}
 
-# %% ../../nbs/anomaly/02_toys.ipynb #cell-008
+# %% ../../nbs/anomaly/02_toys.ipynb #ce022753c
 TOY_FPS, SCENE_SEC, GAP_SEC = 4.0, 2.0, 0.5
 FRAMES = int(TOY_FPS * SCENE_SEC)
 _COOL = np.array([[60, 110, 230], [60, 200, 120], [200, 200, 210]], np.float32)
@@ -44,10 +45,12 @@ def draw_room(
     grey = draw_background(rng, size_px).mean(2, keepdims=True)
     return np.repeat(0.45 * grey + 10, 3, axis=2).astype(np.float32)
 
+# %% ../../nbs/anomaly/02_toys.ipynb #ca7505d85
 def _blend(film: np.ndarray, mask: np.ndarray, colour: np.ndarray) -> np.ndarray:
     "A film with a colour painted where the mask is."
     return film + (colour - film) * mask[..., None]
 
+# %% ../../nbs/anomaly/02_toys.ipynb #cf046ed96
 def _walkers(kind: str, rng: np.random.Generator) -> list[Float[np.ndarray, "time 2"]]:
     "Where the figures of a scene are, in picture units; none for a blaze."
     home, time = rng.uniform((0.45, 0.35), (0.6, 0.65)), np.linspace(-1, 1, FRAMES)
@@ -56,6 +59,7 @@ def _walkers(kind: str, rng: np.random.Generator) -> list[Float[np.ndarray, "tim
              "clash": [rng.uniform(-0.15, 0.15, (FRAMES, 2)) + (0, side) for side in (-0.22, 0.22)], "blaze": []}
     return [home + path for path in paths[kind]]
 
+# %% ../../nbs/anomaly/02_toys.ipynb #c19b5b1fa
 def _flames(rng: np.random.Generator, size_px: int) -> tuple[np.ndarray, np.ndarray]:
     "Mask and colour of a fire that flickers and grows."
     (y, x), (top, left) = pixel_grid(size_px), rng.uniform(0.3, 0.7, 2)
@@ -63,6 +67,7 @@ def _flames(rng: np.random.Generator, size_px: int) -> tuple[np.ndarray, np.ndar
     mask = np.clip(1.5 - np.hypot(y - top, x - left) / radius[:, None, None], 0, 1)
     return mask, _FIRE * rng.uniform(0.75, 1.0, (FRAMES, 1, 1, 1))
 
+# %% ../../nbs/anomaly/02_toys.ipynb #c1ed511ca
 def draw_scene(
     kind: str,                 # of `SCENES`
     room: Float[np.ndarray, "size size 3"],  # from `draw_room`
@@ -111,7 +116,7 @@ def plan_toys(
                          "start_sec": start, "end_sec": start + SCENE_SEC, "scene": kind})
     return pd.DataFrame(rows)
 
-# %% ../../nbs/anomaly/02_toys.ipynb #cell-016
+# %% ../../nbs/anomaly/02_toys.ipynb #c29b5743b
 def draw_toy_video(
     kinds: list[str],          # scenes in turn
     rng: np.random.Generator,  # of the room and the scenes
@@ -122,6 +127,7 @@ def draw_toy_video(
     pause = np.repeat(room.astype(np.uint8)[None], int(TOY_FPS * GAP_SEC), 0)
     return np.concatenate([part for kind in kinds for part in (draw_scene(kind, room, rng), pause)])
 
+# %% ../../nbs/anomaly/02_toys.ipynb #c32223abb
 def make_toys(
     folder: str | Path,  # where sets of toys are kept
     videos: int = 32,    # with eight scenes each

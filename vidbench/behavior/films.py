@@ -6,7 +6,7 @@
 __all__ = ['window_starts', 'batches', 'read_windows', 'film_logits', 'film_table', 'BoutRules', 'over_time', 'runs_of',
            'find_bouts', 'ethogram', 'films_of', 'run_temperature', 'predict_film', 'predict_films', 'predict']
 
-# %% ../../nbs/behavior/09_films.ipynb #c478ba19
+# %% ../../nbs/behavior/09_films.ipynb #c0c5ce18
 import json
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -28,7 +28,7 @@ from ..core.figures import Figure, dress, new_figure, palette
 from ..core.runs import Run, write_text
 from ..core.video import VideoError, probe, read_clip, video_files
 
-# %% ../../nbs/behavior/09_films.ipynb #07fd6b08
+# %% ../../nbs/behavior/09_films.ipynb #4cceb8f4
 def window_starts(
     frames: int,    # of the film, at the clips' rate
     length: int,    # of a window, in frames
@@ -38,7 +38,7 @@ def window_starts(
     starts = list(range(0, max(1, frames - length + 1), hop))
     return starts if starts[-1] + length >= frames else [*starts, frames - length]
 
-# %% ../../nbs/behavior/09_films.ipynb #bbc1f2c8
+# %% ../../nbs/behavior/09_films.ipynb #3d8154ea
 def batches(
     starts: Sequence[int],    # of windows
     size: int,                # windows at a time
@@ -47,7 +47,7 @@ def batches(
     for first in range(0, len(starts), size):
         yield list(starts[first:first + size])
 
-# %% ../../nbs/behavior/09_films.ipynb #3c1c578c
+# %% ../../nbs/behavior/09_films.ipynb #389c591a
 def read_windows(
     path: str | Path,                              # a film
     starts: Sequence[int],                         # of some windows, ascending, in frames
@@ -60,7 +60,7 @@ def read_windows(
     rows = np.asarray(starts)[:, None] - first + np.arange(cfg.num_frames)
     return frames[np.minimum(rows, len(frames) - 1)]
 
-# %% ../../nbs/behavior/09_films.ipynb #6cf4b144
+# %% ../../nbs/behavior/09_films.ipynb #18731723
 @torch.no_grad()
 def film_logits(
     path: str | Path,       # a film
@@ -81,7 +81,7 @@ def film_logits(
         found.append(model(ready.to(device))["logits"].float().cpu().numpy())
     return starts, np.concatenate(found), spent
 
-# %% ../../nbs/behavior/09_films.ipynb #bc910498
+# %% ../../nbs/behavior/09_films.ipynb #ff04b082
 def film_table(
     path: str | Path,                             # the film
     starts: Sequence[int],                        # of the windows, in frames
@@ -95,28 +95,29 @@ def film_table(
                           "pred": [classes[i] for i in prob.argmax(axis=1)]})
     return table.join(pd.DataFrame(prob.round(5), columns=[f"prob_{name}" for name in classes]))
 
-# %% ../../nbs/behavior/09_films.ipynb #064781bd
+# %% ../../nbs/behavior/09_films.ipynb #88252dbd
 @dataclass(frozen=True)
 class BoutRules:
     "How probabilities over time become bouts."
-    least: float = 0.5           # probability of the class
+    least: float | None = None   # probability of the class; None = 0.5 of two classes, 0.3 of more
     gap_sec: float = 0.5         # longest gap within a bout
     shortest_sec: float = 0.5    # of a bout
     ignore: tuple[str, ...] = ()  # classes that make no bouts, such as a background
 
-# %% ../../nbs/behavior/09_films.ipynb #77739246
+# %% ../../nbs/behavior/09_films.ipynb #22452309
 def over_time(
     windows: pd.DataFrame,    # of one film, from `film_table`
 ) -> pd.DataFrame:            # start_sec, end_sec, prob_<class>: stretches that follow one another
-    "The mean probability of the windows over each stretch of time."
+    "The mean probability of the windows over each stretch of time; a window counts most in its middle."
     names = [c for c in windows if c.startswith("prob_")]
     edges = np.unique(np.concatenate([windows["start_sec"], windows["end_sec"]]))
     middle = (edges[:-1] + edges[1:]) / 2
-    covers = (windows["start_sec"].to_numpy() <= middle[:, None]) & (middle[:, None] < windows["end_sec"].to_numpy())
-    prob = covers @ windows[names].to_numpy() / covers.sum(axis=1, keepdims=True)
+    centre, half = ((windows["end_sec"] + side * windows["start_sec"]).to_numpy() / 2 for side in (1, -1))
+    weight = np.clip(1 - np.abs(middle[:, None] - centre) / half, 0, None)        # (stretch, window)
+    prob = weight @ windows[names].to_numpy() / weight.sum(axis=1, keepdims=True)
     return pd.DataFrame({"start_sec": edges[:-1], "end_sec": edges[1:]}).join(pd.DataFrame(prob, columns=names))
 
-# %% ../../nbs/behavior/09_films.ipynb #4d57be33
+# %% ../../nbs/behavior/09_films.ipynb #ee06c4ec
 def runs_of(
     labels: Sequence[str],    # of stretches that follow one another; empty: none
 ) -> list[tuple[int, int]]:   # first and last + 1 of each run
@@ -124,7 +125,7 @@ def runs_of(
     edges = [0, *(i for i in range(1, len(labels)) if labels[i] != labels[i - 1]), len(labels)]
     return [(a, b) for a, b in zip(edges, edges[1:], strict=False) if a < b and labels[a]]
 
-# %% ../../nbs/behavior/09_films.ipynb #871bd266
+# %% ../../nbs/behavior/09_films.ipynb #36efcd09
 def find_bouts(
     windows: pd.DataFrame,                  # of one film, from `film_table`
     rules: BoutRules = BoutRules(),         # see above
@@ -133,7 +134,8 @@ def find_bouts(
     steps = over_time(windows)
     prob = steps[[c for c in steps if c.startswith("prob_")]]
     best = prob.idxmax(axis=1).str[5:]
-    labels = best.where((prob.max(axis=1) >= rules.least) & ~best.isin(rules.ignore), "").tolist()
+    least = rules.least if rules.least is not None else 0.5 if prob.shape[1] == 2 else 0.3
+    labels = best.where((prob.max(axis=1) >= least) & ~best.isin(rules.ignore), "").tolist()
     found = [_bout(steps, labels, a, b) for a, b in runs_of(labels)]
     kept = [bout for bout in _joined(found, rules.gap_sec) if bout["end_sec"] - bout["start_sec"] >= rules.shortest_sec]
     table = pd.DataFrame(kept, columns=["start_sec", "end_sec", "label", "certainty"])
@@ -162,7 +164,7 @@ def _joined(bouts: Iterable[dict], gap_sec: float) -> list[dict]:
             found.append(bout)
     return found
 
-# %% ../../nbs/behavior/09_films.ipynb #c9fc7ab3
+# %% ../../nbs/behavior/09_films.ipynb #7787d47e
 def ethogram(
     bouts: pd.DataFrame,    # of some films
     most: int = 12,         # films
@@ -179,7 +181,7 @@ def ethogram(
     dress(ax, "Bouts", "time in the film (s)", legend="outside")
     return figure
 
-# %% ../../nbs/behavior/09_films.ipynb #e19dde09
+# %% ../../nbs/behavior/09_films.ipynb #0173221c
 def films_of(
     inputs: str | Path | Iterable[str | Path],    # films and folders
 ) -> list[Path]:
@@ -188,14 +190,14 @@ def films_of(
     found = [film for place in map(Path, given) for film in (video_files(place) if place.is_dir() else [place])]
     return list(dict.fromkeys(found))
 
-# %% ../../nbs/behavior/09_films.ipynb #160d8a68
+# %% ../../nbs/behavior/09_films.ipynb #3d117b42
 def run_temperature(
     run: Run,    # evaluated or not
 ) -> float:      # 1 before `evaluate`
     "The temperature that a run's report found."
     return float((run.report.get("details", {}).get("temperature") or {}).get("temperature", 1.0))
 
-# %% ../../nbs/behavior/09_films.ipynb #834b3da5
+# %% ../../nbs/behavior/09_films.ipynb #3d0dd6b0
 def predict_film(
     path: Path,                # a film
     model: nn.Module,          # in evaluation mode
@@ -210,7 +212,7 @@ def predict_film(
     table = film_table(path, starts, softmax(logits, temperature), cfg, classes)
     return table, {"film_sec": float(table["end_sec"].max()), "seconds": time.perf_counter() - began, "decoding_sec": spent}
 
-# %% ../../nbs/behavior/09_films.ipynb #58fc4022
+# %% ../../nbs/behavior/09_films.ipynb #a9836f57
 def predict_films(
     films: Sequence[Path],
     parts: Path,                # a folder: a table a film that is done
@@ -236,14 +238,14 @@ def predict_films(
         times.append(spent)
     return times, bad
 
-# %% ../../nbs/behavior/09_films.ipynb #23f5bc7b
+# %% ../../nbs/behavior/09_films.ipynb #7a070bfc
 def _empty(folder: Path) -> None:
     "A folder without anything in it."
     folder.mkdir(parents=True, exist_ok=True)
     for path in folder.iterdir():
         path.unlink()
 
-# %% ../../nbs/behavior/09_films.ipynb #aeb01b8a
+# %% ../../nbs/behavior/09_films.ipynb #f23ab023
 def _speed(times: Sequence[dict[str, float]]) -> dict[str, float]:
     "How fast the films of this call were, and what share of it was decoding."
     total = {name: sum(each[name] for each in times) for name in ("film_sec", "seconds", "decoding_sec")}
@@ -252,7 +254,7 @@ def _speed(times: Sequence[dict[str, float]]) -> dict[str, float]:
     return total | {"times_real_time": total["film_sec"] / total["seconds"],
                     "decoding_share": total["decoding_sec"] / total["seconds"]}
 
-# %% ../../nbs/behavior/09_films.ipynb #0a5af8ef
+# %% ../../nbs/behavior/09_films.ipynb #67da1f48
 def _write(out: Path, tables: Sequence[pd.DataFrame], rules: BoutRules, summary: dict[str, Any]) -> dict[str, Any]:
     "The files of a prediction."
     bouts = [find_bouts(table, rules) for table in tables]
@@ -267,20 +269,20 @@ def _write(out: Path, tables: Sequence[pd.DataFrame], rules: BoutRules, summary:
         ethogram(all_bouts).savefig(out / "ethogram.png", dpi=120, bbox_inches="tight")
     return summary
 
-# %% ../../nbs/behavior/09_films.ipynb #f858f7b3
+# %% ../../nbs/behavior/09_films.ipynb #432da267
 def predict(
     run: Run | str | Path,                         # after `fit`, or its folder
     inputs: str | Path | Iterable[str | Path],     # films and folders of films
     out: str | Path,                               # a folder
     *,
-    hop_sec: float | None = None,                  # from one window to the next; None = half a window
+    hop_sec: float | None = None,                  # from one window to the next; None = a quarter of one
     rules: BoutRules = BoutRules(),                # how windows become bouts
 ) -> dict[str, Any]:                               # what summary.json holds
     "Predict whole films: predictions.csv (a row a window), bouts.csv, summary.json and ethogram.png; goes on where it was."
     run, out = run if isinstance(run, Run) else Run.open(run), Path(out)
     cfg = BehaviorConfig.load(run.path("config.yaml"))
     classes, films = read_material(cfg, run).classes, films_of(inputs)
-    hop = max(1, round((hop_sec or cfg.clip_sec / 2) * cfg.fps))
+    hop = max(1, round((hop_sec or cfg.clip_sec / 4) * cfg.fps))
     key = json.dumps([[str(film) for film in films], hop, str(run.folder)])
     parts = out / ".parts"
     if not parts.exists() or (parts / "key.json").read_text() != key:

@@ -401,15 +401,14 @@ class Means:
 
 # %% ../../nbs/core/08_engine.ipynb #cell-060
 def seal_and_prune(
-    folder: Path,      # holds the checkpoints
-    step: int,         # whose checkpoint was just written
-    keep: int,         # newest ones to keep
-    best: int | None,  # a step to keep as well
+    folder: Path,         # holds the checkpoints
+    state: TrainerState,  # its step was just written; its best step is kept
+    keep: int,            # newest ones to keep as well
 ) -> None:
     "Seal a new checkpoint, then delete what is neither new nor chosen."
-    seal(folder / f"checkpoint-{step}")
+    seal(folder / f"checkpoint-{state.global_step}")
     for old in _by_step(folder)[keep:]:
-        if old.name != f"checkpoint-{best}":
+        if old.name != f"checkpoint-{state.best_global_step}":
             shutil.rmtree(old, ignore_errors=True)
 
 # %% ../../nbs/core/08_engine.ipynb #cell-063
@@ -434,7 +433,7 @@ def note_choice(
 # %% ../../nbs/core/08_engine.ipynb #cell-066
 PRIVATE = (  # of Trainer, overridden or called by the engine or a study
     "_load_from_checkpoint", "_save_checkpoint", "_get_output_dir", "_determine_best_metric", "_clip_grad_norm",
-           "_get_train_sampler", "_prepare_inputs", "_save_rng_state", "_load_rng_state", "_save")
+    "_get_train_sampler", "_prepare_inputs", "_save_rng_state", "_load_rng_state", "_save")
 
 # %% ../../nbs/core/08_engine.ipynb #cell-068
 def record_incident(
@@ -540,8 +539,7 @@ class Engine(Trainer):
         super()._save_checkpoint(model, trial)
         self.accelerator.wait_for_everyone()
         if self.is_world_process_zero():
-            folder, best = Path(self._get_output_dir(trial)), self.state.best_global_step
-            seal_and_prune(folder, self.state.global_step, self.keep_checkpoints, best)
+            seal_and_prune(Path(self._get_output_dir(trial)), self.state, self.keep_checkpoints)
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: nn.Module | None = None) -> None:
         if self.is_fsdp_enabled:

@@ -19,6 +19,7 @@ import multiprocessing.connection
 import os
 import re
 import signal
+import struct
 import subprocess
 import sys
 import threading
@@ -258,20 +259,38 @@ class _CountedFilm:
         return np.stack([found[i] for i in indices])
 
 # %% ../../nbs/core/02_video.ipynb #cell-039
-_TRUSTED = ("h264", "hevc", "vp8", "vp9", "av1", "libdav1d", "libvpx-vp9")  # decord finds their frames; not MPEG-4's
-
-
-def _codec(path: str) -> str:
-    "The name of a film's decoder."
-    with _open_av(path) as box:
-        return _video_stream(box, path).codec_context.name
+def _head(path: str, kind: str) -> bytes:
+    "The part of a film that names its codecs: a Matroska file's beginning, an MP4's `moov` box."
+    with open(path, "rb") as file:
+        if kind == "matroska":
+            return file.read(1 << 16)
+        place, size = 0, os.fstat(file.fileno()).st_size
+        while place + 16 <= size:
+            file.seek(place)
+            length, name, long = struct.unpack(">I4sQ", file.read(16))
+            length = long if length == 1 else length or size - place
+            if name == b"moov":
+                file.seek(place)
+                return file.read(min(length, 1 << 26))
+            place += max(8, length)
+    return b""
 
 # %% ../../nbs/core/02_video.ipynb #cell-041
+_TRUSTED = {"mov": (b"avc1", b"avc3", b"hvc1", b"hev1", b"vp08", b"vp09", b"av01"),
+            "matroska": (b"V_MPEG4/ISO/AVC", b"V_MPEGH/ISO/HEVC", b"V_VP8", b"V_VP9", b"V_AV1")}
+
+
+def _suits_decord(path: str, kind: str) -> bool:
+    "Whether decord finds the right frames of a film: in two containers, not of reordered MPEG-4."
+    head = _head(path, kind) if kind in _TRUSTED else b""
+    return any(name in head for name in _TRUSTED.get(kind, ()))
+
+# %% ../../nbs/core/02_video.ipynb #cell-043
 def _open(path: str, size_px: tuple[int, int] | None) -> _DecordFilm | _AvFilm | _CountedFilm:
     "Open a film the fastest way that can be trusted with it."
     kind = container(path)
     ways = [_AvFilm, _CountedFilm] if kind not in ("avi", "mpeg", "ogg") else [_CountedFilm]
-    if kind in ("mov", "matroska") and _codec(path) in _TRUSTED:
+    if _suits_decord(path, kind):
         with contextlib.suppress(Exception):  # decord raises many kinds; PyAV then says what is wrong
             opened = _DecordFilm(path, size_px)
             if _sane(opened.spans[:, 0]):
@@ -281,7 +300,7 @@ def _open(path: str, size_px: tuple[int, int] | None) -> _DecordFilm | _AvFilm |
             return way(path, size_px)
     return ways[-1](path, size_px)
 
-# %% ../../nbs/core/02_video.ipynb #cell-043
+# %% ../../nbs/core/02_video.ipynb #cell-045
 _open_film: dict[tuple, Any] = {}  # at most one: (path, identity, size) -> film
 
 
@@ -298,7 +317,7 @@ def _film(path: str, size_px: tuple[int, int] | None) -> _DecordFilm | _AvFilm |
         _open_film[key] = _open(path, size_px)
     return _open_film[key]
 
-# %% ../../nbs/core/02_video.ipynb #cell-045
+# %% ../../nbs/core/02_video.ipynb #cell-047
 def _decode(path: str, indices: list[int], size_px: tuple[int, int] | None) -> np.ndarray:
     "Frames by index; where decord fails on damaged data, PyAV tries, and says why if it cannot either."
     try:
@@ -311,7 +330,7 @@ def _decode(path: str, indices: list[int], size_px: tuple[int, int] | None) -> n
         raise VideoError(path, f"decoding gave shape {frames.shape} for {len(indices)} frames")
     return frames
 
-# %% ../../nbs/core/02_video.ipynb #cell-046
+# %% ../../nbs/core/02_video.ipynb #cell-048
 def _chosen(path: str, spans: np.ndarray, times_sec: list, clamp: bool) -> list[int]:
     "Which frames are on the screen at some times; with `clamp`, times outside the video are left out."
     times, duration_sec = np.asarray(times_sec, float), spans[-1, 1]
@@ -321,7 +340,7 @@ def _chosen(path: str, spans: np.ndarray, times_sec: list, clamp: bool) -> list[
         raise VideoError(path, f"{worst:.3f} s lies outside the video, which is {duration_sec:.3f} s long")
     return frames_at(times[inside], spans[:, 0]).tolist()
 
-# %% ../../nbs/core/02_video.ipynb #cell-048
+# %% ../../nbs/core/02_video.ipynb #cell-050
 def _read_job(
     path: str, times_sec: list | None, indices: list | None, size_px: tuple[int, int] | None, clamp: bool
 ) -> np.ndarray:
@@ -334,7 +353,7 @@ def _read_job(
         raise VideoError(path, f"frame {max(indices)} lies outside the video, which has frames 0 to {len(spans) - 1}")
     return _decode(path, indices, size_px)
 
-# %% ../../nbs/core/02_video.ipynb #cell-050
+# %% ../../nbs/core/02_video.ipynb #cell-052
 def _probe_job(path: str) -> dict[str, Any]:
     "What `VideoInfo` holds, but for the path."
     spans = _film(path, None).spans
@@ -348,7 +367,7 @@ def _probe_job(path: str) -> dict[str, Any]:
     return dict(frames=len(spans), fps=fps, width=width, height=height, duration_sec=duration_sec,
                 rotation=-int(frame.rotation) % 360)
 
-# %% ../../nbs/core/02_video.ipynb #cell-053
+# %% ../../nbs/core/02_video.ipynb #cell-055
 def _serve(pipe: multiprocessing.connection.Connection) -> None:
     "Answer jobs until the pipe closes: `(True, result)` or `(False, reason)`."
     for name in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2):
@@ -370,14 +389,14 @@ def _serve(pipe: multiprocessing.connection.Connection) -> None:
         signal.setitimer(signal.ITIMER_REAL, 0)
         pipe.send(reply)
 
-# %% ../../nbs/core/02_video.ipynb #cell-054
+# %% ../../nbs/core/02_video.ipynb #cell-056
 def _reason(error: Exception) -> str:
     "A codec's error as one short line."
     words = getattr(error, "strerror", None) or str(error) or type(error).__name__
     damaged = "not a readable video, or damaged here: " if isinstance(error, av.error.FFmpegError) else ""
     return f"{damaged}{words}".strip()[:300]
 
-# %% ../../nbs/core/02_video.ipynb #cell-057
+# %% ../../nbs/core/02_video.ipynb #cell-059
 class _Decoder:
     "A decoding process and the pipe to it."
 
@@ -412,7 +431,7 @@ class _Decoder:
             raise VideoError(path, answer)
         return answer
 
-# %% ../../nbs/core/02_video.ipynb #cell-058
+# %% ../../nbs/core/02_video.ipynb #cell-060
 def _stop(owner: int, process: subprocess.Popen, pipe: Any, getpid: Any = os.getpid) -> None:
     "Close the pipe; end the process if it is ours."
     pipe.close()
@@ -420,19 +439,19 @@ def _stop(owner: int, process: subprocess.Popen, pipe: Any, getpid: Any = os.get
         process.kill()
         process.wait()
 
-# %% ../../nbs/core/02_video.ipynb #cell-059
+# %% ../../nbs/core/02_video.ipynb #cell-061
 def _is_ready(pipe: multiprocessing.connection.Connection) -> bool:
     try:
         return pipe.recv() == "ready"
     except EOFError:
         return False
 
-# %% ../../nbs/core/02_video.ipynb #cell-060
+# %% ../../nbs/core/02_video.ipynb #cell-062
 def _ending(process: subprocess.Popen) -> str:
     code = process.wait()
     return signal.Signals(-code).name if code < 0 else f"exit code {code}"
 
-# %% ../../nbs/core/02_video.ipynb #cell-062
+# %% ../../nbs/core/02_video.ipynb #cell-064
 _threads = threading.local()
 
 
@@ -443,7 +462,7 @@ def _ask(job: str, path: str | Path, timeout_sec: float, *args: Any) -> Any:
         decoder = _threads.decoder = _Decoder()
     return decoder.ask(job, str(path), timeout_sec, *args)
 
-# %% ../../nbs/core/02_video.ipynb #cell-066
+# %% ../../nbs/core/02_video.ipynb #cell-068
 @dataclass(frozen=True)
 class VideoInfo:
     "What a video holds, as it is shown: sizes are those after rotation."
@@ -456,7 +475,7 @@ class VideoInfo:
     duration_sec: float  # from the first frame to the end of the last
     rotation: int        # clockwise degrees by which stored frames are turned to be upright: 0, 90, 180, 270
 
-# %% ../../nbs/core/02_video.ipynb #cell-067
+# %% ../../nbs/core/02_video.ipynb #cell-069
 def probe(
     path: str | Path,          # a video file
     timeout_sec: float = 20.0, # limit for the file, in seconds
@@ -464,7 +483,7 @@ def probe(
     "Frames, rate, size, duration and rotation of a video; a `VideoError` where it cannot be read."
     return VideoInfo(path=str(path), **_ask("probe", path, timeout_sec))
 
-# %% ../../nbs/core/02_video.ipynb #cell-069
+# %% ../../nbs/core/02_video.ipynb #cell-071
 def read_clip(
     path: str | Path,                         # a video file
     times_sec: Any = None,                    # times from the first frame on, within the video, in any order
@@ -480,7 +499,7 @@ def read_clip(
     size = None if size_px is None else (int(size_px[0]), int(size_px[1]))
     return _ask("read", path, timeout_sec, times, numbers, size, False)
 
-# %% ../../nbs/core/02_video.ipynb #cell-079
+# %% ../../nbs/core/02_video.ipynb #cell-081
 def grid_times(
     start_sec: float,  # window's start; may lie before 0
     end_sec: float,    # window's end, after its start
@@ -492,13 +511,13 @@ def grid_times(
     times = start_sec + np.arange(math.ceil((end_sec - start_sec) * fps - 1e-6)) / fps
     return times[times > -1e-6]
 
-# %% ../../nbs/core/02_video.ipynb #cell-082
+# %% ../../nbs/core/02_video.ipynb #cell-084
 @lru_cache(maxsize=65536)
 def _resolved(path: str, inode: int) -> str:
     "The path without links; remembered, because it asks the disk about every folder on the way."
     return os.path.realpath(path)
 
-# %% ../../nbs/core/02_video.ipynb #cell-083
+# %% ../../nbs/core/02_video.ipynb #cell-085
 FORMAT_VERSION = 2  # raise when the same settings would give other pixels
 ENDING, HALF = ".clip", ".clip-part"  # of an entry, and of one that is being written
 
@@ -522,7 +541,7 @@ def entry_name(
     name = hashlib.sha1(repr(what).encode()).hexdigest()
     return f"{name[:2]}/{name}{ENDING}"
 
-# %% ../../nbs/core/02_video.ipynb #cell-086
+# %% ../../nbs/core/02_video.ipynb #cell-088
 HEADER_BYTES = 128  # before the frames of an entry
 _MAGIC = b"vidbench clip 3\n"
 
@@ -535,7 +554,7 @@ def _checksum(data: UInt8[np.ndarray, " byte"], quality: int) -> int:
     pages = zlib.crc32(data[:whole].reshape(-1, 4096)[:, :64].tobytes())
     return zlib.crc32(data[whole:].tobytes(), pages)
 
-# %% ../../nbs/core/02_video.ipynb #cell-088
+# %% ../../nbs/core/02_video.ipynb #cell-090
 def _pack(frames: UInt8[np.ndarray, "time height width 3"], quality: int) -> bytes:
     "Frames as bytes: as they are, or the lengths of their JPEGs and these."
     if not quality:
@@ -547,7 +566,7 @@ def _pack(frames: UInt8[np.ndarray, "time height width 3"], quality: int) -> byt
         pictures.append(file.getvalue())
     return np.array([len(p) for p in pictures], "<u4").tobytes() + b"".join(pictures)
 
-# %% ../../nbs/core/02_video.ipynb #cell-089
+# %% ../../nbs/core/02_video.ipynb #cell-091
 def _unpack(data: UInt8[np.ndarray, " byte"], shape: tuple[int, ...], quality: int) -> UInt8[np.ndarray, "time height width 3"]:
     "The frames again."
     if not quality:
@@ -557,7 +576,7 @@ def _unpack(data: UInt8[np.ndarray, " byte"], shape: tuple[int, ...], quality: i
     starts = [4 * shape[0], *ends[:-1]]
     return np.stack([np.asarray(Image.open(io.BytesIO(data[a:b].tobytes()))) for a, b in zip(starts, ends, strict=True)])
 
-# %% ../../nbs/core/02_video.ipynb #cell-092
+# %% ../../nbs/core/02_video.ipynb #cell-094
 def save_entry(
     path: Path,                                        # where the entry belongs
     frames: UInt8[np.ndarray, "time height width 3"],  # its clip
@@ -578,7 +597,7 @@ def save_entry(
         raise
     return HEADER_BYTES + len(data)
 
-# %% ../../nbs/core/02_video.ipynb #cell-094
+# %% ../../nbs/core/02_video.ipynb #cell-096
 def load_entry(
     path: str | Path,          # a cache entry
     size_px: tuple[int, int],  # (height, width) of its frames
@@ -597,7 +616,7 @@ def load_entry(
         raise ValueError(f"{path}: frames of {shape[1]} x {shape[2]}, not of {size_px[0]} x {size_px[1]}")
     return _unpack(data, tuple(shape), quality)
 
-# %% ../../nbs/core/02_video.ipynb #cell-097
+# %% ../../nbs/core/02_video.ipynb #cell-099
 def _is_entry(path: str | Path) -> bool:
     "Whether a file is one of ours: by its ending and its first bytes."
     try:
@@ -606,7 +625,7 @@ def _is_entry(path: str | Path) -> bool:
     except OSError:
         return False
 
-# %% ../../nbs/core/02_video.ipynb #cell-098
+# %% ../../nbs/core/02_video.ipynb #cell-100
 def _entries(folder: str | Path) -> Iterator[tuple[float, int, str]]:
     "When each entry and each half was used last, its size, and where it is: one after the other."
     for item in os.scandir(folder):
@@ -616,7 +635,7 @@ def _entries(folder: str | Path) -> Iterator[tuple[float, int, str]]:
             elif item.name.endswith((ENDING, HALF)) and item.is_file(follow_symlinks=False):
                 yield item.stat().st_mtime, item.stat().st_size, item.path
 
-# %% ../../nbs/core/02_video.ipynb #cell-100
+# %% ../../nbs/core/02_video.ipynb #cell-102
 _BINS = 4096  # of age: a hundredth of it each, at the most
 
 
@@ -624,7 +643,7 @@ def _age_bin(age_sec: float) -> int:
     "A number that rises with age, in steps of a hundredth of it."
     return min(_BINS - 1, int(100 * math.log1p(max(0.0, age_sec))))
 
-# %% ../../nbs/core/02_video.ipynb #cell-101
+# %% ../../nbs/core/02_video.ipynb #cell-103
 def evict_oldest(
     folder: Path,     # holds the entries
     max_bytes: float, # all of them together may take this much
@@ -643,7 +662,7 @@ def evict_oldest(
             sizes[_age_bin(now - used)] -= size
     return int(sizes.sum())
 
-# %% ../../nbs/core/02_video.ipynb #cell-106
+# %% ../../nbs/core/02_video.ipynb #cell-108
 def refuse_foreign(
     folder: Path,  # that a cache is to use
 ) -> None:
@@ -654,7 +673,7 @@ def refuse_foreign(
         raise VideoError(folder, f"holds {len(foreign)} files that are no clips of the cache, such as {foreign[0]}: "
                          "give the cache a folder of its own")
 
-# %% ../../nbs/core/02_video.ipynb #cell-108
+# %% ../../nbs/core/02_video.ipynb #cell-110
 class ClipStore:
     "Clips on the disk under a bound: what a cache is made of."
 
@@ -683,14 +702,14 @@ class ClipStore:
         evict_oldest(self.folder, -1)
         self._room_bytes = 0.0
 
-# %% ../../nbs/core/02_video.ipynb #cell-112
+# %% ../../nbs/core/02_video.ipynb #cell-114
 class CachedClip(NamedTuple):
     "A window's frames and their times."
 
     frames: UInt8[np.ndarray, "time height width 3"]  # read-only, mapped from the cache
     times_sec: Float[np.ndarray, "time"]              # seconds in the video
 
-# %% ../../nbs/core/02_video.ipynb #cell-113
+# %% ../../nbs/core/02_video.ipynb #cell-115
 class ClipCache:
     "Clips decoded once at one size and rate, kept in a folder that workers and runs may share."
 
@@ -750,7 +769,7 @@ class ClipCache:
         "Remove every entry."
         self.store.clear()
 
-# %% ../../nbs/core/02_video.ipynb #cell-119
+# %% ../../nbs/core/02_video.ipynb #cell-121
 class TooManyBadVideos(RuntimeError):
     "More than allowed cannot be read; `quarantine` lists it with the reasons."
 
@@ -758,7 +777,7 @@ class TooManyBadVideos(RuntimeError):
         super().__init__(message)
         self.quarantine = quarantine
 
-# %% ../../nbs/core/02_video.ipynb #cell-120
+# %% ../../nbs/core/02_video.ipynb #cell-122
 def check_quarantine(
     quarantine: Any,       # table with a row a bad video, or a bad window: video_path, reason
     total: int,            # how many were asked for
@@ -773,7 +792,7 @@ def check_quarantine(
             f"{bad} of {total} {what} cannot be read, more than max_bad_share={max_bad_share:g}; "
             f"first {path}: {reason}; mend or leave out these files, or raise max_bad_share", quarantine)
 
-# %% ../../nbs/core/02_video.ipynb #cell-122
+# %% ../../nbs/core/02_video.ipynb #cell-124
 def usable(
     windows: Any,     # DataFrame: video_path, start_sec, end_sec
     quarantine: Any,  # of `fill_windows`
@@ -783,7 +802,7 @@ def usable(
     keys = [set(map(tuple, table[columns].astype({"video_path": str}).to_numpy().tolist())) for table in (windows, quarantine)]
     return windows[columns].apply(lambda row: (str(row.iloc[0]), *row.iloc[1:]) not in keys[1], axis=1).astype(bool)
 
-# %% ../../nbs/core/02_video.ipynb #cell-124
+# %% ../../nbs/core/02_video.ipynb #cell-126
 def _fill_film(cache: ClipCache, film: str, spans: list[tuple], timeout_sec: float, bar: Any) -> list[tuple]:
     "Decode the missing windows of a film; those that cannot be, with their reasons."
     bad, late = [], []  # late: a decoder that hung or died twice is not asked a third time
@@ -801,7 +820,7 @@ def _fill_film(cache: ClipCache, film: str, spans: list[tuple], timeout_sec: flo
         bar.update()
     return bad
 
-# %% ../../nbs/core/02_video.ipynb #cell-125
+# %% ../../nbs/core/02_video.ipynb #cell-127
 def _fill_films(cache: ClipCache, films: dict[str, list], workers: int, timeout_sec: float, bar: Any) -> list[tuple]:
     "Spread films over threads, each with a decoding process; what is bad in all of them."
     order = sorted(films, key=lambda path: hash((path, os.getpid())))  # runs that fill together share the work
@@ -813,7 +832,7 @@ def _fill_films(cache: ClipCache, films: dict[str, list], workers: int, timeout_
             pool.shutdown(cancel_futures=True)
             raise
 
-# %% ../../nbs/core/02_video.ipynb #cell-126
+# %% ../../nbs/core/02_video.ipynb #cell-128
 def fill_windows(
     cache: ClipCache,            # to be filled
     windows: Any,                # DataFrame with a row a window: video_path, start_sec, end_sec
@@ -839,7 +858,7 @@ def fill_windows(
     check_quarantine(quarantine, len(asked), max_bad_share, "windows")
     return quarantine
 
-# %% ../../nbs/core/02_video.ipynb #cell-133
+# %% ../../nbs/core/02_video.ipynb #cell-135
 def clip_cache(
     cfg: Any,        # settings with size_px (one number: square), fps and cache_gb; cache_quality where there is one
 ) -> ClipCache:

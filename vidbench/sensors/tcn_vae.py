@@ -353,18 +353,11 @@ class TCNVAE(nn.Module):
         pooled = self.encoder(x).mean(1)
         return self.fc_mu(pooled), self.fc_logvar(pooled)
 
-    def decode(
-        self,
-        z: Float[Tensor, "batch latent"],         # latent vectors
-        time: int = 100,                          # samples of the window
-    ) -> Float[Tensor, "batch time channel"]:
+    def decode(self, z: Float[Tensor, "batch latent"], time: int = 100) -> Float[Tensor, "batch time channel"]:
         "The windows that latent vectors stand for."
         return self.decoder(z, time)
 
-    def embed(
-        self,
-        x: Float[Tensor, "batch time channel"],   # normalised windows
-    ) -> Float[Tensor, "batch latent"]:
+    def embed(self, x: Float[Tensor, "batch time channel"]) -> Float[Tensor, "batch latent"]:
         "The latent mean of each window: its features."
         return self.encode(x)[0]
 

@@ -7,7 +7,7 @@ __all__ = ['ACTIVITIES', 'SYNONYMS', 'PER_WINDOW', 'CHANNELS', 'GRAVITY', 'UCI_C
            'PEOPLE', 'WindowError', 'canonical_activity', 'SensorWindows', 'event_ids', 'refuse_constant_channels',
            'without_channels', 'fill_gaps', 'resample', 'window_starts', 'why_dropped', 'cut_windows', 'align_channels',
            'crop_windows', 'merge_notes', 'concatenate', 'read_uci_har', 'read_uci_har_parts', 'read_pamap2',
-           'read_wisdm', 'read_hapt', 'open_table', 'unbroken', 'read_windows', 'from_table']
+           'read_wisdm', 'read_hapt', 'open_table', 'unbroken', 'from_table', 'read_windows']
 
 # %% ../../nbs/sensors/01_windows.ipynb #cell-002
 import gzip
@@ -79,6 +79,16 @@ def _whole(w: "SensorWindows") -> dict[str, np.ndarray]:
     return names | {"x": x, "present": present, "recording": np.broadcast_to(recording, len(x)),
                     "start_sec": np.broadcast_to(np.asarray(start, float), len(x))}
 
+# %% ../../nbs/sensors/01_windows.ipynb #52e7028c
+def _codes(windows: "SensorWindows", vocabulary: Sequence[str]) -> np.ndarray:
+    "Activities as numbers."
+    index = {name: i for i, name in enumerate(vocabulary)}
+    unknown = [name for name in windows.activities if name not in index]
+    if unknown:
+        raise WindowError(f"unknown activity '{unknown[0]}' in {int((windows.activity == unknown[0]).sum())} windows: "
+                          f"{nearest(unknown[0], list(vocabulary))}")
+    return np.array([index[name] for name in windows.activity], int)
+
 # %% ../../nbs/sensors/01_windows.ipynb #40aa4ab2
 @dataclass(frozen=True, eq=False)
 class SensorWindows:
@@ -134,16 +144,6 @@ class SensorWindows:
         return (f"SensorWindows({len(self)} windows of {self.x.shape[1]} samples at {self.sample_rate_hz:g} Hz, "
                 f"{len(self.channels)} channels, {len(self.activities)} activities, {len(set(self.who))} people, "
                 f"data sets {', '.join(sorted(set(self.domain)))})")
-
-# %% ../../nbs/sensors/01_windows.ipynb #52e7028c
-def _codes(windows: SensorWindows, vocabulary: Sequence[str]) -> np.ndarray:
-    "Activities as numbers."
-    index = {name: i for i, name in enumerate(vocabulary)}
-    unknown = [name for name in windows.activities if name not in index]
-    if unknown:
-        raise WindowError(f"unknown activity '{unknown[0]}' in {int((windows.activity == unknown[0]).sum())} windows: "
-                          f"{nearest(unknown[0], list(vocabulary))}")
-    return np.array([index[name] for name in windows.activity], int)
 
 # %% ../../nbs/sensors/01_windows.ipynb #ea1f7ba5
 def event_ids(
@@ -351,6 +351,16 @@ def _must_exist(path: Path, what: str) -> Path:
         raise WindowError(f"{path}: not found; {what}")
     return path
 
+# %% ../../nbs/sensors/01_windows.ipynb #01ce6a27
+def _in_blocks(windows: SensorWindows, step_sec: float) -> SensorWindows:
+    "Give windows in a row, of one person and activity, a recording of their own and starts one step apart."
+    new = np.ones(len(windows), bool)
+    new[1:] = (windows.person[1:] != windows.person[:-1]) | (windows.activity[1:] != windows.activity[:-1])
+    block = np.cumsum(new)
+    place = np.arange(len(windows)) - np.flatnonzero(new)[block - 1]
+    names = [f"{person}/{number}" for person, number in zip(windows.person, block, strict=True)]
+    return replace(windows, recording=np.array(names), start_sec=place * step_sec)
+
 # %% ../../nbs/sensors/01_windows.ipynb #236ce39f
 def read_uci_har(
     root: str | Path,                               # folder `UCI HAR Dataset`, or the one it is in
@@ -370,16 +380,6 @@ def read_uci_har(
     notes = {"format": "uci_har", "rows_read": len(x)}
     windows = SensorWindows(x, activity, np.array(person), "uci_har", 50.0, UCI_CHANNELS, notes=notes)
     return _in_blocks(windows, step_sec=1.28)
-
-# %% ../../nbs/sensors/01_windows.ipynb #01ce6a27
-def _in_blocks(windows: SensorWindows, step_sec: float) -> SensorWindows:
-    "Give windows in a row, of one person and activity, a recording of their own and starts one step apart."
-    new = np.ones(len(windows), bool)
-    new[1:] = (windows.person[1:] != windows.person[:-1]) | (windows.activity[1:] != windows.activity[:-1])
-    block = np.cumsum(new)
-    place = np.arange(len(windows)) - np.flatnonzero(new)[block - 1]
-    names = [f"{person}/{number}" for person, number in zip(windows.person, block, strict=True)]
-    return replace(windows, recording=np.array(names), start_sec=place * step_sec)
 
 # %% ../../nbs/sensors/01_windows.ipynb #7d57ec1f
 def read_uci_har_parts(
@@ -404,6 +404,13 @@ def _named(codes: np.ndarray, names: Mapping[int, str], known: Sequence[str] | N
              for code in np.unique(codes)}
     return np.array([table[code] for code in codes], str)
 
+# %% ../../nbs/sensors/01_windows.ipynb #d9355bbd
+def _all_of(parts: list[SensorWindows], complaint: str) -> SensorWindows:
+    "Everything that was read, if anything was."
+    if not sum(map(len, parts)):
+        raise WindowError(complaint)
+    return concatenate(parts)
+
 # %% ../../nbs/sensors/01_windows.ipynb #35152750
 def read_pamap2(
     root: str | Path,                                 # folder `PAMAP2_Dataset`, its `Protocol`, or the one it is in
@@ -424,13 +431,6 @@ def read_pamap2(
         person = path.stem.removeprefix("subject")
         parts.append(cut_windows(data[:, 1:], activity, 100.0, CHANNELS, person, "pamap2", person, **cutting))
     return _all_of(parts, f"{folder}: no windows; PAMAP2 has files subject101.dat and so on in Protocol")
-
-# %% ../../nbs/sensors/01_windows.ipynb #d9355bbd
-def _all_of(parts: list[SensorWindows], complaint: str) -> SensorWindows:
-    "Everything that was read, if anything was."
-    if not sum(map(len, parts)):
-        raise WindowError(complaint)
-    return concatenate(parts)
 
 # %% ../../nbs/sensors/01_windows.ipynb #cell-051
 _NUMBER = r"(-?[\d.]+(?:E-?\d+)?)"
@@ -578,23 +578,6 @@ def _ready_made(table: pd.DataFrame, channels: list[str], rate_hz: float) -> lis
                           tuple(channels), firsts["recording"].to_numpy(str), start,
                           notes={"rows_read": len(table), "notes": ["windows as the table cuts them"]})]
 
-# %% ../../nbs/sensors/01_windows.ipynb #4b0f15c9
-def read_windows(
-    csv: str | Path,                               # one row a sample; a folder of such tables
-    rate_hz: float | None = None,                  # as recorded; from time_sec when not given
-    columns: Mapping[str, str] | None = None,      # our name -> the file's: activity, person, domain, recording, window
-    channels: Sequence[str] | None = None,         # which columns are channels; all other numbers when not given
-    vocabulary: Sequence[str] | None = None,       # activities that may occur; none = any, as they are written
-    people: str = "column",                        # who: in a column, a file each, or one = all is one person's
-    **cutting: Any,                                # window_samples, overlap, sample_rate_hz of `cut_windows`
-) -> SensorWindows:
-    "Windows of a user's own tables; cut here, or by a column `window`."
-    if people not in PEOPLE:
-        raise WindowError(f"people='{people}': should be one of {', '.join(PEOPLE)}")
-    path, files = Path(csv), _files(Path(csv))
-    table = pd.concat([_own_table(file, columns or {}, vocabulary, people) for file in files], ignore_index=True)
-    return from_table(table, path, rate_hz, channels, **cutting)
-
 # %% ../../nbs/sensors/01_windows.ipynb #54b86ede
 def from_table(
     table: pd.DataFrame,                   # a row a sample: activity, person, domain, recording, channels
@@ -616,3 +599,20 @@ def from_table(
     windows = _all_of(parts, f"{path}: no whole window in it; {len(table)} samples at {rate:g} Hz")
     refuse_constant_channels(windows)
     return replace(windows, notes=windows.notes | {"format": f"table {path.name}"})
+
+# %% ../../nbs/sensors/01_windows.ipynb #4b0f15c9
+def read_windows(
+    csv: str | Path,                               # one row a sample; a folder of such tables
+    rate_hz: float | None = None,                  # as recorded; from time_sec when not given
+    columns: Mapping[str, str] | None = None,      # our name -> the file's: activity, person, domain, recording, window
+    channels: Sequence[str] | None = None,         # which columns are channels; all other numbers when not given
+    vocabulary: Sequence[str] | None = None,       # activities that may occur; none = any, as they are written
+    people: str = "column",                        # who: in a column, a file each, or one = all is one person's
+    **cutting: Any,                                # window_samples, overlap, sample_rate_hz of `cut_windows`
+) -> SensorWindows:
+    "Windows of a user's own tables; cut here, or by a column `window`."
+    if people not in PEOPLE:
+        raise WindowError(f"people='{people}': should be one of {', '.join(PEOPLE)}")
+    path, files = Path(csv), _files(Path(csv))
+    table = pd.concat([_own_table(file, columns or {}, vocabulary, people) for file in files], ignore_index=True)
+    return from_table(table, path, rate_hz, channels, **cutting)

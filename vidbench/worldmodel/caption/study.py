@@ -331,7 +331,7 @@ def rival_numbers(
     shown = {"blank_video": table["found_blank"], "another_clip": table["found_swapped"]}
     found |= {who: {"retrieval": mean_interval(values, groups)} for who, values in shown.items()}
     luck = 1 / int(table["choices"].iloc[0])
-    return found | {"chance": {"retrieval": Interval(luck, luck, luck, len(table), groups.nunique())}}, gains
+    return found | {"chance": {"retrieval": Interval(luck, np.nan, np.nan, len(table), groups.nunique())}}, gains
 
 # %% ../../../nbs/worldmodel/caption/05_study.ipynb #cell-049
 def video_used(
