@@ -34,6 +34,18 @@ LIMIT_SEC = 900  # of a notebook: this is no test of speed
 ENVIRONMENT = {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "MPLBACKEND": "agg"}  # as the tests run them
 
 
+RUNNING: set[int] = set()  # process groups
+
+
+def end_all(*_) -> None:
+    "End whatever runs, and this process: for Ctrl-C, which threads would keep waiting."
+    for group in list(RUNNING):
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(group, signal.SIGKILL)
+    print("interrupted: what ran was ended", flush=True)
+    os._exit(130)
+
+
 class NotRun(RuntimeError):
     "A notebook that did not come to its end."
 
@@ -188,7 +200,9 @@ def run_library(path: Path) -> dict:
         target, said = Path(folder, "run.ipynb"), Path(folder, "said.txt")
         process = FORKS.Process(target=_run_library, args=(path, target, said))
         process.start()
+        RUNNING.add(process.pid)
         process.join(LIMIT_SEC)
+        RUNNING.discard(process.pid)
         if process.exitcode is None:
             os.killpg(process.pid, signal.SIGKILL)
         if process.exitcode != 0 or not target.exists():
@@ -228,8 +242,10 @@ def run_experiment(path: Path) -> dict:
 
 def wait_or_kill(process: subprocess.Popen) -> None:
     "Wait until a process is over; one that takes too long is stopped with all that it started."
+    RUNNING.add(process.pid)
     with contextlib.suppress(subprocess.TimeoutExpired):
         process.wait(LIMIT_SEC)
+    RUNNING.discard(process.pid)
     for number in (signal.SIGTERM, signal.SIGKILL) if process.poll() is None else ():
         with contextlib.suppress(ProcessLookupError, subprocess.TimeoutExpired):
             os.killpg(process.pid, number)
