@@ -17,6 +17,7 @@ import io
 import json
 import re
 import shutil
+import signal
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -374,6 +375,8 @@ def main() -> int:
     parser.add_argument("--check", action="store_true", help="outputs: only say what is wrong")
     args = parser.parse_args()
     what, *rest = args.words or ["site"]
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, executed.end_all)
     if what == "outputs":
         wrong = outputs(rest, args.check)
     else:
