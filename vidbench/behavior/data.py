@@ -115,14 +115,14 @@ def _warp(frames: Tensor, angle: float = 0.0, translate: tuple = (0, 0), shear: 
     "An affine map with grey where nothing was."
     return F.affine(frames, angle, list(translate), 1.0, list(shear), fill=[128.0] * 3)
 
-
+# %% ../../nbs/behavior/01_data.ipynb #4e70acb9
 def _as_one(change: Callable[[Tensor], Tensor], frames: Tensor) -> Tensor:
     "Apply a colour change to a clip laid out as one tall picture."
     time, channels, height, width = frames.shape
     tall = frames.transpose(0, 1).reshape(channels, time * height, width)
     return change(tall).reshape(channels, time, height, width).transpose(0, 1)
 
-
+# %% ../../nbs/behavior/01_data.ipynb #4e70acb9
 OPERATIONS: dict[str, Callable[[Tensor, float], Tensor]] = {  # (frames, strength from -1 to 1) -> frames
     "identity": lambda x, s: x,
     "shear x": lambda x, s: _warp(x, shear=(np.degrees(np.arctan(0.3 * s)), 0.0)),
@@ -140,7 +140,7 @@ OPERATIONS: dict[str, Callable[[Tensor, float], Tensor]] = {  # (frames, strengt
     "equalize": lambda x, s: _as_one(F.equalize, x),
 }
 
-
+# %% ../../nbs/behavior/01_data.ipynb #4e70acb9
 def trivial_augment(
     frames: UInt8[Tensor, "time 3 height width"],  # a clip
     rng: np.random.Generator,                      # decides

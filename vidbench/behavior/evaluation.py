@@ -180,6 +180,16 @@ def one_score(
     return confusion_scores(confusion_counts(a.true, a.pred, len(a.labels), weights), a.labels)[name]
 
 # %% ../../nbs/behavior/03_evaluation.ipynb #0fff0d46
+def _of_classes(a: Answers, groups: np.ndarray) -> dict[str, Interval]:
+    "Recall and precision of each class once more, from the events that they are about and no others."
+    better = {}
+    for number, label in enumerate(a.labels):
+        for name, asked in (("recall", a.true == number), ("precision", a.pred == number)):
+            if asked.any():
+                better[f"{name}_{label}"] = mean_interval(np.where(asked, a.true == a.pred, np.nan), groups)
+    return better
+
+# %% ../../nbs/behavior/03_evaluation.ipynb #0fff0d46
 def score_intervals(
     table: pd.DataFrame,       # from `read_predictions`
     positive: str = "",        # the class that roc_auc, pr_auc and ece are about; empty = none
@@ -189,16 +199,6 @@ def score_intervals(
     groups = np.arange(len(table)) if videos is None else videos.to_numpy()
     found = intervals(Remembered(answers), groups, {"mcc": (-1, 1)})
     return found | _of_classes(answers, groups)
-
-
-def _of_classes(a: Answers, groups: np.ndarray) -> dict[str, Interval]:
-    "Recall and precision of each class once more, from the events that they are about and no others."
-    better = {}
-    for number, label in enumerate(a.labels):
-        for name, asked in (("recall", a.true == number), ("precision", a.pred == number)):
-            if asked.any():
-                better[f"{name}_{label}"] = mean_interval(np.where(asked, a.true == a.pred, np.nan), groups)
-    return better
 
 # %% ../../nbs/behavior/03_evaluation.ipynb #2a4603c0
 def _notes(table: pd.DataFrame, labels: Sequence[str], positive: str) -> dict[str, str]:

@@ -126,6 +126,28 @@ def runs_of(
     return [(a, b) for a, b in zip(edges, edges[1:], strict=False) if a < b and labels[a]]
 
 # %% ../../nbs/behavior/09_films.ipynb #36efcd09
+def _bout(steps: pd.DataFrame, labels: Sequence[str], first: int, last: int) -> dict[str, Any]:
+    "A run of stretches as one bout."
+    part, name = steps.iloc[first:last], labels[first]
+    certainty = np.average(part[f"prob_{name}"], weights=part["end_sec"] - part["start_sec"])
+    return {"start_sec": float(part["start_sec"].iloc[0]), "end_sec": float(part["end_sec"].iloc[-1]), "label": name,
+            "certainty": round(float(certainty), 4)}
+
+# %% ../../nbs/behavior/09_films.ipynb #36efcd09
+def _joined(bouts: Iterable[dict], gap_sec: float) -> list[dict]:
+    "Bouts of one class that are less than a gap apart, as one."
+    found: list[dict] = []
+    for bout in bouts:
+        last = found[-1] if found else None
+        if last and last["label"] == bout["label"] and bout["start_sec"] - last["end_sec"] < gap_sec:
+            lengths = [last["end_sec"] - last["start_sec"], bout["end_sec"] - bout["start_sec"]]
+            certainty = np.average([last["certainty"], bout["certainty"]], weights=lengths)
+            found[-1] = {**last, "end_sec": bout["end_sec"], "certainty": round(float(certainty), 4)}
+        else:
+            found.append(bout)
+    return found
+
+# %% ../../nbs/behavior/09_films.ipynb #36efcd09
 def find_bouts(
     windows: pd.DataFrame,                  # of one film, from `film_table`
     rules: BoutRules = BoutRules(),         # see above
@@ -141,28 +163,6 @@ def find_bouts(
     table = pd.DataFrame(kept, columns=["start_sec", "end_sec", "label", "certainty"])
     table.insert(0, "video_path", windows["video_path"].iloc[0])
     return table
-
-
-def _bout(steps: pd.DataFrame, labels: Sequence[str], first: int, last: int) -> dict[str, Any]:
-    "A run of stretches as one bout."
-    part, name = steps.iloc[first:last], labels[first]
-    certainty = np.average(part[f"prob_{name}"], weights=part["end_sec"] - part["start_sec"])
-    return {"start_sec": float(part["start_sec"].iloc[0]), "end_sec": float(part["end_sec"].iloc[-1]), "label": name,
-            "certainty": round(float(certainty), 4)}
-
-
-def _joined(bouts: Iterable[dict], gap_sec: float) -> list[dict]:
-    "Bouts of one class that are less than a gap apart, as one."
-    found: list[dict] = []
-    for bout in bouts:
-        last = found[-1] if found else None
-        if last and last["label"] == bout["label"] and bout["start_sec"] - last["end_sec"] < gap_sec:
-            lengths = [last["end_sec"] - last["start_sec"], bout["end_sec"] - bout["start_sec"]]
-            certainty = np.average([last["certainty"], bout["certainty"]], weights=lengths)
-            found[-1] = {**last, "end_sec": bout["end_sec"], "certainty": round(float(certainty), 4)}
-        else:
-            found.append(bout)
-    return found
 
 # %% ../../nbs/behavior/09_films.ipynb #7787d47e
 def ethogram(

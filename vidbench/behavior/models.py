@@ -178,12 +178,23 @@ def make_network(
     net = OURS[cfg.model]() if cfg.model in OURS else torchvision_network(cfg.model, cfg.num_frames, cfg.frame_px)
     return replace_head(net, cfg.model, num_classes, cfg.head_dropout)
 
-
+# %% ../../nbs/behavior/02_models.ipynb #36b5f343
 def channels_first(
     net: nn.Module,    # from `make_network`
 ) -> bool:
     "Whether a network wants (batch, channel, time, height, width), as torchvision's do."
     return not isinstance(net, TransformersNet | TinyVideoNet | SmallVideoNet)
+
+# %% ../../nbs/behavior/02_models.ipynb #13934a06
+def _remedy(cfg: BehaviorConfig) -> str:
+    "What sizes a model takes."
+    if cfg.model in MODELS:
+        return "use more frames, larger frames, or r3d_18"
+    from transformers import AutoConfig
+    config = AutoConfig.from_pretrained(cfg.model)
+    frames, side = (next((getattr(config, name) for name in names if getattr(config, name, None)), "?")
+                    for names in (("num_frames", "frames_per_clip"), ("image_size", "crop_size")))
+    return f"set num_frames={frames} size_px={side}"
 
 # %% ../../nbs/behavior/02_models.ipynb #13934a06
 def check_fits(
@@ -201,17 +212,6 @@ def check_fits(
         height, width = cfg.frame_px
         raise ModelError(f"{cfg.model} cannot take {cfg.num_frames} frames of {height}x{width} px "
                          f"({str(error).splitlines()[0]}): {_remedy(cfg)}") from None
-
-
-def _remedy(cfg: BehaviorConfig) -> str:
-    "What sizes a model takes."
-    if cfg.model in MODELS:
-        return "use more frames, larger frames, or r3d_18"
-    from transformers import AutoConfig
-    config = AutoConfig.from_pretrained(cfg.model)
-    frames, side = (next((getattr(config, name) for name in names if getattr(config, name, None)), "?")
-                    for names in (("num_frames", "frames_per_clip"), ("image_size", "crop_size")))
-    return f"set num_frames={frames} size_px={side}"
 
 # %% ../../nbs/behavior/02_models.ipynb #5b422f13
 def read_weights(
@@ -263,6 +263,11 @@ def kinetics_weights(
                          "elsewhere and set pretrained to its path, or set pretrained=False") from None
 
 # %% ../../nbs/behavior/02_models.ipynb #cdcbf4bf
+def _size(module: nn.Module) -> int:
+    "Number of parameters."
+    return sum(p.numel() for p in module.parameters())
+
+# %% ../../nbs/behavior/02_models.ipynb #cdcbf4bf
 def stages(
     net: nn.Module,      # from `make_network`
 ) -> list[nn.Module]:    # first to last
@@ -273,11 +278,6 @@ def stages(
         if isinstance(getattr(net, name, None), (nn.ModuleList, nn.Sequential)):
             return list(getattr(net, name))
     return [net.layer1, net.layer2, net.layer3, net.layer4]
-
-
-def _size(module: nn.Module) -> int:
-    "Number of parameters."
-    return sum(p.numel() for p in module.parameters())
 
 # %% ../../nbs/behavior/02_models.ipynb #ff5d6e2e
 def learning_rate_shares(

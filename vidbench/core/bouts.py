@@ -65,6 +65,7 @@ def _stretches(inside: np.ndarray) -> list[tuple[int, int]]:
     edges = np.flatnonzero(np.diff(np.r_[0, inside.astype(int), 0]))
     return list(zip(edges[::2], edges[1::2], strict=True))
 
+# %% ../../nbs/core/13_bouts.ipynb #c27fba34
 def _joined(stretches: list[tuple[int, int]], gap: float) -> list[tuple[int, int]]:
     "Stretches with short gaps between them closed."
     joined: list[tuple[int, int]] = []
@@ -105,6 +106,7 @@ def _overlap(one: np.ndarray, other: np.ndarray) -> Float[np.ndarray, "one other
     either = (one[:, 1] - one[:, 0])[:, None] + (other[:, 1] - other[:, 0])[None, :] - both
     return np.where(both > 0, both / np.maximum(either, 1e-12), 0.0)
 
+# %% ../../nbs/core/13_bouts.ipynb #14790004
 def segment_hits(
     pred: pd.DataFrame,  # start_sec, end_sec, label; of one film
     true: pd.DataFrame,  # the same

@@ -22,6 +22,7 @@ from typing_extensions import Self
 class ConfigError(ValueError):
     "A setting that cannot be used; the message is one line."
 
+# %% ../../nbs/core/00_config.ipynb #cell-005
 def nearest(
     name: str,         # what was written
     known: list[str],  # what would have been right
@@ -64,6 +65,7 @@ def _parts(kind: Any) -> list:
     "The types that an annotation allows: itself, or the members of a union."
     return list(get_args(kind)) if get_origin(kind) in (Union, UnionType) else [kind]
 
+# %% ../../nbs/core/00_config.ipynb #07774b41
 def _how_to_write(name: str, kind: Any) -> str:
     "An example of a value of some type; empty where none is needed."
     origins = [get_origin(part) or part for part in _parts(kind)]
@@ -154,6 +156,7 @@ def _undot(settings: dict[str, Any]) -> dict[str, Any]:
             found[name] = _over(found[name], value) if name in found else value
     return found
 
+# %% ../../nbs/core/00_config.ipynb #f19fd956
 def _over(below: Any, above: Any) -> Any:
     "One value laid over another: mappings are merged, an empty one empties, anything else is replaced."
     if not (isinstance(below, dict) and isinstance(above, dict)):
@@ -303,6 +306,7 @@ def _too_much(value: Any, most: int = 100_000) -> bool:
         waiting.extend(item.values() if isinstance(item, dict) else item if isinstance(item, list) else ())
     return seen > most
 
+# %% ../../nbs/core/00_config.ipynb #d2215a4d
 def read_settings(
     path: str | Path,  # YAML or JSON (which is YAML)
 ) -> dict[str, Any]:   # setting -> value

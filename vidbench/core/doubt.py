@@ -56,6 +56,7 @@ def _ratio(top: np.ndarray, bottom: np.ndarray, otherwise: float | np.ndarray) -
     "`top / bottom`, and something else where there is nothing to divide by."
     return np.where(bottom > 0, top / np.where(bottom > 0, bottom, 1), otherwise)
 
+# %% ../../nbs/core/04_doubt.ipynb #5215033f
 def ranking_scores(
     score: Float[np.ndarray, " event"],               # higher means more likely positive
     positive: Bool[np.ndarray, " event"],             # whether the event is positive
@@ -95,6 +96,7 @@ def _mcc(hits: np.ndarray, true: np.ndarray, pred: np.ndarray) -> np.ndarray:
     top = hits.sum(axis=1) * n - (true * pred).sum(axis=1)
     return _ratio(top, np.sqrt((n**2 - (true**2).sum(axis=1)) * (n**2 - (pred**2).sum(axis=1))), 0.0)
 
+# %% ../../nbs/core/04_doubt.ipynb #359dd3a3
 def confusion_scores(
     counts: Float[np.ndarray, "draw label label"],    # true class by predicted class
     labels: Sequence[str],                            # in the order of the counts
@@ -173,6 +175,7 @@ def _on_odds(value: float, without: np.ndarray, n: int, t: float) -> tuple[float
     middle, reach = odds(value), t * standard_error(odds(without))
     return tuple(1 / (1 + np.exp(-(middle + side * reach))) for side in (-1, 1))
 
+# %% ../../nbs/core/04_doubt.ipynb #9a87baff
 def _near_ends(value: float, without: np.ndarray, n: int) -> tuple[float, float]:
     "The interval where hardly anything but one answer was seen."
     worth, error = max(1.0, n / (1 + (n / len(without) - 1) * LIKENESS)), standard_error(without)
@@ -205,6 +208,7 @@ def _all_without(statistic: Many, codes: np.ndarray) -> dict[str, np.ndarray]:
     rows = without_each(stacked, codes)          # (group, score)
     return {name: rows[:, i] for i, name in enumerate(names)}
 
+# %% ../../nbs/core/04_doubt.ipynb #f8bd3e68
 def _one(value: float, without: np.ndarray, codes: np.ndarray, bounds: tuple | None) -> tuple[float, float]:
     "Low and high of one score; NaN where there is one group, everything where a class hangs on one group."
     if not np.isfinite(value) or len(without) < 2:
@@ -243,6 +247,7 @@ def interval(
     "A score with its 95 % interval over groups."
     return intervals(lambda weights: {"it": statistic(weights)}, groups, {"it": bounds})["it"]
 
+# %% ../../nbs/core/04_doubt.ipynb #69b65324
 def mean_interval(
     values: Sequence[float],                     # one number an event; NaN = left out
     groups: Sequence,                            # one label an event
@@ -264,6 +269,7 @@ def difference(
     "`one - other` with its 95 % interval over groups."
     return interval(lambda weights: one(weights) - other(weights), groups, None)
 
+# %% ../../nbs/core/04_doubt.ipynb #4ccba384
 def paired_difference(
     one: Sequence[float],    # one number an event
     other: Sequence[float],  # the same of another model; NaN in either leaves the event out

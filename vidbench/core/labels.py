@@ -159,6 +159,7 @@ def _column(head: list[str], *names: str) -> int:
     lower = [cell.casefold() for cell in head]
     return next((lower.index(name.casefold()) for name in names if name.casefold() in lower), -1)
 
+# %% ../../nbs/core/03a_labels.ipynb #fa9ec922
 def _cell(row: list[str], place: int) -> str:
     "A cell, or nothing where the row is too short."
     return row[place] if 0 <= place < len(row) else ""
@@ -225,6 +226,7 @@ def _boris_kinds(project: dict) -> dict[str, str]:
     "Behaviour -> State event or Point event."
     return {b.get("code", ""): b.get("type", "") for b in project.get("behaviors_conf", {}).values()}
 
+# %% ../../nbs/core/03a_labels.ipynb #68f61614
 def _boris_films(observation: dict) -> list[tuple[str, float | None]]:
     "The films of the first player, in their order, with their lengths where they are known."
     files = observation.get("file") or {}
@@ -441,6 +443,7 @@ def _place_events(events: list, head: list[str], at: dict, reading: Reading, nam
     if points:
         reading.notes.append(f"{points} point events were given {point_sec:g} s around their time (point_sec)")
 
+# %% ../../nbs/core/03a_labels.ipynb #743e0ad6
 def _queue_of(seen: str, films: list[str], events: list, at: dict, name: str, measure: Measure) -> list[tuple[str, float]]:
     "The films of an observation and their lengths, or a refusal."
     totals = {seconds(_cell(row, at["total"])) for row, *_ in events if _cell(row, at["observation"]) == seen}
@@ -466,6 +469,7 @@ def _elan_times(root: ElementTree.Element) -> dict[str, tuple[float, float]]:
         times[name] = times.get(at, (float("nan"),) * 2)
     return times
 
+# %% ../../nbs/core/03a_labels.ipynb #7731a6d3
 def _elan_film(root: ElementTree.Element) -> str:
     "The film that an ELAN document names first; empty for none."
     for media in root.iter("MEDIA_DESCRIPTOR"):
@@ -508,6 +512,7 @@ def _elan_spans(head: list[str]) -> tuple[int, int, float] | None:
             return begin, end, per_second
     return None
 
+# %% ../../nbs/core/03a_labels.ipynb #fd5f99f4
 def read_elan_columns(
     rows: list[list[str]],  # cells as text, the header first
     name: str,              # of the file
@@ -538,6 +543,7 @@ def _is_elan_rows(rows: list[list[str]]) -> bool:
     some = [row for row in rows[:10] if any(row)]
     return bool(some) and all(len(row) >= 5 and sum(bool(clock.fullmatch(cell)) for cell in row) >= 2 for row in some)
 
+# %% ../../nbs/core/03a_labels.ipynb #3e3fe672
 def read_elan_rows(
     rows: list[list[str]],  # cells as text
     name: str,              # of the file
@@ -640,6 +646,7 @@ def _rate_or_refuse(rate: Rate, film: str, name: str) -> float:
                          "the film, or fps=25")
     return found
 
+# %% ../../nbs/core/03a_labels.ipynb #6f7b6d1a
 def read_feral(
     document: dict,  # the JSON document
     name: str,       # of the file
@@ -699,6 +706,7 @@ def _frame_columns(rows: list[list[str]]) -> list[int]:
     named = [i for i, cell in enumerate(head) if cell and not part.search(cell) and cell.casefold() not in ("frame", "frames")]
     return [i for i in named if body and all(_cell(row, i) in ("0", "1", "0.0", "1.0") for row in body)]
 
+# %% ../../nbs/core/03a_labels.ipynb #4ade9c39
 def read_frame_table(
     rows: list[list[str]],  # cells as text, the header first
     name: str,              # of the file
@@ -724,6 +732,7 @@ def _film_like(cell: str) -> bool:
     "Whether a cell ends as films do."
     return bool(re.search(r"\.(mp4|m4v|mov|avi|mkv|webm|mpg|mpeg|ts|m2ts|wmv|flv|3gp|ogv)$", cell, re.IGNORECASE))
 
+# %% ../../nbs/core/03a_labels.ipynb #1792a915
 def _is_path_list(text: str) -> bool:
     "Whether every line is a film and a label."
     lines = [line.rsplit(None, 1) for line in text.splitlines()[:50] if line.strip()]
@@ -825,6 +834,7 @@ def _from_rows(rows: list[list[str]], text: str, name: str, point_sec: float, me
         return read_frame_table(rows, name, rate)
     return read_path_list(text, name) if text and _is_path_list(text) else None
 
+# %% ../../nbs/core/03a_labels.ipynb #517d1adc
 def _is_frame_table(rows: list[list[str]]) -> bool:
     "Whether a table has a row a frame and a column a behaviour: DeepEthogram's first column counts from 0, SimBA has body parts."
     behaviours = _frame_columns(rows)

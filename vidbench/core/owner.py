@@ -26,6 +26,7 @@ def boot_id() -> str:  # another one each time the machine starts; empty where t
         return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     return ""
 
+# %% ../../nbs/core/01a_owner.ipynb #cell-005
 def started(
     pid: int,  # of a process of this machine
 ) -> str:      # when it began, as the system counts; empty when it is gone, or has ended and was not reaped yet
@@ -48,6 +49,7 @@ def this_process(
     pid = pid or os.getpid()
     return {"pid": pid, "host": socket.gethostname(), "began": started(pid), "boot": boot_id()}
 
+# %% ../../nbs/core/01a_owner.ipynb #cell-007
 def lives(
     process: Mapping[str, Any],  # from `this_process`, as somebody wrote it down
 ) -> bool | None:                # none for one of another machine
@@ -74,9 +76,6 @@ def signal_process(
     return False
 
 # %% ../../nbs/core/01a_owner.ipynb #cell-012
-class InUse(RuntimeError):
-    "A folder in which another process works; the message is one line."
-
 _HELD: dict[tuple[int, str, str], list] = {}  # (process, folder, purpose) -> [file, how often it was taken]
 
 def _locked(file: IO) -> bool:
@@ -91,6 +90,7 @@ def _locked(file: IO) -> bool:
             raise
         return not lives(_written(file))
 
+# %% ../../nbs/core/01a_owner.ipynb #cell-012
 def _written(file: IO) -> dict[str, Any]:
     "What an owner wrote down; empty when it is not readable."
     file.seek(0)
@@ -99,11 +99,16 @@ def _written(file: IO) -> dict[str, Any]:
         return found if isinstance(found, dict) else {}
     return {}
 
+# %% ../../nbs/core/01a_owner.ipynb #cell-012
+class InUse(RuntimeError):
+    "A folder in which another process works; the message is one line."
+
 # %% ../../nbs/core/01a_owner.ipynb #cell-013
 def _path(folder: Path, purpose: str) -> Path:
     "The lock's file; a link there is not followed."
     return folder / f".{purpose}.lock"
 
+# %% ../../nbs/core/01a_owner.ipynb #cell-013
 def owner(
     folder: Path,           # a run's
     purpose: str = "owner", # of the lock
@@ -114,6 +119,7 @@ def owner(
             return _written(file)
     return None
 
+# %% ../../nbs/core/01a_owner.ipynb #cell-013
 def in_use(
     folder: Path,                # a run's
     who: Mapping[str, Any],      # from `owner`
@@ -122,6 +128,31 @@ def in_use(
     name = f"{folder.parent.name}/{folder.name}"
     return (f"run '{name}' is in use: process {who.get('pid', '?')} on {who.get('host', '?')} works in it since "
             f"{who.get('since', '?')}; watch it with `vidbench logs {name} -f`, or choose another run name")
+
+# %% ../../nbs/core/01a_owner.ipynb #cell-014
+def _wait_for(file: IO, moment_sec: float = 0.2, orphans_sec: float = 10.0) -> bool:
+    "Take a lock: others look at it for a moment, and a killed owner's own children keep it for some seconds."
+    began = time.monotonic()
+    while not (taken := _locked(file)):
+        patience = orphans_sec if lives(_written(file)) is False else moment_sec
+        if time.monotonic() - began > patience:
+            break
+        time.sleep(0.02)
+    return taken
+
+# %% ../../nbs/core/01a_owner.ipynb #cell-014
+def _take(folder: Path, purpose: str) -> IO:
+    "The lock's file, locked."
+    file = os.fdopen(os.open(_path(folder, purpose), os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666), "r+")
+    if not _wait_for(file):
+        who = _written(file)
+        file.close()
+        raise InUse(in_use(folder, who))
+    file.seek(0)
+    file.truncate()
+    json.dump(this_process() | {"since": time.strftime("%Y-%m-%d %H:%M:%S")}, file)
+    file.flush()
+    return file
 
 # %% ../../nbs/core/01a_owner.ipynb #cell-014
 @contextlib.contextmanager
@@ -139,26 +170,3 @@ def owned(
         held[1] -= 1
         if not held[1]:
             _HELD.pop(key)[0].close()
-
-def _wait_for(file: IO, moment_sec: float = 0.2, orphans_sec: float = 10.0) -> bool:
-    "Take a lock: others look at it for a moment, and a killed owner's own children keep it for some seconds."
-    began = time.monotonic()
-    while not (taken := _locked(file)):
-        patience = orphans_sec if lives(_written(file)) is False else moment_sec
-        if time.monotonic() - began > patience:
-            break
-        time.sleep(0.02)
-    return taken
-
-def _take(folder: Path, purpose: str) -> IO:
-    "The lock's file, locked."
-    file = os.fdopen(os.open(_path(folder, purpose), os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666), "r+")
-    if not _wait_for(file):
-        who = _written(file)
-        file.close()
-        raise InUse(in_use(folder, who))
-    file.seek(0)
-    file.truncate()
-    json.dump(this_process() | {"since": time.strftime("%Y-%m-%d %H:%M:%S")}, file)
-    file.flush()
-    return file

@@ -110,6 +110,7 @@ STATES = ("running", "failed", "interrupted", "finished")  # the first that any 
 class RunError(RuntimeError):
     "A run folder that cannot be used as asked; the message is one line."
 
+# %% ../../nbs/core/01_runs.ipynb #cell-022
 def read_json(
     path: Path,  # of an object, perhaps cut off or written by somebody else
 ) -> dict[str, Any]:  # empty when there is no file
@@ -124,6 +125,7 @@ def read_json(
         raise RunError(f"{path}: not readable (a {type(found).__name__}, should be an object): remove it, and run again")
     return found
 
+# %% ../../nbs/core/01_runs.ipynb #cell-022
 def _stages_of(folder: Path) -> dict[str, Any]:
     "What `status.json` holds, with stages that are stages."
     status = {"stages": {}} | read_json(folder / "status.json")
@@ -512,12 +514,6 @@ def unfinished_run(
     return None
 
 # %% ../../nbs/core/01_runs.ipynb #cell-083
-def run_rows(
-    runs: list[Run],         # such as `all_runs()`
-) -> list[dict[str, str]]:   # job, run, state, stage, preset, started, folder
-    "How runs stand, as rows of a table."
-    return [_row(run) for run in runs]
-
 def _row(run: Run) -> dict[str, str]:
     "How one run stands; a damaged one says so."
     status, when = run.status, dt.datetime.fromtimestamp(run.path("config.yaml").stat().st_mtime)
@@ -527,6 +523,13 @@ def _row(run: Run) -> dict[str, str]:
         preset = "unreadable"
     return {"job": run.job, "run": run.name, "state": status["state"], "stage": str(status.get("stage", "")),
             "preset": preset, "started": f"{when:%Y-%m-%d %H:%M}", "folder": str(run.folder)}
+
+# %% ../../nbs/core/01_runs.ipynb #cell-083
+def run_rows(
+    runs: list[Run],         # such as `all_runs()`
+) -> list[dict[str, str]]:   # job, run, state, stage, preset, started, folder
+    "How runs stand, as rows of a table."
+    return [_row(run) for run in runs]
 
 # %% ../../nbs/core/01_runs.ipynb #cell-084
 def list_runs(

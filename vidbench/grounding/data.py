@@ -122,6 +122,7 @@ def mend(
 class AnnotationError(ValueError):
     "An annotation file that cannot be read; the message is one line."
 
+# %% ../../nbs/grounding/02_data.ipynb #e8584266
 def read_records(
     path: str | Path,  # a JSON file
 ) -> list[dict[str, Any]]:

@@ -81,6 +81,7 @@ def _mean(values: pd.Series) -> Ratio:
     values = values.to_numpy(float)
     return np.nan_to_num(values), (~np.isnan(values)).astype(float)
 
+# %% ../../nbs/grounding/07_evaluation.ipynb #cell-011
 def _kind_scores(rows: pd.DataFrame, kind: str, word: str, name: str) -> dict[str, Ratio]:
     "Precision, recall and F1 of one kind."
     true, said = ((rows[column] == value).to_numpy(float) for column, value in (("task_type", kind), ("said", word)))
@@ -108,6 +109,7 @@ def _divide(above: Any, below: Any) -> Any:
     "A fraction, NaN where nothing is below the line."
     return np.divide(above, below, out=np.full(np.shape(above), np.nan), where=np.asarray(below) != 0)
 
+# %% ../../nbs/grounding/07_evaluation.ipynb #a9d36ff8
 def figures_of(
     rows: pd.DataFrame,      # from `score_rows`
 ) -> dict[str, float]:
@@ -158,6 +160,7 @@ def _row(event_id: str, item: Item, query: Query, completion: str) -> dict[str, 
             "answerable_query": query.answerable_query, "reference_queries": list(query.reference_queries),
             "completion": completion}
 
+# %% ../../nbs/grounding/07_evaluation.ipynb #094e341a
 def _unanswered(data: GroundingData, done: set[str], share: tuple[int, int]) -> Iterator[tuple[int, str, dict, Query]]:
     "Number, name, clip and query of what this process has still to ask."
     for i in range(share[0], len(data), share[1]):

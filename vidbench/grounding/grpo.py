@@ -122,6 +122,7 @@ def backbone(
         raise ValueError(f"{type(model).__name__} takes no video: choose a video LLM")
     return next((m for m in parts if hasattr(m, "visual")), parts[-1])
 
+# %% ../../nbs/grounding/04_grpo.ipynb #cell-020
 def vision_tower(
     model: nn.Module,  # a video LLM
 ) -> nn.Module:
@@ -176,6 +177,7 @@ def _visual(inputs: Mapping[str, Any], times: int = 1) -> dict[str, Any]:
         return {"mm_encoder_outputs": {k: _times(v, times) for k, v in seen.items()}}
     return {k: torch.cat([inputs[k]] * times) for k in ("pixel_values_videos", "video_grid_thw") if k in inputs}
 
+# %% ../../nbs/grounding/04_grpo.ipynb #ea902798
 def _joined(each: Sequence[Any]) -> Any:
     "Features of several clips as those of one batch; families give a tensor, or one for each clip."
     def together(parts: list[Any]) -> Any:
@@ -186,6 +188,7 @@ def _joined(each: Sequence[Any]) -> Any:
         more["deepstack_features"] = [together(list(depth)) for depth in depths]
     return type(each[0])(**more)
 
+# %% ../../nbs/grounding/04_grpo.ipynb #ea902798
 def _times(seen: Any, times: int) -> Any:
     "Features of a clip for several copies of its prompt."
     if times == 1:
@@ -206,6 +209,7 @@ def keep_clip(
         return None
     return backbone(model).get_video_features(**_visual(inputs), return_dict=True)
 
+# %% ../../nbs/grounding/04_grpo.ipynb #f7ee7164
 def seen_clip(
     model: nn.Module,           # whose merger turns the encoded clip into tokens
     kept: Any,                  # from `keep_clip`
@@ -285,6 +289,7 @@ def _scored(logits: Float[Tensor, "token vocabulary"], ids: Int[Tensor, " token"
     "Log-probabilities of the tokens that were written."
     return -F.cross_entropy(logits.float() / temperature, ids, reduction="none")
 
+# %% ../../nbs/grounding/04_grpo.ipynb #cell-029
 def _head(model: nn.Module) -> tuple[nn.Module, str] | None:
     "The module that holds the layer of the vocabulary, and its name there; none where more is done to its output."
     text = backbone(model).config.get_text_config()
@@ -293,6 +298,7 @@ def _head(model: nn.Module) -> tuple[nn.Module, str] | None:
     return next(((m, "lm_head") for m in model.modules() if isinstance(m.__dict__.get("_modules", {}).get("lm_head"), nn.Module)),
                 None)
 
+# %% ../../nbs/grounding/04_grpo.ipynb #cell-029
 @contextlib.contextmanager
 def _headless(model: nn.Module) -> Iterator[nn.Module | None]:
     "The model gives what is in front of the vocabulary, for as long as the block lasts; yields the layer that was taken off."
@@ -362,6 +368,7 @@ def packs(
     kinds = getattr(backbone(model).config.get_text_config(), "layer_types", None) or ["full_attention"]
     return set(kinds) <= {"full_attention"}
 
+# %% ../../nbs/grounding/04_grpo.ipynb #cell-030
 def falls_back(
     model: nn.Module,  # with the right weights set to learn
 ) -> list[str]:        # a line each; empty where all can be shared
@@ -400,6 +407,7 @@ def _likely(logps: Float[Tensor, "sample vocabulary"], top_k: int, top_p: float)
         logps = logps.masked_fill(drop, float("-inf"))
     return logps
 
+# %% ../../nbs/grounding/04_grpo.ipynb #cell-037
 def _uniform(copies: int, generators: Any, device: Any) -> Float[Tensor, " sample"]:
     "A number a sample, from its prompt's own generator: a few bytes go to the device, and no vocabulary comes back."
     return torch.cat([torch.rand(copies, generator=g, dtype=torch.float64) for g in generators]).to(device)

@@ -61,6 +61,7 @@ def _value(written: str) -> tuple[float, float] | None:
     sec = sum(float(part) * 60**power for power, part in enumerate(reversed(parts)))
     return sec, 10.0 ** -len(parts[-1].partition(".")[2])
 
+# %% ../../nbs/grounding/03_rewards.ipynb #88123d48
 def _sign(text: str, begins: int) -> int:
     "-1 where a number has a minus of its own, which is no dash behind another number."
     before = text[max(0, begins - 20):begins]
@@ -78,6 +79,7 @@ def _join_minutes(times: list[Time], text: str) -> list[Time]:
             joined.append(time_)
     return joined
 
+# %% ../../nbs/grounding/03_rewards.ipynb #86767c87
 def find_times(
     answer: str,       # content of an answer block
 ) -> list[Time]:       # in the order written
@@ -106,10 +108,12 @@ def _linked(answer: str, one: Time, other: Time, wordless: bool) -> bool:
         return wordless and set(words) <= {",", ";"}
     return set(words) <= _LINKS | _FILLING and bool(set(words) & _LINKS)
 
+# %% ../../nbs/grounding/03_rewards.ipynb #7bb6b168
 def _letters(answer: str) -> list[str]:
     "The words of an answer that are no units."
     return [w for w in re.findall(r"[a-z]+", answer.lower()) if w not in _SECONDS | _MINUTES]
 
+# %% ../../nbs/grounding/03_rewards.ipynb #7bb6b168
 def find_segment(
     answer: str,                          # content of an answer block
 ) -> tuple[Time, Time] | None:            # none when there is no "x to y"
@@ -136,6 +140,7 @@ def _names_times(answer: str) -> bool:
                  for i, w in enumerate(words))
     return bool(times) or beside or bool(re.search(r"(?i)\dto\d", answer))
 
+# %% ../../nbs/grounding/03_rewards.ipynb #9e768870
 def kind_of(
     answer: str | None,  # content of an answer block; none when there is no block
 ) -> str:                # segment, refusal, unreadable or nothing

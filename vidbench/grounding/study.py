@@ -98,6 +98,7 @@ def _read(cfg: GroundingConfig, file: str | Path, root: str | Path | None) -> tu
                          f"{problems.reason.iloc[0]}; look at video_root={root}")
     return items, problems
 
+# %% ../../nbs/grounding/09_study.ipynb #57f17b6b
 def draw_sides(
     cfg: GroundingConfig,  # which files
 ) -> Sides:
@@ -136,6 +137,7 @@ def _as_written(sides: Sides, written: dict[str, pd.DataFrame]) -> Sides:
     problems = pd.concat([sides.problems, pd.DataFrame(gone + came, columns=sides.problems.columns)], ignore_index=True)
     return Sides(*([items[n] for n in home.get(side, []) if n in items] for side in ("train", "val", "test")), problems)
 
+# %% ../../nbs/grounding/09_study.ipynb #30db890f
 def sides_of(
     cfg: GroundingConfig,  # which files
     run: Run,              # that has its sides, or gets them now
@@ -162,6 +164,7 @@ def _dataset(cfg: GroundingConfig, items: list[Item]) -> tuple[GroundingData, pd
         check_quarantine(bad, len(bad), cfg.max_bad_share)
     return GroundingData(good, cache, cfg.num_frames, blank=cfg.blank_video), bad
 
+# %% ../../nbs/grounding/09_study.ipynb #68360511
 class Material(NamedTuple):
     "What a run is made of."
     train: GroundingData     # to learn from
@@ -198,6 +201,7 @@ def _counts(name: str, items: list[Item]) -> str:
     return (f"{name}: {len(items)} items of {len({i.video for i in items})} videos, {answerable} queries to answer, "
             f"{len(queries) - answerable} to refuse")
 
+# %% ../../nbs/grounding/09_study.ipynb #cell-008
 def _about_data(cfg: GroundingConfig, sides: Sides) -> list[str]:
     "What would be learned from, in words."
     audit = audit_split(side_table([*sides.train, *sides.val]), side_table(sides.test))
@@ -244,6 +248,7 @@ def _world_size() -> int:
     "Devices that train together."
     return int(os.environ.get("WORLD_SIZE", "1"))
 
+# %% ../../nbs/grounding/09_study.ipynb #cell-011
 def _of_device(file: Path, rank: int) -> Path:
     "A device's own part of a file; the first one's has its plain name."
     return file.with_name(f"{file.stem}.{rank}{file.suffix}") if rank else file
@@ -260,6 +265,7 @@ def _answer(cfg: GroundingConfig, policy: nn.Module, ask: Asker, data: Grounding
         torch.distributed.barrier()
     return merge_answers(files)
 
+# %% ../../nbs/grounding/09_study.ipynb #cell-012
 def reward_rows(
     rewards: Rewards,   # of the training
     rows: pd.DataFrame, # answers
@@ -281,6 +287,7 @@ def _scored(cfg: GroundingConfig, policy: nn.Module, ask: Asker, rewards: Reward
     _of_device(file, int(os.environ.get("RANK", "0"))).unlink(missing_ok=True)
     return score_rows(reward_rows(rewards, _answer(cfg, policy, ask, data, file)))
 
+# %% ../../nbs/grounding/09_study.ipynb #cell-014
 def _evaluator(cfg: GroundingConfig, run: Run, ask: Asker, rewards: Rewards, data: GroundingData) -> Callable:
     "Figures of the policy while it trains, and what the video is worth to it: the gain over black frames."
     seen, dark = (GroundingData(data.items[:cfg.eval_items], data.cache, data.max_frames, blank=blank)
@@ -300,11 +307,13 @@ def _arguments(cfg: GroundingConfig) -> dict[str, Any]:
     sharded = {"deepspeed": ZERO3_OFFLOAD} if cfg.distributed == "zero3" else {}
     return {"ddp_timeout": cfg.timeout_sec, **sharded}
 
+# %% ../../nbs/grounding/09_study.ipynb #11e89e53
 def _to_learn_from(cfg: GroundingConfig, data: GroundingData, encoder: Any) -> GroundingData:
     "Training clips in the order that the curriculum wants."
     items = levels_by_similarity(data.items, encoder) if cfg.curriculum == "similarity" else data.items
     return GroundingData(items, data.cache, data.max_frames, cfg.curriculum != "none", data.blank)
 
+# %% ../../nbs/grounding/09_study.ipynb #11e89e53
 def asker_of(
     cfg: GroundingConfig,  # which prompt
     run: Run,              # that has kept it
@@ -313,6 +322,7 @@ def asker_of(
     "How a run asks, also in a process in which its prompt is not registered."
     return Asker(processor, find_prompt(cfg.prompt, run.path("prompt.json")), cfg.max_prompt_tokens)
 
+# %% ../../nbs/grounding/09_study.ipynb #11e89e53
 def without_long(
     data: GroundingData,  # to train on
     ask: Asker,           # makes prompts
@@ -350,6 +360,7 @@ def _train(cfg: GroundingConfig, run: Run, rewards: Rewards) -> TrainResult:
                  higher_is_better=True, watch=alarms, engine=functools.partial(GrpoEngine, job=job),
                  memory_settings=("group_size", "max_completion_tokens", "num_frames", "max_pixels"), **_arguments(cfg))
 
+# %% ../../nbs/grounding/09_study.ipynb #0259dd60
 def fit(
     cfg: GroundingConfig,                       # what to run
     run: Run,                                   # where it goes; resumes what is there
@@ -365,6 +376,7 @@ def fit(
         finally:
             free_memory()
 
+# %% ../../nbs/grounding/09_study.ipynb #0259dd60
 def free_memory() -> None:
     "Collect what Trainer leaves in circles, so that the next model finds room."
     gc.collect()
@@ -378,6 +390,7 @@ def _kept_under(checkpoint: Path | None) -> str:
         return "untrained"
     return f"{checkpoint.name}-{hashlib.blake2b((checkpoint / SEAL).read_bytes(), digest_size=5).hexdigest()}"
 
+# %% ../../nbs/grounding/09_study.ipynb #cell-019
 def _asked(cfg: GroundingConfig, run: Run, rewards: Rewards, checkpoint: Path | None,
            clips: Mapping[str, GroundingData], base: Any = None) -> dict[str, pd.DataFrame]:
     "Scored answers of one model about some clips; the model is gone afterwards."
@@ -390,6 +403,7 @@ def _asked(cfg: GroundingConfig, run: Run, rewards: Rewards, checkpoint: Path | 
     free_memory()
     return {name: score_rows(reward_rows(rewards, table), rewards.encoder) for name, table in rows.items()}
 
+# %% ../../nbs/grounding/09_study.ipynb #cell-019
 def _answers(cfg: GroundingConfig, run: Run, rewards: Rewards, data: GroundingData) -> dict[str, pd.DataFrame]:
     "Answers of the policy before training, after it, and after it with black frames."
     black = GroundingData(data.items, data.cache, data.max_frames, blank=True)
@@ -405,6 +419,7 @@ def _constant(rewards: Rewards, rows: pd.DataFrame, say: Callable[[float], str])
     said = rows.assign(completion=[say(duration) for duration in rows.duration_sec])
     return score_rows(reward_rows(rewards, said), rewards.encoder)
 
+# %% ../../nbs/grounding/09_study.ipynb #cell-020
 def simple_rivals(
     rewards: Rewards,      # of the training
     rows: pd.DataFrame,    # answers to the queries
@@ -448,6 +463,7 @@ def _gains(tables: Mapping[str, pd.DataFrame]) -> dict[str, Interval]:
     "RA-IoU after training against each baseline, query by query."
     return {name: change(rows, tables["after"], "ra_iou") for name, rows in tables.items() if name != "after"}
 
+# %% ../../nbs/grounding/09_study.ipynb #a79382b0
 def _checks(gains: Mapping[str, Interval], sees: Mapping[str, Any], health: Mapping[str, Any]) -> list[dict[str, Any]]:
     "What a good run passes."
     def beats(name: str) -> dict[str, Any]:
@@ -476,6 +492,7 @@ def _report(run: Run, tables: Mapping[str, pd.DataFrame], material: Material) ->
         audit=material.audit.to_dict(), health=health, checkpoint=checkpoint_of(run, "highest eval_reward"),
         left_out=left_out(material.left_out, "what", "why"), video_used=sees, details=details)
 
+# %% ../../nbs/grounding/09_study.ipynb #bc1389ee
 def make_figures(
     cfg: GroundingConfig,  # of the run
     run: Run,              # evaluated

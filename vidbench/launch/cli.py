@@ -30,6 +30,7 @@ def _add(commands: Any, name: str, does: Callable, text: str, examples: str = ""
     parser.set_defaults(does=does)
     return parser
 
+# %% ../../nbs/launch/11_cli.ipynb #cell-005
 def _add_settings(parser: argparse.ArgumentParser) -> None:
     "The options that say what to run."
     group = parser.add_argument_group("settings", "`vidbench settings JOB` shows them all")
@@ -52,6 +53,7 @@ def _add_executor(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--setup", action="append", default=[], metavar="LINE", help="a shell line before the job")
     group.add_argument("--slurm", action="append", default=[], metavar="NAME=VALUE", help="any other option of sbatch")
 
+# %% ../../nbs/launch/11_cli.ipynb #cell-006
 def _resources(args: argparse.Namespace) -> Any:
     "What those options say."
     from vidbench.launch.submit import Resources, minutes
@@ -70,6 +72,7 @@ def _run(args: argparse.Namespace) -> int:
     print(jobs.check_job(planned))
     return 0
 
+# %% ../../nbs/launch/11_cli.ipynb #cell-009
 def _run_several(args: argparse.Namespace) -> int:
     "vidbench run --presets, or --executor, or both"
     from vidbench.launch.parallel import make_task, preset_tasks, run_tasks
@@ -81,6 +84,7 @@ def _run_several(args: argparse.Namespace) -> int:
     tasks = preset_tasks(notebook, names, chosen, args.name) if names else [make_task(notebook, chosen, args.name)]
     return _hand_over(args, tasks) if args.executor else max(run_tasks(tasks, args.parallel), key=abs)
 
+# %% ../../nbs/launch/11_cli.ipynb #cell-009
 def _hand_over(args: argparse.Namespace, tasks: list) -> int:
     "Runs for SLURM, or for the background."
     from vidbench.launch.submit import submit
@@ -154,6 +158,7 @@ def _train(args: argparse.Namespace) -> int:
     workers.fit_on(args.num_processes, fit, cfg, run)
     return 0
 
+# %% ../../nbs/launch/11_cli.ipynb #cell-013
 def _run_to_train(args: argparse.Namespace) -> Any:
     "The run that is there, or with --config a new one."
     from vidbench.core import runs
@@ -165,6 +170,7 @@ def _run_to_train(args: argparse.Namespace) -> Any:
     planned = settings.plan_as_written(find_job(job), [], "", args.config)
     return runs.Run.create(planned.job, planned.cfg, name)
 
+# %% ../../nbs/launch/11_cli.ipynb #cell-013
 def _add_train(commands: Any) -> None:
     "The grammar of `train`."
     train = _add(commands, "train", _train, "train a run's folder: in this process, or as one of several", """
@@ -183,6 +189,7 @@ def _printed(rows: Any, text: str, as_json: bool) -> int:
     print(json.dumps(rows, indent=2, default=str) if as_json else plain_text(text))
     return 0
 
+# %% ../../nbs/launch/11_cli.ipynb #cell-015
 def columns(
     rows: list[list[str]],  # of equal length
 ) -> str:
@@ -203,6 +210,26 @@ def _runs(args: argparse.Namespace) -> int:
     text = columns([[*names, "result"], *lines])
     return _printed(rows, text if rows else f"no runs in {runs.workspace() / 'outputs'}", args.json)
 
+# %% ../../nbs/launch/11_cli.ipynb #cell-017
+def _compare(args: argparse.Namespace) -> int:
+    "vidbench compare"
+    from vidbench.core.runs import find_run
+    from vidbench.launch.compare import comparison_data, comparison_text
+    found = [find_run(name) for name in args.runs]
+    return _printed(comparison_data(found), "" if args.json else comparison_text(found), args.json)
+
+# %% ../../nbs/launch/11_cli.ipynb #cell-017
+def _status(args: argparse.Namespace) -> int:
+    "vidbench status"
+    from vidbench.core import runs
+    from vidbench.launch.submit import standing
+    found = ([runs.find_run(name) for name in args.runs] or
+             [run for run in runs.all_runs() if run.status["state"] in ("new", "running", "unreadable")])
+    text = "\n".join(standing(found)) or "nothing runs, nothing waits"
+    rows = [{"run": f"{run.job}/{run.name}", "folder": str(run.folder), **run.status} for run in found]
+    return _printed(rows, text, args.json)
+
+# %% ../../nbs/launch/11_cli.ipynb #cell-017
 def headline(
     run: Any,  # a Run
 ) -> dict[str, float] | None:  # metric -> value; empty before it was evaluated, none where the report is damaged
@@ -213,23 +240,6 @@ def headline(
         return {name: float(value) for name, value in values.items() if value is not None}
     except (RuntimeError, LookupError, TypeError, AttributeError, ValueError):
         return None
-
-def _compare(args: argparse.Namespace) -> int:
-    "vidbench compare"
-    from vidbench.core.runs import find_run
-    from vidbench.launch.compare import comparison_data, comparison_text
-    found = [find_run(name) for name in args.runs]
-    return _printed(comparison_data(found), "" if args.json else comparison_text(found), args.json)
-
-def _status(args: argparse.Namespace) -> int:
-    "vidbench status"
-    from vidbench.core import runs
-    from vidbench.launch.submit import standing
-    found = ([runs.find_run(name) for name in args.runs] or
-             [run for run in runs.all_runs() if run.status["state"] in ("new", "running", "unreadable")])
-    text = "\n".join(standing(found)) or "nothing runs, nothing waits"
-    rows = [{"run": f"{run.job}/{run.name}", "folder": str(run.folder), **run.status} for run in found]
-    return _printed(rows, text, args.json)
 
 # %% ../../nbs/launch/11_cli.ipynb #cell-018
 def _stop(args: argparse.Namespace) -> int:
@@ -245,6 +255,7 @@ def _stop(args: argparse.Namespace) -> int:
             failed = 1
     return failed
 
+# %% ../../nbs/launch/11_cli.ipynb #cell-018
 def _logs(args: argparse.Namespace) -> int:
     "vidbench logs"
     from vidbench.core import runs
@@ -284,14 +295,17 @@ def _settings(args: argparse.Namespace) -> int:
     text = "\n\n".join(map(settings.setting_text, found)) if few else settings.settings_text(found)
     return _printed([setting._asdict() for setting in found], text, args.json)
 
+# %% ../../nbs/launch/11_cli.ipynb #cell-021
 def _list(args: argparse.Namespace) -> int:
     "vidbench list"
     return print(plain_text(jobs.describe_jobs())) or 0
 
+# %% ../../nbs/launch/11_cli.ipynb #cell-021
 def _copy(args: argparse.Namespace) -> int:
     "vidbench copy"
     return print(jobs.copy_job(args.job, args.folder)) or 0
 
+# %% ../../nbs/launch/11_cli.ipynb #cell-021
 def _doctor(args: argparse.Namespace) -> int:
     "vidbench doctor"
     from vidbench.launch.doctor import examine
@@ -324,6 +338,7 @@ def _look(args: argparse.Namespace) -> int:
     from vidbench.launch.look import look
     return print(plain_text(str(look(args.path, args.video_root, args.to)))) or 0
 
+# %% ../../nbs/launch/11_cli.ipynb #cell-f555e1
 def _report(args: argparse.Namespace) -> int:
     "vidbench report"
     from vidbench.core.runs import find_run
@@ -384,6 +399,7 @@ compdef _vidbench vidbench""",
             "'({command} completion words -- (commandline -opc)[2..] (commandline -ct) 2>/dev/null)'",
 }
 
+# %% ../../nbs/launch/11_cli.ipynb #cell-024
 def _completion(args: argparse.Namespace) -> int:
     "vidbench completion"
     words = [word for word in args.words if word != "--"] if args.words[:1] == ["--"] else args.words
@@ -391,6 +407,7 @@ def _completion(args: argparse.Namespace) -> int:
     print(script or "\n".join(next_words(words or [""])))
     return 0
 
+# %% ../../nbs/launch/11_cli.ipynb #cell-024
 def _add_completion(commands: Any) -> None:
     "The grammar of `completion`."
     completion = _add(commands, "completion", _completion, "a script that lets a shell complete what one types", "bash")
@@ -424,18 +441,7 @@ def _subparsers(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentP
     "The commands of a grammar."
     return next((dict(a.choices) for a in parser._actions if isinstance(a, argparse._SubParsersAction)), {})
 
-def next_words(
-    words: list[str],  # so far, without `vidbench`; the last one is being typed, and may be empty
-) -> list[str]:
-    "What the last word may become."
-    commands, typed = _subparsers(make_parser()), words[-1]
-    if len(words) == 1:
-        return [name for name in [*commands, "--help", "--version"] if name.startswith(typed)]
-    options = commands[words[0]]._option_string_actions if words[0] in commands else {}
-    choices = getattr(options.get(words[-2]), "choices", None)
-    found = choices or (_values(words) if not typed.startswith("-") else list(options))
-    return sorted(str(word) for word in found if str(word).startswith(typed))
-
+# %% ../../nbs/launch/11_cli.ipynb #cell-027
 def _values(words: list[str]) -> list[str]:
     "Words that are no options: jobs, presets, settings, runs."
     command, before, typed = words[0], words[-2], words[-1]
@@ -451,6 +457,19 @@ def _values(words: list[str]) -> list[str]:
     if before == "-p" and "=" not in typed:
         return [f"{name}=" for name in names]
     return names if command == "settings" else []
+
+# %% ../../nbs/launch/11_cli.ipynb #cell-027
+def next_words(
+    words: list[str],  # so far, without `vidbench`; the last one is being typed, and may be empty
+) -> list[str]:
+    "What the last word may become."
+    commands, typed = _subparsers(make_parser()), words[-1]
+    if len(words) == 1:
+        return [name for name in [*commands, "--help", "--version"] if name.startswith(typed)]
+    options = commands[words[0]]._option_string_actions if words[0] in commands else {}
+    choices = getattr(options.get(words[-2]), "choices", None)
+    found = choices or (_values(words) if not typed.startswith("-") else list(options))
+    return sorted(str(word) for word in found if str(word).startswith(typed))
 
 # %% ../../nbs/launch/11_cli.ipynb #cell-030
 def main(

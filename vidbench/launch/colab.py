@@ -35,6 +35,7 @@ def lacks_bf16() -> bool:
     import torch
     return torch.cuda.is_available() and torch.cuda.get_device_capability() < (8, 0)
 
+# %% ../../nbs/launch/10_colab.ipynb #cell-009
 def small_gpu(
     cfg: Config,                # a job's settings
     chosen: dict[str, Any],     # by hand: these stay

@@ -42,6 +42,7 @@ def read_report(
     except (RuntimeError, LookupError, TypeError, AttributeError, ValueError) as error:
         return {"headline": [], "metrics": {}, "baselines": {}, "damage": f"report.json: not readable ({error})"}
 
+# %% ../../nbs/launch/08_compare.ipynb #cell-79e1f5
 def reported(
     run: Run,  # any
 ) -> dict[str, dict[str, Any]]:  # metric -> from `core.reports.metric`
@@ -82,6 +83,14 @@ def rival_table(
     return pd.DataFrame(rows).fillna("")
 
 # %% ../../nbs/launch/08_compare.ipynb #cell-fa2aad
+def _settings_of(run: Run) -> dict[str, Any]:
+    "A run's settings; none where they cannot be read."
+    try:
+        return flat_settings(run.config)
+    except RuntimeError:
+        return {}
+
+# %% ../../nbs/launch/08_compare.ipynb #cell-fa2aad
 def settings_table(
     runs: list[Run],       # any
     agreeing: bool = False,  # those too in which they agree
@@ -91,13 +100,6 @@ def settings_table(
     table = pd.DataFrame({label: pd.Series(values, dtype=object) for label, values in columns.items()})
     differ = [agreeing or len({str(value) for value in row}) > 1 for row in table.to_numpy()]
     return table[differ].fillna("")
-
-def _settings_of(run: Run) -> dict[str, Any]:
-    "A run's settings; none where they cannot be read."
-    try:
-        return flat_settings(run.config)
-    except RuntimeError:
-        return {}
 
 # %% ../../nbs/launch/08_compare.ipynb #cell-014
 class Paired(NamedTuple):
@@ -117,6 +119,17 @@ def mcnemar(
     return (binomtest(min(better), sum(better)).pvalue if sum(better) else 1.0) if plain else None
 
 # %% ../../nbs/launch/08_compare.ipynb #cell-bb2a54
+def _verdict(first: Run, second: Run, found: dict, p: float | None, clear: bool) -> str:
+    "What it comes to: few videos make an interval narrow, videos of many events make a test sure, so both must agree."
+    gain = found["difference"]
+    better = f"{(second if gain['value'] > 0 else first).name} is better" if clear else "no clear difference"
+    parts = [f"{first.name} {said(found['other'], 3)}", f"{second.name} {said(found['one'], 3)}",
+             f"difference {said(gain, 3)}", *([f"McNemar p = {p:.3g}"] if p is not None else [])]
+    scored = second.report.get("details", {}).get("scored_by") or "right answers"
+    others = f" ({found['left_out']} answered by one alone)" if found["left_out"] else ""
+    return f"{gain['n']} shared events of {gain['groups']} groups{others}, {scored}: {', '.join(parts)}: {better}"
+
+# %% ../../nbs/launch/08_compare.ipynb #cell-bb2a54
 def paired_test(
     first: Run,   # evaluated
     second: Run,  # evaluated, on some of the same events
@@ -128,16 +141,6 @@ def paired_test(
     p, gain = mcnemar(first, second, found["better"]), found["difference"]
     clear = gain["low"] is not None and (gain["low"] > 0 or gain["high"] < 0) and (p is None or p < 0.05)
     return Paired(found, p, _verdict(first, second, found, p, clear))
-
-def _verdict(first: Run, second: Run, found: dict, p: float | None, clear: bool) -> str:
-    "What it comes to: few videos make an interval narrow, videos of many events make a test sure, so both must agree."
-    gain = found["difference"]
-    better = f"{(second if gain['value'] > 0 else first).name} is better" if clear else "no clear difference"
-    parts = [f"{first.name} {said(found['other'], 3)}", f"{second.name} {said(found['one'], 3)}",
-             f"difference {said(gain, 3)}", *([f"McNemar p = {p:.3g}"] if p is not None else [])]
-    scored = second.report.get("details", {}).get("scored_by") or "right answers"
-    others = f" ({found['left_out']} answered by one alone)" if found["left_out"] else ""
-    return f"{gain['n']} shared events of {gain['groups']} groups{others}, {scored}: {', '.join(parts)}: {better}"
 
 # %% ../../nbs/launch/08_compare.ipynb #cell-c5c156
 def paired_words(
@@ -167,6 +170,7 @@ def comparison_text(
     tests = [paired_words(runs[0], run) for run in runs[1:]]
     return "\n\n".join([*parts, *damages(runs), *tests])
 
+# %% ../../nbs/launch/08_compare.ipynb #cell-1ab919
 def damages(
     runs: list[Run],  # any
 ) -> list[str]:       # one line each; usually empty
@@ -175,6 +179,7 @@ def damages(
              if "damage" in read_report(run)]
     return found + [f"{run.name}: {run.path('config.yaml')}: not readable" for run in runs if not _settings_of(run)]
 
+# %% ../../nbs/launch/08_compare.ipynb #cell-1ab919
 def comparison_data(
     runs: list[Run],  # any
 ) -> dict[str, Any]:
@@ -184,6 +189,14 @@ def comparison_data(
             "baselines": {label: read_report(run)["baselines"] for label, run in named.items()},
             "settings": settings_table(runs).to_dict(),
             "paired": {f"{labels(runs)[0]}, {label}": paired_words(runs[0], run) for label, run in list(named.items())[1:]}}
+
+# %% ../../nbs/launch/08_compare.ipynb #cell-019
+def _write_table(table: pd.DataFrame, path: Path) -> list[Path]:
+    "A table as CSV, and for a paper."
+    table.to_csv(path.with_suffix(".csv"))
+    short = table.map(lambda value: f"{value:.4g}" if isinstance(value, float) else value)
+    path.with_suffix(".tex").write_text(short.to_latex(escape=True))
+    return [path.with_suffix(".csv"), path.with_suffix(".tex")]
 
 # %% ../../nbs/launch/08_compare.ipynb #cell-019
 def export_comparison(
@@ -203,12 +216,12 @@ def export_comparison(
     return files + [path for name, table in comparison_tables(runs).items()
                     for path in _write_table(table, folder / name.replace(" ", "_"))]
 
-def _write_table(table: pd.DataFrame, path: Path) -> list[Path]:
-    "A table as CSV, and for a paper."
-    table.to_csv(path.with_suffix(".csv"))
-    short = table.map(lambda value: f"{value:.4g}" if isinstance(value, float) else value)
-    path.with_suffix(".tex").write_text(short.to_latex(escape=True))
-    return [path.with_suffix(".csv"), path.with_suffix(".tex")]
+# %% ../../nbs/launch/08_compare.ipynb #cell-022
+def _names(logs: list[pd.DataFrame]) -> list[str]:
+    "The same, of what was read already."
+    names = dict.fromkeys(name for log in logs for name in log.select_dtypes("number").dropna(axis=1, how="all").columns)
+    shown = [n for n in names if n not in ("time", "step", "epoch", "step_ms", "eta_sec")]
+    return sorted(shown, key=lambda n: (not n.startswith("eval_"), n != "eval_loss", n))
 
 # %% ../../nbs/launch/08_compare.ipynb #cell-022
 def logged_metrics(
@@ -216,12 +229,6 @@ def logged_metrics(
 ) -> list[str]:       # names
     "The numbers that any of some runs logged, those of the validation first."
     return _names([run.metrics() for run in runs])
-
-def _names(logs: list[pd.DataFrame]) -> list[str]:
-    "The same, of what was read already."
-    names = dict.fromkeys(name for log in logs for name in log.select_dtypes("number").dropna(axis=1, how="all").columns)
-    shown = [n for n in names if n not in ("time", "step", "epoch", "step_ms", "eta_sec")]
-    return sorted(shown, key=lambda n: (not n.startswith("eval_"), n != "eval_loss", n))
 
 # %% ../../nbs/launch/08_compare.ipynb #cell-024
 def picture(

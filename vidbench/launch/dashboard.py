@@ -50,6 +50,7 @@ def _kernel() -> Any:
     ipython = sys.modules.get("IPython")
     return getattr(ipython.get_ipython(), "kernel", None) if ipython else None
 
+# %% ../../nbs/launch/07_dashboard.ipynb #cell-007
 def situation() -> Literal["live", "batch", "plain"]:  # a person, a program, or no notebook at all
     "Who looks at what this process shows."
     kernel = _kernel()
@@ -224,6 +225,7 @@ def _pixels(fig: Figure, dpi: float = 120) -> UInt8[np.ndarray, "height width 4"
     canvas.draw()
     return np.asarray(canvas.buffer_rgba())
 
+# %% ../../nbs/launch/07_dashboard.ipynb #cell-036
 def _heading(text: str) -> Figure:
     "Lines of text as wide as the charts."
     fig = Figure(figsize=(10, 0.1 + 0.27 * len(text.splitlines())))
@@ -265,6 +267,7 @@ def _say(line: str) -> None:
     sys.stdout.write(line + "\n")
     sys.stdout.flush()
 
+# %% ../../nbs/launch/07_dashboard.ipynb #cell-042
 def _keep(snap: Snapshot, handle: Any = None) -> None:
     "Put a static picture into the notebook: in the place of `handle`, or as a new output."
     from IPython.display import display

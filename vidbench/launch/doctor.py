@@ -37,6 +37,7 @@ def _numbers(version: str) -> list[int]:
     "A version's first three numbers."
     return [int(n) for n in re.findall(r"\d+", version.split("+")[0])[:3]]
 
+# %% ../../nbs/launch/09_doctor.ipynb #cell-008
 def within(
     found: str,   # a version
     bounds: str,  # such as >=5.18,<6
@@ -47,13 +48,6 @@ def within(
     return (not least or _numbers(found) >= _numbers(least[1])) and (not below or _numbers(found) < _numbers(below[1]))
 
 # %% ../../nbs/launch/09_doctor.ipynb #cell-bca7de
-def check_versions() -> list[Finding]:
-    "Python and the packages that vidbench requires."
-    plain = "" if os.name == "posix" else ": vidbench needs Linux or macOS; on Windows, WSL 2"
-    findings = [Finding("bad" if plain else "good", "python", f"{platform.python_version()} on {platform.platform()}{plain}")]
-    lines = [line for line in requires("vidbench") or () if "extra ==" not in line]
-    return findings + [_check_package(*re.match(r"([\w.-]+)\s*([^;]*)", line).groups()) for line in lines]
-
 def _check_package(name: str, bounds: str) -> Finding:
     "Whether a package is here, in a version that does."
     try:
@@ -61,6 +55,14 @@ def _check_package(name: str, bounds: str) -> Finding:
         return Finding("good" if good else "bad", name, version(name) + ("" if good else f": needs {bounds.strip()}"))
     except PackageNotFoundError:
         return Finding("bad", name, f"is not installed: pip install '{name}'")
+
+# %% ../../nbs/launch/09_doctor.ipynb #cell-bca7de
+def check_versions() -> list[Finding]:
+    "Python and the packages that vidbench requires."
+    plain = "" if os.name == "posix" else ": vidbench needs Linux or macOS; on Windows, WSL 2"
+    findings = [Finding("bad" if plain else "good", "python", f"{platform.python_version()} on {platform.platform()}{plain}")]
+    lines = [line for line in requires("vidbench") or () if "extra ==" not in line]
+    return findings + [_check_package(*re.match(r"([\w.-]+)\s*([^;]*)", line).groups()) for line in lines]
 
 # %% ../../nbs/launch/09_doctor.ipynb #cell-011
 def check_devices() -> list[Finding]:
@@ -73,6 +75,7 @@ def check_devices() -> list[Finding]:
     return [Finding("good" if count else "missing", "accelerator", "; ".join(names) or kind),
             Finding("good", "processors", f"{torch.get_num_threads()} threads")]
 
+# %% ../../nbs/launch/09_doctor.ipynb #cell-011
 def check_codecs() -> list[Finding]:
     "Write and read a second of H.264; look which other codecs can be read."
     import av
@@ -87,6 +90,7 @@ def check_codecs() -> list[Finding]:
     return [Finding("good" if exact else "bad", "video", "written and read back" if exact else "comes back changed"),
             Finding("good", "codecs", f"{', '.join(readable)} can be read")]
 
+# %% ../../nbs/launch/09_doctor.ipynb #cell-011
 def _decodes(av: object, name: str) -> bool:
     "Whether this FFmpeg has a decoder."
     try:
@@ -94,6 +98,7 @@ def _decodes(av: object, name: str) -> bool:
     except Exception:  # each version of PyAV has its own
         return False
 
+# %% ../../nbs/launch/09_doctor.ipynb #cell-011
 def check_disk(
     least_gb: float = 20.0,  # for checkpoints and decoded clips
 ) -> list[Finding]:
@@ -116,12 +121,7 @@ EXTRAS = {  # module -> (how to get it, what it gives)
     "flash_attn": ("pip install flash-attn", "attn_implementation='flash_attention_2'"),
 }
 
-def check_extras() -> list[Finding]:
-    "What is optional: whether it is here, and what it gives."
-    found = [Finding("good", name, gives) if importlib.util.find_spec(name) else
-             Finding("missing", name, f"would give {gives}: {how}") for name, (how, gives) in EXTRAS.items()]
-    return [*found, _check_slurm()]
-
+# %% ../../nbs/launch/09_doctor.ipynb #cell-014
 def _check_slurm() -> Finding:
     "Whether a SLURM answers."
     if not shutil.which("sinfo"):
@@ -130,6 +130,21 @@ def _check_slurm() -> Finding:
     return Finding("good" if answer.returncode == 0 else "missing", "slurm",
                    "; ".join(answer.stdout.split("\n")[:4]).strip("; ") or "does not answer")
 
+# %% ../../nbs/launch/09_doctor.ipynb #cell-014
+def check_extras() -> list[Finding]:
+    "What is optional: whether it is here, and what it gives."
+    found = [Finding("good", name, gives) if importlib.util.find_spec(name) else
+             Finding("missing", name, f"would give {gives}: {how}") for name, (how, gives) in EXTRAS.items()]
+    return [*found, _check_slurm()]
+
+# %% ../../nbs/launch/09_doctor.ipynb #cell-016
+def _try(check: Callable) -> list[Finding]:
+    "What a check found, or that it failed."
+    try:
+        return check()
+    except Exception as error:
+        return [Finding("bad", check.__name__.removeprefix("check_"), f"{type(error).__name__}: {error}")]
+
 # %% ../../nbs/launch/09_doctor.ipynb #cell-016
 def examine() -> list[Finding]:
     "Everything; a check that fails is a finding too."
@@ -137,10 +152,3 @@ def examine() -> list[Finding]:
     for check in (check_versions, check_devices, check_codecs, check_disk, check_extras):
         findings += _try(check)
     return findings
-
-def _try(check: Callable) -> list[Finding]:
-    "What a check found, or that it failed."
-    try:
-        return check()
-    except Exception as error:
-        return [Finding("bad", check.__name__.removeprefix("check_"), f"{type(error).__name__}: {error}")]

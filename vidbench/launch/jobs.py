@@ -142,16 +142,6 @@ def load_name(
         raise LaunchError(f"cannot import {name} from {module}: {error}") from None
 
 # %% ../../nbs/launch/00_jobs.ipynb #cell-026
-def config_class(
-    notebook: Path,  # an experiment notebook
-) -> type[Config]:
-    "The settings class of a job: the one it imports, else one made of its parameters."
-    for name, (module, original) in imported_names(notebook).items():
-        found = load_name(module, original) if name.endswith("Config") else None
-        if isinstance(found, type) and issubclass(found, Config) and found.job:
-            return found
-    return _config_of_parameters(notebook)
-
 def _config_of_parameters(notebook: Path) -> type[Config]:
     "A settings class made of a notebook's parameters."
     fields = {name: (type(value), value) for name, value in read_parameters(notebook).items()}
@@ -161,6 +151,17 @@ def _config_of_parameters(notebook: Path) -> type[Config]:
     made = create_model("Parameters", __base__=Config, **fields)
     made.job = notebook.stem
     return made
+
+# %% ../../nbs/launch/00_jobs.ipynb #cell-026
+def config_class(
+    notebook: Path,  # an experiment notebook
+) -> type[Config]:
+    "The settings class of a job: the one it imports, else one made of its parameters."
+    for name, (module, original) in imported_names(notebook).items():
+        found = load_name(module, original) if name.endswith("Config") else None
+        if isinstance(found, type) and issubclass(found, Config) and found.job:
+            return found
+    return _config_of_parameters(notebook)
 
 # %% ../../nbs/launch/00_jobs.ipynb #cell-031
 def _sort(settings: dict, parameters: dict, known: type[Config]) -> tuple[dict, dict]:
@@ -275,6 +276,15 @@ def copy_job(
     return Path(shutil.copyfile(source, target))
 
 # %% ../../nbs/launch/00_jobs.ipynb #cell-98c671
+def _written_presets(module: str, name: str) -> list[str]:
+    "The keys of a class's `presets`, as far as they stand in its source."
+    source = (module_source(module) or ("", ""))[0]
+    body = [line for node in ast.parse(source).body if isinstance(node, ast.ClassDef) and node.name == name for line in node.body]
+    values = [line.value for line in body if isinstance(line, ast.Assign | ast.AnnAssign) and isinstance(line.value, ast.Dict)
+              and "presets" in {getattr(t, "id", "") for t in getattr(line, "targets", [getattr(line, "target", None)])}]
+    return [key.value for value in values for key in value.keys if isinstance(key, ast.Constant)]
+
+# %% ../../nbs/launch/00_jobs.ipynb #cell-98c671
 def preset_names(
     notebook: Path,  # an experiment notebook
 ) -> list[str]:      # empty where its settings have none, or where they are not written down plainly
@@ -284,14 +294,6 @@ def preset_names(
             home, known = _home(module, original)
             return list(load_name(home, known).presets) if home.startswith("vidbench.") else _written_presets(home, known)
     return []
-
-def _written_presets(module: str, name: str) -> list[str]:
-    "The keys of a class's `presets`, as far as they stand in its source."
-    source = (module_source(module) or ("", ""))[0]
-    body = [line for node in ast.parse(source).body if isinstance(node, ast.ClassDef) and node.name == name for line in node.body]
-    values = [line.value for line in body if isinstance(line, ast.Assign | ast.AnnAssign) and isinstance(line.value, ast.Dict)
-              and "presets" in {getattr(t, "id", "") for t in getattr(line, "targets", [getattr(line, "target", None)])}]
-    return [key.value for value in values for key in value.keys if isinstance(key, ast.Constant)]
 
 # %% ../../nbs/launch/00_jobs.ipynb #cell-078
 def describe_jobs() -> str:  # two lines a job

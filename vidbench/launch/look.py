@@ -129,6 +129,7 @@ def _lines(events: pd.DataFrame, path: Path) -> list[str]:
     lines += [f"left out  {count} {reason}" for reason, count in attrs["dropped"].items()]
     return lines + [f"note      {note}" for note in attrs["notes"]]
 
+# %% ../../nbs/launch/12_look.ipynb #ac0c6199
 def _command(events: pd.DataFrame, path: Path, video_root: str | None) -> str:
     "The command that trains on what was looked at."
     by = [name for name in groupings(events) if name in ("person", "individual")]

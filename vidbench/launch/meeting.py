@@ -35,6 +35,7 @@ class Meeting(StaticTCPRendezvous):
                                    multi_tenant=True, master_listen_fd=listener.detach())
         return super().next_rendezvous()
 
+# %% ../../nbs/launch/03a_meeting.ipynb #cell-009
 def make_meeting(
     asked: RendezvousParameters,  # of the launcher
 ) -> Meeting:
@@ -57,6 +58,7 @@ def meet_here(
     args.rdzv_backend = "vidbench"
     return args
 
+# %% ../../nbs/launch/03a_meeting.ipynb #cell-014
 def main(
     words: list[str],  # torchrun or accelerate, and its arguments
 ) -> None:
@@ -70,5 +72,6 @@ def main(
     else:
         runpy.run_module(MODULES[words[0]], run_name="__main__", alter_sys=True)
 
+# %% ../../nbs/launch/03a_meeting.ipynb #cell-014
 if __name__ == "__main__" and "__file__" in globals():
     main(sys.argv[1:])

@@ -32,6 +32,7 @@ class Task(NamedTuple):
     command: list[str]   # what to execute
     devices: int = 1     # accelerators that it wants
 
+# %% ../../nbs/launch/04_parallel.ipynb #cell-005
 def run_command(
     notebook: Path,            # an experiment notebook
     settings: dict[str, Any],  # parameters and settings by name, as `plan` takes them
@@ -52,6 +53,7 @@ def make_task(
     run = Run.create(ready.job, ready.cfg, name)
     return Task(run, run_command(notebook, settings, run.name), ready.parameters.get("num_processes", 1))
 
+# %% ../../nbs/launch/04_parallel.ipynb #cell-007
 def preset_tasks(
     notebook: Path,            # an experiment notebook
     presets: list[str],        # their names
@@ -74,6 +76,7 @@ def accelerators() -> list[str]:  # their numbers
             visible = ",".join(listed.split())
     return [number for number in (visible or "").split(",") if number.strip()]
 
+# %% ../../nbs/launch/04_parallel.ipynb #cell-010
 def share_out(
     numbers: list[str],  # of the accelerators
     places: int,         # runs at a time
@@ -198,6 +201,14 @@ class Pool:
                 signal.signal(number, handler)
 
 # %% ../../nbs/launch/04_parallel.ipynb #cell-020
+def _all_done(futures: list[Future], limit_sec: float) -> bool:
+    "Whether nothing is left to wait for."
+    end = time.monotonic() + limit_sec
+    while time.monotonic() < end and not all(future.done() for future in futures):
+        time.sleep(0.05)
+    return all(future.done() for future in futures)
+
+# %% ../../nbs/launch/04_parallel.ipynb #cell-020
 def run_tasks(
     tasks: list[Task],              # what to run
     parallel: int = 1,              # at a time
@@ -212,10 +223,3 @@ def run_tasks(
             board.show([progress(task.run) for task in tasks])
     board.show([progress(task.run) for task in tasks])
     return [future.result() for future in futures]
-
-def _all_done(futures: list[Future], limit_sec: float) -> bool:
-    "Whether nothing is left to wait for."
-    end = time.monotonic() + limit_sec
-    while time.monotonic() < end and not all(future.done() for future in futures):
-        time.sleep(0.05)
-    return all(future.done() for future in futures)

@@ -36,6 +36,7 @@ def _is_list(kind: Any) -> bool:
     "Whether a type is one of several items."
     return (get_origin(kind) or kind) in (tuple, list, set, frozenset)
 
+# %% ../../nbs/launch/01_settings.ipynb #cell-007
 def _item_kinds(kind: Any, number: int) -> list[Any]:
     "The types of so many items."
     inner = get_args(kind)
@@ -50,10 +51,21 @@ def _yaml(text: str) -> Any:
     except yaml.YAMLError:
         raise LaunchError(f"'{text}' is not a YAML value: quote it") from None
 
+# %% ../../nbs/launch/01_settings.ipynb #cell-009
 def _unquoted(text: str) -> str:
     "A text without the quotes around it."
     quoted = len(text) > 1 and text[0] == text[-1] and text[0] in "'\""
     return _yaml(text) if quoted else text
+
+# %% ../../nbs/launch/01_settings.ipynb #cell-010
+def _read_list(text: str, kind: Any) -> list:
+    "Items between commas, with or without brackets around them."
+    inner = text[1:-1] if text[:1] + text[-1:] in ("[]", "()") else text
+    if "[" in inner or "{" in inner:
+        return _yaml(text)
+    between = re.findall(r"""(?:"[^"]*"|'[^']*'|[^,])+""", inner)
+    items = [_unquoted(item.strip()) for item in between if item.strip()]
+    return [read_text(item, each) for item, each in zip(items, _item_kinds(kind, len(items)), strict=True)]
 
 # %% ../../nbs/launch/01_settings.ipynb #cell-010
 def read_text(
@@ -73,14 +85,24 @@ def read_text(
     as_it_stands = (str in kinds or choices) and not {int, float, bool} & set(kinds)
     return _unquoted(text) if as_it_stands else _yaml(text)
 
-def _read_list(text: str, kind: Any) -> list:
-    "Items between commas, with or without brackets around them."
-    inner = text[1:-1] if text[:1] + text[-1:] in ("[]", "()") else text
-    if "[" in inner or "{" in inner:
-        return _yaml(text)
-    between = re.findall(r"""(?:"[^"]*"|'[^']*'|[^,])+""", inner)
-    items = [_unquoted(item.strip()) for item in between if item.strip()]
-    return [read_text(item, each) for item, each in zip(items, _item_kinds(kind, len(items)), strict=True)]
+# %% ../../nbs/launch/01_settings.ipynb #cell-014
+def _quoted(item: Any) -> str:
+    "An item of a list, in quotes where it would be mistaken for more than one."
+    text = as_written(item)
+    return f'"{text}"' if "," in text or text != text.strip() else text
+
+# %% ../../nbs/launch/01_settings.ipynb #cell-014
+def _flow(value: Any) -> str:
+    "Nested values, in one line of YAML."
+    plain = value.model_dump(mode="json") if isinstance(value, BaseModel) else value
+    return yaml.safe_dump(_plain(plain), default_flow_style=True, width=10_000, sort_keys=False).strip()
+
+# %% ../../nbs/launch/01_settings.ipynb #cell-014
+def _plain(value: Any) -> Any:
+    "Tuples as lists."
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    return [_plain(item) for item in value] if isinstance(value, list | tuple | set | frozenset) else value
 
 # %% ../../nbs/launch/01_settings.ipynb #cell-014
 def as_written(
@@ -94,22 +116,6 @@ def as_written(
         return _flow(value) if nested else ",".join(_quoted(item) for item in value)
     return _flow(value) if isinstance(value, dict | BaseModel) else str(value)
 
-def _quoted(item: Any) -> str:
-    "An item of a list, in quotes where it would be mistaken for more than one."
-    text = as_written(item)
-    return f'"{text}"' if "," in text or text != text.strip() else text
-
-def _flow(value: Any) -> str:
-    "Nested values, in one line of YAML."
-    plain = value.model_dump(mode="json") if isinstance(value, BaseModel) else value
-    return yaml.safe_dump(_plain(plain), default_flow_style=True, width=10_000, sort_keys=False).strip()
-
-def _plain(value: Any) -> Any:
-    "Tuples as lists."
-    if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
-    return [_plain(item) for item in value] if isinstance(value, list | tuple | set | frozenset) else value
-
 # %% ../../nbs/launch/01_settings.ipynb #cell-017
 def group_class(
     annotation: Any,  # of a field
@@ -117,6 +123,7 @@ def group_class(
     "The class of a nested group of settings."
     return next((k for k in kinds_of(annotation) if isinstance(k, type) and issubclass(k, BaseModel)), None)
 
+# %% ../../nbs/launch/01_settings.ipynb #cell-017
 def kind_of_setting(
     known: type[BaseModel],  # a settings class, or a group of settings
     name: str,               # such as epochs or toy.videos
@@ -167,6 +174,7 @@ def read_all(
     found |= {"preset": preset} if preset else {}
     return found | parse_assignments(assignments, kinds_for(notebook))
 
+# %% ../../nbs/launch/01_settings.ipynb #cell-024
 def plan_as_written(
     notebook: Path,           # as for `read_all`
     assignments: list[str],   # likewise
@@ -208,6 +216,7 @@ def with_preset(
     "What a preset makes of the settings."
     return [s._replace(default=s.presets[preset]) if preset in s.presets else s for s in settings]
 
+# %% ../../nbs/launch/01_settings.ipynb #cell-030
 def pick_settings(
     settings: list[Setting],  # of a job
     name: str,                # of one, of a group such as toy, or a part of some names
@@ -218,6 +227,16 @@ def pick_settings(
     if not found:
         raise LaunchError(f"no setting '{name}': {nearest(name, [s.name for s in settings])}")
     return found
+
+# %% ../../nbs/launch/01_settings.ipynb #cell-032
+def _head(setting: Setting) -> str:
+    "A setting, and what it is."
+    return f"{setting.name} = {as_written(setting.default)}"
+
+# %% ../../nbs/launch/01_settings.ipynb #cell-032
+def _in_presets(setting: Setting) -> str:
+    "What presets make of a setting."
+    return "; ".join(f"{preset}: {as_written(value)}" for preset, value in setting.presets.items())
 
 # %% ../../nbs/launch/01_settings.ipynb #cell-032
 def settings_text(
@@ -235,14 +254,6 @@ def settings_text(
         lines += textwrap.wrap(f"  {_head(setting):{column}}{text}", width, subsequent_indent=" " * (column + 4),
                                break_long_words=False)
     return "\n".join(lines)
-
-def _head(setting: Setting) -> str:
-    "A setting, and what it is."
-    return f"{setting.name} = {as_written(setting.default)}"
-
-def _in_presets(setting: Setting) -> str:
-    "What presets make of a setting."
-    return "; ".join(f"{preset}: {as_written(value)}" for preset, value in setting.presets.items())
 
 # %% ../../nbs/launch/01_settings.ipynb #cell-034
 def setting_text(

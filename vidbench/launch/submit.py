@@ -66,6 +66,11 @@ class Resources:
         return {k: v for k, v in common.items() if v} | {f"slurm_{k}": v for k, v in own.items() if v}
 
 # %% ../../nbs/launch/05_submit.ipynb #cell-010
+def _in_main_thread() -> bool:
+    "Signals are for the main thread alone."
+    return threading.current_thread() is threading.main_thread()
+
+# %% ../../nbs/launch/05_submit.ipynb #cell-010
 class Job:
     "A command that can be cut short and queued again."
 
@@ -110,10 +115,6 @@ class Job:
         again = Job(self.command, self.folder)
         again.cwd = self.cwd
         return DelayedSubmission(again)
-
-def _in_main_thread() -> bool:
-    "Signals are for the main thread alone."
-    return threading.current_thread() is threading.main_thread()
 
 # %% ../../nbs/launch/05_submit.ipynb #cell-013
 def make_executor(
@@ -182,6 +183,7 @@ def _local_state(run: Run) -> str:
         return "PENDING" if time.time() - job_note(run).get("submitted", 0) < 60 else "GONE"
     return {None: "", True: "RUNNING", False: "COMPLETED"}[lives(process)]
 
+# %% ../../nbs/launch/05_submit.ipynb #cell-023
 def job_state(
     run: Run,  # any
 ) -> str:      # as `slurm_state`; empty when the run is no job
@@ -206,12 +208,6 @@ def settle(
     return state
 
 # %% ../../nbs/launch/05_submit.ipynb #cell-028
-def standing(
-    runs: list[Run],  # any
-) -> list[str]:       # one line each
-    "How runs stand, and their jobs."
-    return [f"{progress(run)}  {_where(run)}".rstrip() for run in runs]
-
 def _where(run: Run) -> str:
     "Which job a run is, and how that stands."
     try:
@@ -219,6 +215,13 @@ def _where(run: Run) -> str:
     except (LaunchError, RunError) as error:
         return str(error)
     return f"[{note['executor']} {note['id']}{' ' + state.lower() if state else ''}]" if note else ""
+
+# %% ../../nbs/launch/05_submit.ipynb #cell-028
+def standing(
+    runs: list[Run],  # any
+) -> list[str]:       # one line each
+    "How runs stand, and their jobs."
+    return [f"{progress(run)}  {_where(run)}".rstrip() for run in runs]
 
 # %% ../../nbs/launch/05_submit.ipynb #cell-031
 def cancel(
@@ -252,6 +255,12 @@ def stop_run(
     return f"{run.job}/{run.name} {run.status['state']}: {run.status['error']}"
 
 # %% ../../nbs/launch/05_submit.ipynb #cell-036
+def _log(run: Run) -> Path | None:
+    "What there is to read: the run's log, else what the executor caught."
+    paths = [run.path("log.txt"), run.path("workers.log"), run.path("console.log"), Path(job_note(run).get("console", "-"))]
+    return next((path for path in paths if path.is_file() and path.stat().st_size), None)
+
+# %% ../../nbs/launch/05_submit.ipynb #cell-036
 def follow(
     run: Run,                         # any
     forever: bool = False,            # until the run is over
@@ -269,8 +278,3 @@ def follow(
         if last:
             return
         time.sleep(0.5)
-
-def _log(run: Run) -> Path | None:
-    "What there is to read: the run's log, else what the executor caught."
-    paths = [run.path("log.txt"), run.path("workers.log"), run.path("console.log"), Path(job_note(run).get("console", "-"))]
-    return next((path for path in paths if path.is_file() and path.stat().st_size), None)

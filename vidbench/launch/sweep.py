@@ -286,6 +286,23 @@ def hopeless(
     return cfg.pruner != "none" and trial.should_prune()
 
 # %% ../../nbs/launch/06_sweep.ipynb #cell-038
+@contextlib.contextmanager
+def _watching(sweep: Sweep, claim: Claim, run: Run, pruned: threading.Event, every_sec: float = 1.0) -> Iterator[None]:
+    "While a trial runs, ask the pruner now and then."
+    over = threading.Event()
+
+    def look() -> None:
+        while sweep.cfg.pruner != "none" and not over.wait(every_sec) and not pruned.is_set():
+            if hopeless(claim.trial, run, sweep.cfg):
+                pruned.set()
+
+    thread = threading.Thread(target=look, daemon=True)
+    thread.start()
+    yield
+    over.set()
+    thread.join()
+
+# %% ../../nbs/launch/06_sweep.ipynb #cell-038
 def finish_trial(
     sweep: Sweep,   # whose journal is told
     claim: Claim,   # the trial
@@ -306,22 +323,6 @@ def finish_trial(
         sweep.study.tell(claim.trial.number, state=state.FAIL, skip_if_finished=True)
     claim.lock.close()
 
-@contextlib.contextmanager
-def _watching(sweep: Sweep, claim: Claim, run: Run, pruned: threading.Event, every_sec: float = 1.0) -> Iterator[None]:
-    "While a trial runs, ask the pruner now and then."
-    over = threading.Event()
-
-    def look() -> None:
-        while sweep.cfg.pruner != "none" and not over.wait(every_sec) and not pruned.is_set():
-            if hopeless(claim.trial, run, sweep.cfg):
-                pruned.set()
-
-    thread = threading.Thread(target=look, daemon=True)
-    thread.start()
-    yield
-    over.set()
-    thread.join()
-
 # %% ../../nbs/launch/06_sweep.ipynb #cell-040
 def trials_table(
     sweep: Sweep,    # any
@@ -331,6 +332,17 @@ def trials_table(
              **t.params} for t in sweep.study.get_trials()]
     table = pd.DataFrame(rows, columns=["trial", "run", "state", "value", *sweep.cfg.space])
     return table.sort_values("value", ascending=sweep.cfg.direction == "minimize", ignore_index=True)
+
+# %% ../../nbs/launch/06_sweep.ipynb #cell-042
+def _work(sweep: Sweep, pool: Pool, going: dict[int, Run]) -> None:
+    "Take one trial after the other, until none is left; what is being worked on is in `going`."
+    while not pool.stopping.is_set() and not sweep.over:
+        claim = sweep.claim()
+        if claim is None:        # others work on what is left
+            time.sleep(1)
+            continue
+        going[claim.trial.number] = sweep.run(claim.trial.number, claim.settings).run
+        finish_trial(sweep, claim, pool)
 
 # %% ../../nbs/launch/06_sweep.ipynb #cell-042
 def run_sweep(
@@ -350,16 +362,6 @@ def run_sweep(
     board.show([progress(run) for _, run in sorted(going.items())])
     trials_table(sweep).to_csv(sweep.folder / "trials.csv", index=False)
     return sweep.over
-
-def _work(sweep: Sweep, pool: Pool, going: dict[int, Run]) -> None:
-    "Take one trial after the other, until none is left; what is being worked on is in `going`."
-    while not pool.stopping.is_set() and not sweep.over:
-        claim = sweep.claim()
-        if claim is None:        # others work on what is left
-            time.sleep(1)
-            continue
-        going[claim.trial.number] = sweep.run(claim.trial.number, claim.settings).run
-        finish_trial(sweep, claim, pool)
 
 # %% ../../nbs/launch/06_sweep.ipynb #cell-046
 def worker_tasks(
@@ -385,6 +387,7 @@ def _position(values: pd.Series, what: Range | list) -> tuple[np.ndarray, dict[f
     position = (values.astype(float).map(scale).to_numpy() - low) / (high - low)
     return position, {0.0: f"{what.low:g}", 1.0: f"{what.high:g}"}
 
+# %% ../../nbs/launch/06_sweep.ipynb #cell-052
 def parallel_coordinates(
     table: pd.DataFrame,  # from `trials_table`
     cfg: SweepConfig,     # its space

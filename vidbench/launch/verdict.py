@@ -148,6 +148,7 @@ def _wrapped(text: str, width: int, first: str = "", rest: str = "") -> str:
     return textwrap.fill(text, width, initial_indent=first, subsequent_indent=rest, break_long_words=False,
                          break_on_hyphens=False)
 
+# %% ../../nbs/launch/20_verdict.ipynb #e2426873
 def _aligned(rows: list[dict[str, str]]) -> list[str]:
     "Rows in columns, below their names."
     names = ["" if name == "name" else "this run" if name == "here" else name for name in rows[0]]
@@ -185,11 +186,13 @@ _STYLE = """
 COLOURS = {"sound": "#1f9459", "unclear": "#b58100"}
 BAD = "#c0392b"
 
+# %% ../../nbs/launch/20_verdict.ipynb #797c16da
 def _cell(name: str) -> str:
     "A metric's name that explains itself."
     shown, words = html.escape(name.replace("_", " ")), html.escape(term(name), quote=True)
     return f'<abbr title="{words}">{shown}</abbr>' if words else shown
 
+# %% ../../nbs/launch/20_verdict.ipynb #797c16da
 def _table(rows: list[dict[str, str]]) -> str:
     "The numbers beside their rivals."
     head = "".join(f"<th>{html.escape('this run' if column == 'here' else column)}</th>" for column in list(rows[0])[1:])
@@ -207,6 +210,7 @@ def _check_rows(report: Mapping[str, Any]) -> str:
         f'<td>{html.escape(row["check"])}</td><td>{html.escape(row["words"])}</td></tr>'
         for row in by_weight(report)) + "</table>"
 
+# %% ../../nbs/launch/20_verdict.ipynb #111834f8
 def verdict_html(
     report: Mapping[str, Any],  # of any job
 ) -> str:

@@ -26,6 +26,11 @@ from ..core.runs import Run, append_line, read_lines
 from .jobs import LaunchError, config_class, find_job, verb
 
 # %% ../../nbs/launch/03_workers.ipynb #cell-005
+def _package() -> Path:
+    "Where vidbench is installed."
+    return Path(importlib.import_module("vidbench").__file__).parent
+
+# %% ../../nbs/launch/03_workers.ipynb #cell-005
 def device_file(
     name: str,  # ddp, fsdp or zero3, or the path of an accelerate configuration
 ) -> Path:
@@ -36,10 +41,6 @@ def device_file(
     raise LaunchError(f"distributed='{name}' is neither a file nor one that ships with vidbench: "
                       f"{nearest(name, list(shipped))}")
 
-def _package() -> Path:
-    "Where vidbench is installed."
-    return Path(importlib.import_module("vidbench").__file__).parent
-
 # %% ../../nbs/launch/03_workers.ipynb #cell-008
 class Place(NamedTuple):
     "Where the processes of one training run."
@@ -47,6 +48,7 @@ class Place(NamedTuple):
     address: str = ""          # of the first of them
     port: int = 0              # where they meet there; 0 = any that is free
 
+# %% ../../nbs/launch/03_workers.ipynb #cell-008
 def place() -> Place:
     "Where a training that is started from here runs: this machine, or all nodes of its SLURM job."
     nodes = int(os.environ.get("SLURM_JOB_NUM_NODES", "1"))
@@ -61,11 +63,13 @@ def _launcher(name: str) -> list[str]:
     "A launcher whose processes meet at one address."
     return [sys.executable, "-m", "vidbench.launch.meeting", name]
 
+# %% ../../nbs/launch/03_workers.ipynb #cell-010
 def _torchrun(each: int, where: Place) -> list[str]:
     "Torch's own launcher, for CPUs."
     meet = [] if where.nodes == 1 else [f"--nnodes={where.nodes}", f"--rdzv-endpoint={where.address}:{where.port}"]
     return [*_launcher("torchrun"), *meet, f"--nproc-per-node={each}"]
 
+# %% ../../nbs/launch/03_workers.ipynb #cell-010
 def _accelerate(each: int, where: Place, how: str) -> list[str]:
     "Accelerate's launcher, for accelerators."
     meet = [] if where.nodes == 1 else ["--main_process_ip", where.address]
@@ -99,6 +103,7 @@ def _named(thing: Callable) -> str:
                           "put it into a module, or leave num_processes at 1")
     return f"{thing.__module__}:{thing.__qualname__}"
 
+# %% ../../nbs/launch/03_workers.ipynb #cell-015
 def _find(name: str) -> Any:
     "What `module:name` means."
     module, _, qualname = name.partition(":")
@@ -139,12 +144,22 @@ def _turns(run: Run, on_cpu: bool) -> Iterator[None]:
     state.wait_for_everyone()
     state.destroy_process_group()
 
+# %% ../../nbs/launch/03_workers.ipynb #cell-020
 def needs_cpu(
     cfg: Config,  # whose `device` may be cpu
 ) -> bool:
     "Whether a job trains on the CPU, by choice or for want of anything else."
     import torch
     return getattr(cfg, "device", "auto") == "cpu" or not torch.accelerator.is_available()
+
+# %% ../../nbs/launch/03_workers.ipynb #cell-022
+def _interrupted(fit: Callable, cfg: Config, run: Run) -> bool:
+    "Train; whether a signal cut it short."
+    try:
+        fit(cfg, run)
+    except KeyboardInterrupt:
+        return True
+    return False
 
 # %% ../../nbs/launch/03_workers.ipynb #cell-022
 ERRORS = "worker_errors.jsonl"
@@ -169,14 +184,6 @@ def train_here(
         traceback.print_exc()
         return 1
 
-def _interrupted(fit: Callable, cfg: Config, run: Run) -> bool:
-    "Train; whether a signal cut it short."
-    try:
-        fit(cfg, run)
-    except KeyboardInterrupt:
-        return True
-    return False
-
 # %% ../../nbs/launch/03_workers.ipynb #cell-025
 def _interrupt(process: subprocess.Popen, run: Run, not_pid: int) -> None:
     "Let the first worker save and stop, whose pid the run's status shows; end the launcher when there is none yet."
@@ -184,6 +191,7 @@ def _interrupt(process: subprocess.Popen, run: Run, not_pid: int) -> None:
     if status.get("pid", not_pid) == not_pid or not signal_process(status, signal.SIGINT):
         process.terminate()
 
+# %% ../../nbs/launch/03_workers.ipynb #cell-025
 def _wait(process: subprocess.Popen, run: Run, not_pid: int) -> int:
     "The exit code of the launcher; interrupts are passed on, the second one kills."
     told = False
@@ -227,6 +235,7 @@ def _talk_at_home() -> dict[str, str]:
     alone = sys.platform == "linux" and place().nodes == 1 and "GLOO_SOCKET_IFNAME" not in os.environ
     return {"GLOO_SOCKET_IFNAME": "lo"} if alone else {}
 
+# %% ../../nbs/launch/03_workers.ipynb #cell-031
 def fit_on(
     num_processes: int,  # one a device; 1 = here, in this process
     fit: Callable,       # the study's: (cfg, run) -> TrainResult

@@ -170,6 +170,7 @@ def _wisdm_person(path: Path, gyro: Path, names: Mapping[str, str], cutting: dic
                                      f"{who}/{code}/{number}", **cutting))
     return parts, broken + more
 
+# %% ../../nbs/sensors/10_readers.ipynb #d45377aa
 def read_wisdm2019(
     root: str | Path,                            # folder wisdm-dataset, its `raw`, or the one it is in
     place: str = "",                             # phone or watch
@@ -196,6 +197,7 @@ def in_si_units(
     notes = [*windows.notes.get("notes", ()), "acceleration from g, rotation from degrees a second"]
     return replace(windows, x=windows.x * factor, notes=windows.notes | {"notes": notes})
 
+# %% ../../nbs/sensors/10_readers.ipynb #6572d082
 def read_utd_mhad(
     table: str | Path,                           # imu_samples.csv.gz
     vocabulary: Sequence[str] | None = None,     # activities that may occur; none = any
@@ -270,6 +272,19 @@ def _without_heading(table: pd.DataFrame, name: str) -> dict[str, tuple[np.ndarr
             for sensor, rows in table.groupby(sensors) if sensor}
 
 # %% ../../nbs/sensors/10_readers.ipynb #1231642f
+def _sensors_of(file: Path) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    "The sensors of one file, with or without a heading."
+    with file.open(errors="replace") as text:
+        first = text.readline()
+    headed = bool(re.search(r"[A-Za-z]{3,}.*[,;\t]", first)) and not re.match(r"\s*-?\d", first)
+    table = open_table(file) if headed else open_table(file, header=None)
+    if not headed:
+        return _without_heading(table, file.name)
+    alone = [c for c in table if re.fullmatch(r"[xyz]", str(c).strip().lower())]
+    sensor = which_sensor(file.stem)
+    return _with_heading(table.rename(columns={c: f"{sensor} {c}" for c in alone}) if sensor and len(alone) == 3 else table)
+
+# %% ../../nbs/sensors/10_readers.ipynb #1231642f
 def read_log(
     path: str | Path,          # one file, or a folder with one file a sensor
 ) -> tuple[Float[np.ndarray, "sample channel"], tuple[str, ...], float, int]:  # signal, channels, rate, rows read
@@ -291,18 +306,6 @@ def read_log(
     names = [s for s in ("acc", "gyro", "mag") if s in sensors]
     signal = np.hstack([read_off(even, *sensors[s]) for s in names])
     return signal, tuple(f"{s}_{a}" for s in names for a in "xyz"), rate, rows
-
-def _sensors_of(file: Path) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    "The sensors of one file, with or without a heading."
-    with file.open(errors="replace") as text:
-        first = text.readline()
-    headed = bool(re.search(r"[A-Za-z]{3,}.*[,;\t]", first)) and not re.match(r"\s*-?\d", first)
-    table = open_table(file) if headed else open_table(file, header=None)
-    if not headed:
-        return _without_heading(table, file.name)
-    alone = [c for c in table if re.fullmatch(r"[xyz]", str(c).strip().lower())]
-    sensor = which_sensor(file.stem)
-    return _with_heading(table.rename(columns={c: f"{sensor} {c}" for c in alone}) if sensor and len(alone) == 3 else table)
 
 # %% ../../nbs/sensors/10_readers.ipynb #bf8104af
 def _recordings_of(root: Path) -> list[tuple[Path, str, str]]:

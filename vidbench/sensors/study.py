@@ -89,6 +89,7 @@ def _read_all(key: str) -> SensorWindows:
     return windows.concatenate([windows.crop_windows(windows.align_channels(part, names), cfg.window_samples)
                                 for part in parts])
 
+# %% ../../nbs/sensors/08_study.ipynb #41839cdb
 def load_windows(
     cfg: SensorsConfig,   # a job's settings
 ) -> SensorWindows:
@@ -141,6 +142,7 @@ def _named_in_file(cfg: SensorsConfig) -> dict[str, str]:
     "A side's name here -> in sides.csv, where all jobs say train, val and test."
     return {"in_domain": "val", PRIMARY[cfg.split]: "test"}
 
+# %% ../../nbs/sensors/08_study.ipynb #df56424d
 def group_of(
     cfg: SensorsConfig,          # its `split_by`
     side: SensorWindows,         # any windows
@@ -343,6 +345,7 @@ def load_model(
     objective = Objective(build_model(cfg.replace(model=""), material), cfg)
     return load_weights(objective, best_checkpoint(run)).model.eval()
 
+# %% ../../nbs/sensors/08_study.ipynb #cell-026
 def answers_of(
     cfg: SensorsConfig,   # of the run
     run: Run,             # that has trained
@@ -381,6 +384,7 @@ def _coded(table: pd.DataFrame, names: tuple[str, ...], *columns: str) -> list[n
     index = {name: i for i, name in enumerate(names)}
     return [table[column].map(index).to_numpy(int) for column in columns]
 
+# %% ../../nbs/sensors/08_study.ipynb #cell-032
 def side_metrics(
     table: pd.DataFrame,          # of `prediction_table`, one side
     vocabulary: tuple[str, ...],  # activities
@@ -429,6 +433,7 @@ def _baseline_table(run: Run, name: str) -> pd.DataFrame:
         raise WindowError(f"baseline '{name}': {run.folder.parent / name} has no predictions; evaluate that run first")
     return found
 
+# %% ../../nbs/sensors/08_study.ipynb #cell-034
 def against(
     table: pd.DataFrame,           # of `prediction_table`
     baseline: pd.DataFrame,        # of another run, with the same sides
@@ -451,6 +456,7 @@ def _compared(gained: dict[str, Any], than: str) -> str:
     word = "better than" if gained["low"] > 0 else "worse than" if gained["high"] < 0 else "not to be told from"
     return f"{word} {than} ({gained['value']:+.2f} [{gained['low']:+.2f}, {gained['high']:+.2f}])"
 
+# %% ../../nbs/sensors/08_study.ipynb #cell-036
 def _about_forest(gained: dict[str, Any], forest: dict[str, Any]) -> str:
     "The network beside the strongest simple rival."
     rival = f"a random forest on window statistics ({said(forest)})"
@@ -468,6 +474,7 @@ def _probe_words(probes: dict[str, float]) -> str:
             + (f"(from a draw of it {noisy:.2f}, " if noisy is not None else "(")
             + f"untrained {probes['domain_probe_untrained']:.2f}, chance {probes['domain_chance']:.2f})")
 
+# %% ../../nbs/sensors/08_study.ipynb #3270bb72
 def verdict(
     metrics: dict[str, dict],      # of `report_metrics`
     baselines: dict[str, dict],    # of `rivals`
@@ -520,6 +527,7 @@ def _probes(cfg: SensorsConfig, material: Material, trained: Predictions) -> dic
             "domain_chance": 1 / len(material.domain_names),
             "domain_head_accuracy": float((trained.domain == data.domain).mean()) if cfg.lambda_dom else None}
 
+# %% ../../nbs/sensors/08_study.ipynb #8d9aac42
 def _audit(material: Material, adapt: str = "none") -> dict[str, Any]:
     "What training and the primary side share."
     audit = batches.audit_split(material.sides["train"].windows, material.sides[material.primary].windows)
@@ -537,6 +545,7 @@ def _details(cfg: SensorsConfig, run: Run, material: Material, found: dict[str, 
                        "active_units": evaluation.active_units(inside.latent)},
             "rules": evaluation.compare_rules(run.metrics()).to_dict("records"), "read": material.notes}
 
+# %% ../../nbs/sensors/08_study.ipynb #298579b0
 def build_report(
     cfg: SensorsConfig,             # of the run
     run: Run,                       # that has trained
@@ -644,6 +653,7 @@ def _answer(path: Path, cfg: SensorsConfig, model: TCNVAE, known: dict, rate_hz:
         raise WindowError(f"{path}: shorter than a window of {known['window_samples']} samples at {known['sample_rate_hz']:g} Hz")
     return pd.concat(tables, ignore_index=True)
 
+# %% ../../nbs/sensors/08_study.ipynb #75330644
 def _unusual(run: Run, error: pd.Series) -> np.ndarray:
     "Share of the known people's later windows that are drawn better; NaN where there is no report yet."
     table = read_predictions(run)
@@ -658,6 +668,7 @@ def _part(out: Path, path: Path, run: Run) -> Path:
     stamp = f"{path.resolve()} {path.stat().st_size} {path.stat().st_mtime_ns} {best_checkpoint(run)}"
     return out / "parts" / (hashlib.blake2b(stamp.encode(), digest_size=8).hexdigest() + ".csv")
 
+# %% ../../nbs/sensors/08_study.ipynb #a1cd0564
 def predict(
     run: Run,                             # that has trained
     inputs: Any,                          # a file or folder of recordings, or several

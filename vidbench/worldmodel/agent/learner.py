@@ -81,6 +81,7 @@ def _moments(tensors: dict[str, Tensor]) -> dict[int, dict[str, Tensor]]:
         found.setdefault(int(number), {})[key] = tensors[name]
     return found
 
+# %% ../../../nbs/worldmodel/agent/03_learner.ipynb #c698943e
 def load_agent(
     agent: PPO,        # of the same settings
     checkpoint: Path,  # of `save_agent`
@@ -172,6 +173,17 @@ class Game:
         self.over = ended or late or self.row["length"] >= MOST_STEPS
 
 # %% ../../../nbs/worldmodel/agent/03_learner.ipynb #a1961d76
+def _play_together(cfg: AgentConfig, choose: Choose, seeds: Sequence[int]) -> list[dict[str, float]]:
+    "Some episodes side by side."
+    games = [Game(cfg, int(seed)) for seed in seeds]
+    frames = np.stack([np.repeat(game.frame[None], cfg.num_frames, 0) for game in games])
+    while live := [i for i, game in enumerate(games) if not game.over]:
+        for i, action in zip(live, choose(frames[live], [games[i].env for i in live]), strict=True):
+            games[i].step(action)
+        frames = push_frames(frames, np.stack([game.frame for game in games]), np.zeros(len(games), bool))
+    return [game.row for game in games]
+
+# %% ../../../nbs/worldmodel/agent/03_learner.ipynb #a1961d76
 def play(
     cfg: AgentConfig,      # the environment
     choose: Choose,        # who plays
@@ -183,16 +195,6 @@ def play(
         torch.manual_seed(seeds[0])
         rows = [row for i in range(0, len(seeds), together) for row in _play_together(cfg, choose, seeds[i : i + together])]
     return pd.DataFrame(rows)
-
-def _play_together(cfg: AgentConfig, choose: Choose, seeds: Sequence[int]) -> list[dict[str, float]]:
-    "Some episodes side by side."
-    games = [Game(cfg, int(seed)) for seed in seeds]
-    frames = np.stack([np.repeat(game.frame[None], cfg.num_frames, 0) for game in games])
-    while live := [i for i, game in enumerate(games) if not game.over]:
-        for i, action in zip(live, choose(frames[live], [games[i].env for i in live]), strict=True):
-            games[i].step(action)
-        frames = push_frames(frames, np.stack([game.frame for game in games]), np.zeros(len(games), bool))
-    return [game.row for game in games]
 
 # %% ../../../nbs/worldmodel/agent/03_learner.ipynb #a067dceb
 SIDES = {"val": 1_000_000_000, "test": 1_500_000_000}  # where the seeds of the episodes begin

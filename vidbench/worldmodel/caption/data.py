@@ -51,6 +51,7 @@ def _raw_items(path: Path) -> list[Any]:
         raise ConfigError(f'data={path}: should hold a list of {{"video_path": ..., "caption": ...}}')
     return items
 
+# %% ../../../nbs/worldmodel/caption/01_data.ipynb #cell-005
 def _line(text: str) -> Any:
     "A line of JSON, or what is wrong with it."
     try:
@@ -132,6 +133,15 @@ def _read_video(path: str, num_frames: int, size_px: int, start: float = np.nan,
     return read_window(path, num_frames, start, end, size_px=(size_px, size_px))[0]
 
 # %% ../../../nbs/worldmodel/caption/01_data.ipynb #cell-017
+def _film(cfg: CaptionConfig, path: str, start: float, end: float, part: pd.DataFrame) -> Film:
+    "One clip."
+    stat, first = Path(path).stat(), part.iloc[0]
+    window = "" if np.isnan(start) and np.isnan(end) else f" {start:g}-{end:g}"
+    version = f"{path} {stat.st_size} {stat.st_mtime_ns} {cfg.num_frames} {cfg.size_px}"
+    read = functools.partial(_read_video, path, cfg.num_frames, cfg.size_px, start, end)
+    return Film(f"{first.get('named', path)}{window}", version, tuple(dict.fromkeys(part["caption"])), read, first["belongs"])
+
+# %% ../../../nbs/worldmodel/caption/01_data.ipynb #cell-017
 def films_of(
     table: pd.DataFrame,  # video_path and caption; perhaps start_sec, end_sec, and the column that `split_by` names
     cfg: CaptionConfig,   # num_frames, size_px, split_by
@@ -144,14 +154,6 @@ def films_of(
     clips = table.assign(start_sec=span["start_sec"], end_sec=span["end_sec"], belongs=table[name].astype(str))
     grouped = clips.groupby(["video_path", "start_sec", "end_sec"], sort=False, dropna=False)
     return [_film(cfg, *where, part) for where, part in grouped]
-
-def _film(cfg: CaptionConfig, path: str, start: float, end: float, part: pd.DataFrame) -> Film:
-    "One clip."
-    stat, first = Path(path).stat(), part.iloc[0]
-    window = "" if np.isnan(start) and np.isnan(end) else f" {start:g}-{end:g}"
-    version = f"{path} {stat.st_size} {stat.st_mtime_ns} {cfg.num_frames} {cfg.size_px}"
-    read = functools.partial(_read_video, path, cfg.num_frames, cfg.size_px, start, end)
-    return Film(f"{first.get('named', path)}{window}", version, tuple(dict.fromkeys(part["caption"])), read, first["belongs"])
 
 # %% ../../../nbs/worldmodel/caption/01_data.ipynb #cell-020
 SENTENCES = {
@@ -306,6 +308,7 @@ def films_table(
     return pd.DataFrame({"event_id": [film.name for film in films], "group": [film.belongs_to for film in films],
                          "video_path": [film.belongs_to for film in films], "label": "", "start_sec": 0.0, "end_sec": np.nan})
 
+# %% ../../../nbs/worldmodel/caption/01_data.ipynb #cell-043
 def first_sides(
     cfg: CaptionConfig,  # data, val_data, test_data, split, val_share, test_share, seed
 ) -> tuple[dict[str, list[Film]], dict[str, str]]:  # train, val, test; {item: what is wrong with it}
@@ -344,6 +347,7 @@ def toy_sides(
     counts = {name: cfg.toy.clips if name == "train" else max(24, round(share * cfg.toy.clips)) for name, share in shares.items()}
     return {name: toy_films(count, i, cfg) for i, (name, count) in enumerate(counts.items())}
 
+# %% ../../../nbs/worldmodel/caption/01_data.ipynb #cell-047
 def load_films(
     cfg: CaptionConfig,      # data and how its sides are drawn
     run: Run | None = None,  # keeps its sides; without one they are drawn and forgotten
@@ -460,6 +464,7 @@ def _caption_one(video: Path, captioner: Callable[..., str], frames: int, size_p
     except VideoError as error:
         return "", error.reason
 
+# %% ../../../nbs/worldmodel/caption/01_data.ipynb #cell-060
 def _check_cost(captioner: Any, videos: int, frames: int, max_dollars: float | None) -> None:
     "Say what it will cost, before it starts; refuse what is too much."
     price, words = captioner.cost(videos, frames) if hasattr(captioner, "cost") else (0.0, f"{videos} videos on this machine")

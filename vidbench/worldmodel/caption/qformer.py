@@ -56,6 +56,7 @@ def _kept(folder: str | Path, what: str, made_of: Any) -> Path:
     "Where a model made of something is kept."
     return Path(folder) / f"{what}-{hashlib.blake2b(json.dumps(made_of).encode(), digest_size=5).hexdigest()}"
 
+# %% ../../../nbs/worldmodel/caption/03_qformer.ipynb #cell-005
 def toy_encoder(
     folder: str | Path,   # where tiny models are kept
     size_px: int = 32,    # side of a frame; a quarter of it is a patch
@@ -121,6 +122,7 @@ def toy_llm(
 class BridgeError(ValueError):
     "Models that do not fit together; the message is one line."
 
+# %% ../../../nbs/worldmodel/caption/03_qformer.ipynb #cell-012
 def grid_of(
     encoder: VJEPA2Model,  # any
     cfg: CaptionConfig,    # size_px and num_frames
@@ -241,6 +243,7 @@ def _frames(film: Film, problems: dict[str, str]) -> np.ndarray | None:
         problems[film.name] = error.reason
         return None
 
+# %% ../../../nbs/worldmodel/caption/03_qformer.ipynb #cell-024
 def _write(path: Path, features: np.ndarray) -> None:
     "Write a file so that it is complete or not there."
     part = path.with_suffix(f".{os.getpid()}.part")
@@ -409,6 +412,7 @@ class Captioner(Recomputes, nn.Module):
         loss = words_loss(self.llm(inputs_embeds=read, logits_to_keep=keep, use_cache=False).logits[:, :-1], asked)
         return {"loss": loss.mean(), "logits": loss.detach()}
 
+# %% ../../../nbs/worldmodel/caption/03_qformer.ipynb #cell-041
 def learns(
     name: str,  # of a weight of a captioner
 ) -> bool:

@@ -90,6 +90,7 @@ class Material:
         "What the report is about; where nothing was held back for it, the clips that chose the checkpoint."
         return self.sides.get("test", self.sides["val"])
 
+# %% ../../../nbs/worldmodel/caption/05_study.ipynb #cell-007
 def prepare(
     cfg: CaptionConfig,      # the job's settings
     run: Run | None = None,  # keeps the sides
@@ -213,6 +214,13 @@ def other_clips(
 
 
 # %% ../../../nbs/worldmodel/caption/05_study.ipynb #cell-034
+def _shown(features: np.ndarray, blank: np.ndarray, others: list[int]) -> Iterator[tuple[str, np.ndarray]]:
+    "The clips, black frames, and other clips, one after another."
+    yield "clip", features
+    yield "blank", np.broadcast_to(blank, features.shape)
+    yield "swapped", features[others]
+
+# %% ../../../nbs/worldmodel/caption/05_study.ipynb #cell-034
 def prediction_table(
     cfg: CaptionConfig,   # choices, eval_batch_size
     model: Captioner,     # in evaluation mode
@@ -234,12 +242,6 @@ def prediction_table(
     table = table.assign(cider=scores.cider_each(pred, references), rouge_l=rouge)
     return table.assign(**scores.seen_shares(pred, table["said_blank"], table["said_swapped"])).drop(columns="said_clip")
 
-def _shown(features: np.ndarray, blank: np.ndarray, others: list[int]) -> Iterator[tuple[str, np.ndarray]]:
-    "The clips, black frames, and other clips, one after another."
-    yield "clip", features
-    yield "blank", np.broadcast_to(blank, features.shape)
-    yield "swapped", features[others]
-
 # %% ../../../nbs/worldmodel/caption/05_study.ipynb #cell-037
 def commonest(
     side: CaptionSet,  # training
@@ -247,6 +249,7 @@ def commonest(
     "The caption that training has most often."
     return Counter(caption for _, caption in side.items).most_common(1)[0][0]
 
+# %% ../../../nbs/worldmodel/caption/05_study.ipynb #cell-037
 def step_vectors(
     side: CaptionSet,   # any
     steps: int,         # in time
@@ -255,6 +258,7 @@ def step_vectors(
     each = (np.asarray(side.cache.read(film), np.float32) for film in side.films)
     return np.stack([clip.reshape(steps, -1, clip.shape[-1]).mean(1).ravel() for clip in each])
 
+# %% ../../../nbs/worldmodel/caption/05_study.ipynb #cell-037
 def nearest_captions(
     learned: CaptionSet,  # training
     side: CaptionSet,     # to be described
@@ -265,6 +269,7 @@ def nearest_captions(
     known, asked = (unit(vectors - theirs.mean(0)) for vectors in (theirs, step_vectors(side, steps)))
     return [learned.films[i].captions[0] for i in (asked @ known.T).argmax(1)]
 
+# %% ../../../nbs/worldmodel/caption/05_study.ipynb #cell-037
 def unit(
     vectors: Float[np.ndarray, "clip feature"],  # any
 ) -> Float[np.ndarray, "clip feature"]:
@@ -307,6 +312,7 @@ def numbers_of(
         "retrieval": mean(table["found_clip"]), "caption_loss": mean(table["loss_clip"], None),
         "vocabulary_rate": mean(rate), "vocabulary_recall": mean(recall)} | changed | worth
 
+# %% ../../../nbs/worldmodel/caption/05_study.ipynb #cell-044
 def fact_numbers(
     table: pd.DataFrame,  # of `prediction_table`, of toy clips
 ) -> dict[str, Interval]:  # fact_kind, ...; empty for others
@@ -424,6 +430,7 @@ def _report(cfg: CaptionConfig, run: Run, material: Material, found: tuple) -> d
         checkpoint=reports.checkpoint_of(run, f"best {SELECT[cfg.select][0]} on the validation side"),
         left_out=reports.left_out(out, "what", "why"), video_used=used, details=_details(cfg, run, material, choices))
 
+# %% ../../../nbs/worldmodel/caption/05_study.ipynb #cell-057
 def _details(cfg: CaptionConfig, run: Run, material: Material, choices: int) -> dict[str, Any]:
     "The study's own."
     facts = [spoken_facts(film.captions[0]) for film in material.sides["train"].films]
@@ -484,6 +491,17 @@ def describe(
     return qformer.speak(model, qformer.encode_frames(encoder, [film.read()], cfg.mixed_precision))[0]
 
 # %% ../../../nbs/worldmodel/caption/05_study.ipynb #cell-069
+def _sentences(cfg: CaptionConfig, encoder: Any, model: Captioner, film: Path, length_sec: float) -> list[tuple]:
+    "What is said of each window of a film; read and encoded a few at a time."
+    spans, rows, size = windows_of(probe(film).duration_sec, length_sec), [], (cfg.size_px, cfg.size_px)
+    for first in range(0, len(spans), cfg.eval_batch_size):
+        part = spans[first : first + cfg.eval_batch_size]
+        clips = [read_window(film, cfg.num_frames, *span, size)[0] for span in part]
+        said = qformer.speak(model, qformer.encode_frames(encoder, clips, cfg.mixed_precision))
+        rows += [(str(film), *span, sentence, "") for span, sentence in zip(part, said, strict=True)]
+    return rows
+
+# %% ../../../nbs/worldmodel/caption/05_study.ipynb #cell-069
 def predict(
     run: Run,                                   # that has trained
     inputs: str | Path | Sequence[str | Path],  # a film, a folder of films, or several of either
@@ -504,16 +522,6 @@ def predict(
     out.parent.mkdir(parents=True, exist_ok=True)
     table.to_csv(out, index=False) if out.suffix == ".csv" else table.to_json(out, orient="records", lines=True)
     return table
-
-def _sentences(cfg: CaptionConfig, encoder: Any, model: Captioner, film: Path, length_sec: float) -> list[tuple]:
-    "What is said of each window of a film; read and encoded a few at a time."
-    spans, rows, size = windows_of(probe(film).duration_sec, length_sec), [], (cfg.size_px, cfg.size_px)
-    for first in range(0, len(spans), cfg.eval_batch_size):
-        part = spans[first : first + cfg.eval_batch_size]
-        clips = [read_window(film, cfg.num_frames, *span, size)[0] for span in part]
-        said = qformer.speak(model, qformer.encode_frames(encoder, clips, cfg.mixed_precision))
-        rows += [(str(film), *span, sentence, "") for span, sentence in zip(part, said, strict=True)]
-    return rows
 
 # %% ../../../nbs/worldmodel/caption/05_study.ipynb #cell-072
 def check(

@@ -138,6 +138,7 @@ class SharedDraw(NamedTuple):
     seed: int   # of its augmentation
     first: int  # seed of the first draw of the batch
 
+# %% ../../../nbs/worldmodel/pretrain/05_data.ipynb #cell-014
 class SharedBatches(Sampler[SharedDraw]):
     "An order of draws in which each carries the first seed of its batch."
 
@@ -377,6 +378,14 @@ def toy_sides(
     return tables, frames
 
 # %% ../../../nbs/worldmodel/pretrain/05_data.ipynb #cell-049
+def _clip_sets(cfg: PretrainConfig, tables: dict[str, pd.DataFrame], clips: dict[str, Any]) -> dict[str, ClipSet]:
+    "Each side with the classes of its kind: those of the probe are numbered apart."
+    classes = {kind: sorted({label for name, table in tables.items() if name.startswith("probe_") == kind
+                             for label in table["label"]}) for kind in (False, True)}
+    return {name: ClipSet(cfg, clips[name], table["label"], table["group"], classes[name.startswith("probe_")], table["event_id"])
+            for name, table in tables.items()}
+
+# %% ../../../nbs/worldmodel/pretrain/05_data.ipynb #cell-049
 def prepare(
     cfg: PretrainConfig,     # the job's settings; the seed decides on toys, too
     run: Run | None = None,  # keeps the sides
@@ -393,13 +402,6 @@ def prepare(
         (tables, bad), cache = sides_of(cfg, run), clip_cache(cfg)
         clips = {name: StoredClips(table, cache) for name, table in tables.items()}
     return Material(_clip_sets(cfg, tables, clips), pairs, bad, tables)
-
-def _clip_sets(cfg: PretrainConfig, tables: dict[str, pd.DataFrame], clips: dict[str, Any]) -> dict[str, ClipSet]:
-    "Each side with the classes of its kind: those of the probe are numbered apart."
-    classes = {kind: sorted({label for name, table in tables.items() if name.startswith("probe_") == kind
-                             for label in table["label"]}) for kind in (False, True)}
-    return {name: ClipSet(cfg, clips[name], table["label"], table["group"], classes[name.startswith("probe_")], table["event_id"])
-            for name, table in tables.items()}
 
 # %% ../../../nbs/worldmodel/pretrain/05_data.ipynb #cell-053
 def films_in(

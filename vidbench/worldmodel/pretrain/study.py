@@ -86,6 +86,7 @@ def decay_at(
     done = min(1.0, step / max(1, total))
     return float(cfg.weight_decay_end + (cfg.weight_decay - cfg.weight_decay_end) * (1 + np.cos(np.pi * done)) / 2)
 
+# %% ../../../nbs/worldmodel/pretrain/07_study.ipynb #cell-011
 class GrowDecay(TrainerCallback):
     "Sets the weight decay of the parameters that have one."
 
@@ -127,6 +128,7 @@ def features_of(
     torch.distributed.all_gather_object(parts, mine)
     return torch.cat([found for found in parts if found is not None])
 
+# %% ../../../nbs/worldmodel/pretrain/07_study.ipynb #cell-015
 class Middles(Sequence):
     "The middles of some clips of a side, read one by one."
 
@@ -147,6 +149,7 @@ def surprise_curves(
     "Surprise in time, in the precision of the training."
     return [probes.pair_surprise(model, side, model.cfg.mixed_precision) for side in (pairs.possible, pairs.impossible)]
 
+# %% ../../../nbs/worldmodel/pretrain/07_study.ipynb #cell-017
 def surprised(
     model: VJepa,     # any
     pairs: ToyPairs,  # possible and impossible films
@@ -210,6 +213,7 @@ def chosen_by(
     "What the checkpoint is chosen by: without labels there is nothing to probe."
     return "surprise" if cfg.select == "probe" and not material.labelled else cfg.select
 
+# %% ../../../nbs/worldmodel/pretrain/07_study.ipynb #cell-024
 def build_model(
     cfg: PretrainConfig,  # sizes, seed, and where to start from
 ) -> VJepa:
@@ -259,6 +263,7 @@ def taught_probes(
     return {"linear_probe": probes.linear_probe(pooled, labels), "knn_probe": probes.knn_probe(pooled, labels),
             "attentive_probe": probes.attentive_probe(tokens, labels, cfg.grid[0], cfg.probe_epochs, cfg.seed)}
 
+# %% ../../../nbs/worldmodel/pretrain/07_study.ipynb #cell-034
 def probe_answers(
     cfg: PretrainConfig,        # as for `taught_probes`
     learn: ClipSet,             # to teach by
@@ -341,6 +346,7 @@ def probe_table(
     pred = columns["trained_attentive_probe"]
     return pd.DataFrame({"event_id": test.ids, "group": test.groups, "true": name[test.labels], "pred": pred, **columns})
 
+# %% ../../../nbs/worldmodel/pretrain/07_study.ipynb #cell-042
 def probe_numbers(
     table: pd.DataFrame,  # of `probe_table`
 ) -> dict[str, dict[str, Interval]]:  # who -> probe -> accuracy
@@ -350,6 +356,7 @@ def probe_numbers(
     return {who: {name.removeprefix(f"{who}_"): found for name, found in right.items() if name.startswith(f"{who}_")}
             for who in WHO if any(name.startswith(f"{who}_") for name in names)}
 
+# %% ../../../nbs/worldmodel/pretrain/07_study.ipynb #cell-042
 WHO = ("trained", "untrained", "pixels", "supervised")  # whose answers stand in predictions.csv
 
 # %% ../../../nbs/worldmodel/pretrain/07_study.ipynb #cell-044
@@ -454,6 +461,7 @@ class Found:
     baselines: dict[str, dict[str, Interval]]    # who -> metric -> value
     predictions: pd.DataFrame                    # event_id, group, true, pred, ...
 
+# %% ../../../nbs/worldmodel/pretrain/07_study.ipynb #cell-057
 def find_out(
     cfg: PretrainConfig,   # the run's settings
     material: Material,    # its data
@@ -489,6 +497,7 @@ def asked_of_all(
         answers["supervised"] = {"attentive_probe": supervised_answers(cfg, learn, test)}
     return probe_table(test, answers)
 
+# %% ../../../nbs/worldmodel/pretrain/07_study.ipynb #cell-058
 def pair_table(
     right: Float[np.ndarray, " pair"],  # from `found_impossible`
     pairs: ToyPairs,                    # the films
@@ -516,6 +525,7 @@ def evaluate(
             run.save_figure(figure, name)
     return run.report
 
+# %% ../../../nbs/worldmodel/pretrain/07_study.ipynb #cell-060
 def trained_model(
     cfg: PretrainConfig,  # the run's settings
     run: Run,             # after `fit`
@@ -564,6 +574,7 @@ def window_features(
     tokens = [probes.frozen_tokens(encoder, [clip], cfg.grid, autocast=cfg.mixed_precision) for clip in frames]
     return spans, torch.cat(tokens).mean(1).numpy()
 
+# %% ../../../nbs/worldmodel/pretrain/07_study.ipynb #cell-067
 def predict(
     run: Run,                                   # that has been evaluated
     inputs: str | Path | Sequence[str | Path],  # a film, a folder of films, or several of either

@@ -62,9 +62,6 @@ def misfits(
         f"{name} is not known" for name in weights if name not in own] + wrong
 
 # %% ../../../nbs/worldmodel/pretrain/03_vjepa.ipynb #cell-015
-class WeightsError(ValueError):
-    "Weights that do not fit; the message is one line."
-
 def _open_model(source: str, setting: str) -> tuple[VJEPA2Model, set[str]]:
     "A stored model, and the names of the tensors that transformers would fill with chance."
     try:
@@ -72,6 +69,10 @@ def _open_model(source: str, setting: str) -> tuple[VJEPA2Model, set[str]]:
     except (OSError, ValueError, RuntimeError, SafetensorError) as error:
         raise WeightsError(f"{setting}={source!r} cannot be loaded: {' '.join(str(error).split())[:200]}") from None
     return model, set(found["missing_keys"]) | {name for name, *_ in found["mismatched_keys"]}
+
+# %% ../../../nbs/worldmodel/pretrain/03_vjepa.ipynb #cell-015
+class WeightsError(ValueError):
+    "Weights that do not fit; the message is one line."
 
 # %% ../../../nbs/worldmodel/pretrain/03_vjepa.ipynb #cell-017
 def load_published(
