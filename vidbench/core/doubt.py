@@ -192,7 +192,7 @@ def _bounds_of(value: float, without: np.ndarray, n: int, t: float, bounds: tupl
     start, width = bounds[0], bounds[1] - bounds[0]
     share, rest = (value - start) / width, (without - start) / width
     low, high = _on_odds(share, rest, n, t)
-    if min(share, 1 - share) * len(without) < 1:
+    if min(share, 1 - share) * len(without) < 1 or not standard_error(rest):
         wider = _near_ends(share, rest, n)
         low, high = min(low, wider[0]), max(high, wider[1])
     low, high = max(0.0, min(low, share)), min(1.0, max(high, share))
@@ -204,7 +204,7 @@ Many = Callable[[Float[np.ndarray, "draw event"]], Mapping[str, Float[np.ndarray
 def _all_without(statistic: Many, codes: np.ndarray) -> dict[str, np.ndarray]:
     "Every score without each of the groups."
     names = list(statistic(np.ones((1, len(codes)))))
-    stacked = lambda weights: np.stack([statistic(weights)[name] for name in names], axis=1)
+    stacked = lambda weights: np.stack(list(statistic(weights).values()), axis=1)
     rows = without_each(stacked, codes)          # (group, score)
     return {name: rows[:, i] for i, name in enumerate(names)}
 

@@ -79,8 +79,9 @@ PACKAGES = ("vidbench", "torch", "torchvision", "transformers", "peft", "acceler
 # %% ../../nbs/core/01_runs.ipynb #cell-016
 def _commit() -> str | None:
     "Commit of the working tree around the current folder, with `+` when it holds changes; none outside git."
+    quiet = ("-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null")  # a folder that was handed over runs nothing
     def git(*words: str) -> str:
-        return subprocess.run(["git", *words], capture_output=True, text=True, timeout=10, check=True).stdout.strip()
+        return subprocess.run(["git", *quiet, *words], capture_output=True, text=True, timeout=10, check=True).stdout.strip()
     try:
         return git("rev-parse", "--short=12", "HEAD") + ("+" if git("status", "--porcelain", "-uno") else "")
     except (OSError, subprocess.SubprocessError):
