@@ -66,7 +66,7 @@ def all_tests() -> list[Test]:
     python = sys.executable
     jobs = [Test(f"run {path.relative_to(NBS)}", [python, "-c", RUN_JOB, str(path)], 400)
             for path in sorted((NBS / "experiments").glob("[!._]*.ipynb"))]
-    library = [Test(str(path.relative_to(NBS)), path, 150) for path in library_notebooks()]
+    library = [Test(str(path.relative_to(NBS)), path, 400) for path in library_notebooks()]
     checks = [Test(f"check {name}", [python, str(ROOT / "tools/checks.py"), name], 120)
               for name in ("sync", "parameters", "readme", "arrows", "settings", "outputs", "docs", "import", "this")]
     checks.append(Test("check slurm", [python, str(ROOT / "tools/slurm_test.py")], 450))
