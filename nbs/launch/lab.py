@@ -30,6 +30,7 @@ class Lab:
         os.environ.pop("VIDBENCH_HOME", None)
         os.environ["PYTHONPATH"] = os.pathsep.join([str(PROJECT), str(self.folder)])
         os.chdir(self.folder)
+        sys.path.append(str(self.folder))    # behind everything else, as `jobs` has it
 
     def write_notebook(self, name: str, *cells: str) -> Path:
         "A notebook in the workspace, whose first cell carries the `parameters` tag."
