@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import __version__
+from ..core.config import nearest
 from . import jobs, settings
 from .execute import plain_text
 from .jobs import LaunchError, find_job
@@ -287,8 +288,9 @@ def _settings(args: argparse.Namespace) -> int:
     "vidbench settings"
     known = jobs.config_class(find_job(args.job))
     found = settings.list_settings(known)
+    if args.preset and args.preset not in known.presets:
+        raise LaunchError(f"unknown preset '{args.preset}': {nearest(args.preset, list(known.presets))}")
     if args.preset:
-        known.preset(args.preset)      # refuses one that there is not
         found = settings.with_preset(found, args.preset)
     found = settings.pick_settings(found, args.setting) if args.setting else found
     few = args.setting and len(found) < 4

@@ -45,13 +45,13 @@ def groupings(
     events: pd.DataFrame,  # from `read_events`
 ) -> list[str]:            # the films first
     "Columns that say which events belong together: films, individuals, cameras, recordings."
-    found: dict[str, list] = {}
+    found = {"video_path": list(pd.factorize(events["video_path"])[0])}
     for name in PEOPLE:
         if name in events and 1 < events[name].nunique() < len(events):
             same = [other for other, values in found.items() if values == list(pd.factorize(events[name])[0])]
             if not same:                        # a column that is another one by another name is said once
                 found[name] = list(pd.factorize(events[name])[0])
-    return ["video_path", *found]
+    return list(found)
 
 # %% ../../nbs/launch/12_look.ipynb #aa1f30ea
 def leaks(
