@@ -392,6 +392,40 @@ def _queued_films(films: list[str], total: float, measure: Measure) -> list[tupl
     complete = np.isnan(total) or abs(sum(lengths) - total) < 0.5 * len(films)
     return list(zip(films, lengths, strict=True)) if complete else None
 
+# %% ../../nbs/core/03a_labels.ipynb #743e0ad6
+def _queue_of(seen: str, films: list[str], events: list, at: dict, name: str, measure: Measure) -> list[tuple[str, float]]:
+    "The films of an observation and their lengths, or a refusal."
+    totals = {seconds(_cell(row, at["total"])) for row, *_ in events if _cell(row, at["observation"]) == seen}
+    queue = _queued_films(films, next(iter(totals)) if len(totals) == 1 else float("nan"), measure)
+    if queue is None:
+        raise LabelError(f"{name}: in '{seen}' the times run on over {len(films)} films played one after the other "
+                         f"({', '.join(films[:3])}), and the export does not say how long each is: give video_root with the "
+                         "films, or read the .boris project itself")
+    return queue
+
+# %% ../../nbs/core/03a_labels.ipynb #743e0ad6
+def _place_events(events: list, head: list[str], at: dict, reading: Reading, name: str, point_sec: float,
+                  measure: Measure) -> None:
+    "Each event in its film, the films of one observation in a queue taken apart."
+    films: dict[str, dict[str, None]] = {}
+    for row, *_ in sorted(events, key=lambda event: event[1]):
+        films.setdefault(_cell(row, at["observation"]), {})[_cell(row, at["film"])] = None
+    queues = {seen: _queue_of(seen, list(names), events, at, name, measure) for seen, names in films.items() if len(names) > 1}
+    points = 0
+    for row, start, end in events:
+        seen, film, who = (_cell(row, at[key]) for key in ("observation", "film", "who"))
+        more = {"individual": who or "No focal subject", "observation": seen}
+        if modifiers := _modifiers(head, row):
+            more["modifiers"] = modifiers
+        if start == end:
+            start, end, points = max(0.0, start - point_sec / 2), max(0.0, start - point_sec / 2) + point_sec, points + 1
+        parts = spread_over_queue(start, end, queues[seen]) if seen in queues else [(film, start, end)]
+        reading.rows += [{"video_path": path, "label": _cell(row, at["label"]), "start_sec": a, "end_sec": b} | more
+                         for path, a, b in parts]
+    reading.notes += [f"{seen}: {len(queue)} films were queued; times are within each film" for seen, queue in queues.items()]
+    if points:
+        reading.notes.append(f"{points} point events were given {point_sec:g} s around their time (point_sec)")
+
 # %% ../../nbs/core/03a_labels.ipynb #088c0150
 def read_aggregated(
     rows: list[list[str]],     # cells as text, without the header
@@ -419,40 +453,6 @@ def read_aggregated(
             events.append((row, start, start if _cell(row, at["kind"]) == "POINT" else end))
     _place_events(events, head, at, reading, name, point_sec, measure)
     return reading
-
-# %% ../../nbs/core/03a_labels.ipynb #743e0ad6
-def _place_events(events: list, head: list[str], at: dict, reading: Reading, name: str, point_sec: float,
-                  measure: Measure) -> None:
-    "Each event in its film, the films of one observation in a queue taken apart."
-    films: dict[str, dict[str, None]] = {}
-    for row, *_ in sorted(events, key=lambda event: event[1]):
-        films.setdefault(_cell(row, at["observation"]), {})[_cell(row, at["film"])] = None
-    queues = {seen: _queue_of(seen, list(names), events, at, name, measure) for seen, names in films.items() if len(names) > 1}
-    points = 0
-    for row, start, end in events:
-        seen, film, who = (_cell(row, at[key]) for key in ("observation", "film", "who"))
-        more = {"individual": who or "No focal subject", "observation": seen}
-        if modifiers := _modifiers(head, row):
-            more["modifiers"] = modifiers
-        if start == end:
-            start, end, points = max(0.0, start - point_sec / 2), max(0.0, start - point_sec / 2) + point_sec, points + 1
-        parts = spread_over_queue(start, end, queues[seen]) if seen in queues else [(film, start, end)]
-        reading.rows += [{"video_path": path, "label": _cell(row, at["label"]), "start_sec": a, "end_sec": b} | more
-                         for path, a, b in parts]
-    reading.notes += [f"{seen}: {len(queue)} films were queued; times are within each film" for seen, queue in queues.items()]
-    if points:
-        reading.notes.append(f"{points} point events were given {point_sec:g} s around their time (point_sec)")
-
-# %% ../../nbs/core/03a_labels.ipynb #743e0ad6
-def _queue_of(seen: str, films: list[str], events: list, at: dict, name: str, measure: Measure) -> list[tuple[str, float]]:
-    "The films of an observation and their lengths, or a refusal."
-    totals = {seconds(_cell(row, at["total"])) for row, *_ in events if _cell(row, at["observation"]) == seen}
-    queue = _queued_films(films, next(iter(totals)) if len(totals) == 1 else float("nan"), measure)
-    if queue is None:
-        raise LabelError(f"{name}: in '{seen}' the times run on over {len(films)} films played one after the other "
-                         f"({', '.join(films[:3])}), and the export does not say how long each is: give video_root with the "
-                         "films, or read the .boris project itself")
-    return queue
 
 # %% ../../nbs/core/03a_labels.ipynb #7731a6d3
 def _elan_times(root: ElementTree.Element) -> dict[str, tuple[float, float]]:

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['SPECIAL_TOKENS', 'CHAT_TEMPLATE', 'make_tokenizer', 'make_processor', 'tiny_config', 'make_model', 'sample_times',
-           'read_window', 'clip_metadata', 'conversation', 'VideoChatCollator', 'tiny_vlm', 'save_vlm', 'load_vlm',
+           'read_window', 'clip_metadata', 'conversation', 'VideoChatCollator', 'save_vlm', 'tiny_vlm', 'load_vlm',
            'train_briefly']
 
 # %% ../../nbs/core/11_tiny_vlm.ipynb #cell-002
@@ -206,6 +206,18 @@ class VideoChatCollator:
         answer = (seen > prompts[:, None]) & batch["attention_mask"].bool()
         return batch["input_ids"].masked_fill(~answer, -100)
 
+# %% ../../nbs/core/11_tiny_vlm.ipynb #cell-033
+def save_vlm(
+    folder: str | Path,         # does not exist, or is left as it is
+    model: PreTrainedModel,     # any
+    processor: ProcessorMixin,  # its processor
+) -> Path:                      # the folder
+    "Write a model and its processor so that the folder is complete or not there."
+    def fill(draft: Path) -> None:
+        model.save_pretrained(draft)
+        processor.save_pretrained(draft)
+    return make_once(Path(folder) / "config.json", fill).parent
+
 # %% ../../nbs/core/11_tiny_vlm.ipynb #cell-032
 def tiny_vlm(
     folder: str | Path,       # where tiny models are kept
@@ -223,18 +235,6 @@ def tiny_vlm(
         model = make_model(tiny_config(tokenizer, **sizes), seed)
         save_vlm(final, model, make_processor(tokenizer, max_pixels))
     return final
-
-# %% ../../nbs/core/11_tiny_vlm.ipynb #cell-033
-def save_vlm(
-    folder: str | Path,         # does not exist, or is left as it is
-    model: PreTrainedModel,     # any
-    processor: ProcessorMixin,  # its processor
-) -> Path:                      # the folder
-    "Write a model and its processor so that the folder is complete or not there."
-    def fill(draft: Path) -> None:
-        model.save_pretrained(draft)
-        processor.save_pretrained(draft)
-    return make_once(Path(folder) / "config.json", fill).parent
 
 # %% ../../nbs/core/11_tiny_vlm.ipynb #cell-035
 def load_vlm(
