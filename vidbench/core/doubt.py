@@ -8,7 +8,7 @@ __all__ = ['NAN', 'Statistic', 'MOST_BLOCKS', 'LIKENESS', 'Many', 'Interval', 'm
            'mean_interval', 'difference', 'paired_difference', 'word', 'said', 'p_value', 'calibration_error',
            'debiased_calibration_error']
 
-# %% ../../nbs/core/04_doubt.ipynb #7294eb18
+# %% ../../nbs/core/04_doubt.ipynb #cell-002
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -17,7 +17,7 @@ import pandas as pd
 from jaxtyping import Bool, Float, Int
 from scipy import stats
 
-# %% ../../nbs/core/04_doubt.ipynb #9cb391e3
+# %% ../../nbs/core/04_doubt.ipynb #cell-005
 NAN = float("nan")
 
 class Interval(NamedTuple):
@@ -35,7 +35,7 @@ class Interval(NamedTuple):
         found = dict(self._asdict())
         return found if np.isfinite(self.low_events) else {k: found[k] for k in found if not k.endswith("_events")}
 
-# %% ../../nbs/core/04_doubt.ipynb #17b41597
+# %% ../../nbs/core/04_doubt.ipynb #cell-008
 Statistic = Callable[[Float[np.ndarray, "draw event"]], Float[np.ndarray, " draw"]]
 
 def mean_of(
@@ -51,12 +51,12 @@ def mean_of(
 
     return weighted
 
-# %% ../../nbs/core/04_doubt.ipynb #5215033f
+# %% ../../nbs/core/04_doubt.ipynb #cell-010
 def _ratio(top: np.ndarray, bottom: np.ndarray, otherwise: float | np.ndarray) -> np.ndarray:
     "`top / bottom`, and something else where there is nothing to divide by."
     return np.where(bottom > 0, top / np.where(bottom > 0, bottom, 1), otherwise)
 
-# %% ../../nbs/core/04_doubt.ipynb #5215033f
+# %% ../../nbs/core/04_doubt.ipynb #cell-011
 def ranking_scores(
     score: Float[np.ndarray, " event"],               # higher means more likely positive
     positive: Bool[np.ndarray, " event"],             # whether the event is positive
@@ -75,7 +75,7 @@ def ranking_scores(
     return (np.where(both, _ratio(wins, n_hits * n_misses, np.nan), np.nan),
             np.where(both, _ratio(steps, n_hits, np.nan), np.nan))
 
-# %% ../../nbs/core/04_doubt.ipynb #42a3671e
+# %% ../../nbs/core/04_doubt.ipynb #cell-013
 def confusion_counts(
     true: Int[np.ndarray, " event"],             # number of the true class
     pred: Int[np.ndarray, " event"],             # number of the predicted class
@@ -89,14 +89,14 @@ def confusion_counts(
         counts[:, c] = weights[:, cell == c].sum(axis=1)
     return counts.reshape(-1, labels, labels)
 
-# %% ../../nbs/core/04_doubt.ipynb #359dd3a3
+# %% ../../nbs/core/04_doubt.ipynb #cell-015
 def _mcc(hits: np.ndarray, true: np.ndarray, pred: np.ndarray) -> np.ndarray:
     "Matthews' correlation for any number of classes (Gorodkin 2004)."
     n = true.sum(axis=1)
     top = hits.sum(axis=1) * n - (true * pred).sum(axis=1)
     return _ratio(top, np.sqrt((n**2 - (true**2).sum(axis=1)) * (n**2 - (pred**2).sum(axis=1))), 0.0)
 
-# %% ../../nbs/core/04_doubt.ipynb #359dd3a3
+# %% ../../nbs/core/04_doubt.ipynb #cell-016
 def confusion_scores(
     counts: Float[np.ndarray, "draw label label"],    # true class by predicted class
     labels: Sequence[str],                            # in the order of the counts
@@ -113,7 +113,7 @@ def confusion_scores(
     scores["balanced_accuracy"] = np.nan_to_num(per_class["recall"]).sum(axis=1) / (true > 0).sum(axis=1)
     return scores
 
-# %% ../../nbs/core/04_doubt.ipynb #b0868833
+# %% ../../nbs/core/04_doubt.ipynb #cell-019
 MOST_BLOCKS = 200
 
 def blocks_of(
@@ -127,7 +127,7 @@ def blocks_of(
         return codes
     return (np.random.default_rng(0).permutation(number) % most)[codes]
 
-# %% ../../nbs/core/04_doubt.ipynb #9db99017
+# %% ../../nbs/core/04_doubt.ipynb #cell-021
 def without_each(
     statistic: Statistic,             # the score
     codes: Int[np.ndarray, " event"], # the number of each event's group, from 0
@@ -140,7 +140,7 @@ def without_each(
         found.append(statistic((codes[None, :] != left_out[:, None]).astype(float)))
     return np.concatenate(found)
 
-# %% ../../nbs/core/04_doubt.ipynb #05c55e1a
+# %% ../../nbs/core/04_doubt.ipynb #cell-024
 def standard_error(
     without: Float[np.ndarray, " group"],  # from `without_each`
 ) -> float:
@@ -148,7 +148,7 @@ def standard_error(
     number = len(without)
     return float(np.sqrt((number - 1) / number * ((without - without.mean()) ** 2).sum()))
 
-# %% ../../nbs/core/04_doubt.ipynb #50b774c8
+# %% ../../nbs/core/04_doubt.ipynb #cell-026
 def student(
     codes: Int[np.ndarray, " event"],  # the number of each event's group, from 0
 ) -> float:
@@ -157,7 +157,7 @@ def student(
     worth = (len(sizes) + sizes.sum() ** 2 / (sizes**2).sum()) / 2
     return float(stats.t.ppf(0.975, max(worth - 1, 0.5)))
 
-# %% ../../nbs/core/04_doubt.ipynb #47ff3fdd
+# %% ../../nbs/core/04_doubt.ipynb #cell-029
 LIKENESS = 0.1   # correlation within a group that is assumed where none can be measured
 
 def _wilson(share: float, n: float) -> tuple[float, float]:
@@ -167,7 +167,7 @@ def _wilson(share: float, n: float) -> tuple[float, float]:
     reach = z * np.sqrt(share * (1 - share) / n + z * z / (4 * n * n)) / (1 + z * z / n)
     return middle - reach, middle + reach
 
-# %% ../../nbs/core/04_doubt.ipynb #9a87baff
+# %% ../../nbs/core/04_doubt.ipynb #cell-031
 def _on_odds(value: float, without: np.ndarray, n: int, t: float) -> tuple[float, float]:
     "The interval of a score between 0 and 1 by the jackknife of its log odds."
     half = 0.5 / n                    # keeps 0 and 1 finite
@@ -175,7 +175,7 @@ def _on_odds(value: float, without: np.ndarray, n: int, t: float) -> tuple[float
     middle, reach = odds(value), t * standard_error(odds(without))
     return tuple(1 / (1 + np.exp(-(middle + side * reach))) for side in (-1, 1))
 
-# %% ../../nbs/core/04_doubt.ipynb #9a87baff
+# %% ../../nbs/core/04_doubt.ipynb #cell-032
 def _near_ends(value: float, without: np.ndarray, n: int) -> tuple[float, float]:
     "The interval where hardly anything but one answer was seen."
     worth, error = max(1.0, n / (1 + (n / len(without) - 1) * LIKENESS)), standard_error(without)
@@ -183,7 +183,7 @@ def _near_ends(value: float, without: np.ndarray, n: int) -> tuple[float, float]
         worth = min(worth, max(1.0, value * (1 - value) / error**2))
     return _wilson(value, worth)
 
-# %% ../../nbs/core/04_doubt.ipynb #206e26b6
+# %% ../../nbs/core/04_doubt.ipynb #cell-034
 def _bounds_of(value: float, without: np.ndarray, n: int, t: float, bounds: tuple | None) -> tuple[float, float]:
     "The interval of a score, bounded or not, from the score without each group."
     if bounds is None:
@@ -198,7 +198,7 @@ def _bounds_of(value: float, without: np.ndarray, n: int, t: float, bounds: tupl
     low, high = max(0.0, min(low, share)), min(1.0, max(high, share))
     return float(start + low * width), float(start + high * width)
 
-# %% ../../nbs/core/04_doubt.ipynb #f8bd3e68
+# %% ../../nbs/core/04_doubt.ipynb #cell-037
 Many = Callable[[Float[np.ndarray, "draw event"]], Mapping[str, Float[np.ndarray, " draw"]]]
 
 def _all_without(statistic: Many, codes: np.ndarray) -> dict[str, np.ndarray]:
@@ -208,7 +208,7 @@ def _all_without(statistic: Many, codes: np.ndarray) -> dict[str, np.ndarray]:
     rows = without_each(stacked, codes)          # (group, score)
     return {name: rows[:, i] for i, name in enumerate(names)}
 
-# %% ../../nbs/core/04_doubt.ipynb #f8bd3e68
+# %% ../../nbs/core/04_doubt.ipynb #cell-038
 def _one(value: float, without: np.ndarray, codes: np.ndarray, bounds: tuple | None) -> tuple[float, float]:
     "Low and high of one score; NaN where there is one group, everything where a class hangs on one group."
     if not np.isfinite(value) or len(without) < 2:
@@ -217,7 +217,7 @@ def _one(value: float, without: np.ndarray, codes: np.ndarray, bounds: tuple | N
         return bounds or (NAN, NAN)
     return _bounds_of(value, without, len(codes), student(codes), bounds)
 
-# %% ../../nbs/core/04_doubt.ipynb #f036946c
+# %% ../../nbs/core/04_doubt.ipynb #cell-040
 def intervals(
     statistic: Many,                                        # weights -> {score: one value a draw}
     groups: Sequence,                                       # one label an event: its video, person or source
@@ -238,7 +238,7 @@ def intervals(
         found[name] = Interval(value, *edges, len(codes), number, *beside)
     return found
 
-# %% ../../nbs/core/04_doubt.ipynb #69b65324
+# %% ../../nbs/core/04_doubt.ipynb #cell-042
 def interval(
     statistic: Statistic,                        # weights -> one value a draw
     groups: Sequence,                            # one label an event: its video, person or source
@@ -247,7 +247,7 @@ def interval(
     "A score with its 95 % interval over groups."
     return intervals(lambda weights: {"it": statistic(weights)}, groups, {"it": bounds})["it"]
 
-# %% ../../nbs/core/04_doubt.ipynb #69b65324
+# %% ../../nbs/core/04_doubt.ipynb #cell-044
 def mean_interval(
     values: Sequence[float],                     # one number an event; NaN = left out
     groups: Sequence,                            # one label an event
@@ -260,7 +260,7 @@ def mean_interval(
         return Interval(NAN, NAN, NAN, 0, 0)
     return interval(mean_of(values[asked]), np.asarray(groups, dtype=object)[asked], bounds)
 
-# %% ../../nbs/core/04_doubt.ipynb #4ccba384
+# %% ../../nbs/core/04_doubt.ipynb #cell-047
 def difference(
     one: Statistic,        # a score of the events
     other: Statistic,      # another score, or the same of other answers, of the same events
@@ -269,7 +269,7 @@ def difference(
     "`one - other` with its 95 % interval over groups."
     return interval(lambda weights: one(weights) - other(weights), groups, None)
 
-# %% ../../nbs/core/04_doubt.ipynb #4ccba384
+# %% ../../nbs/core/04_doubt.ipynb #cell-049
 def paired_difference(
     one: Sequence[float],    # one number an event
     other: Sequence[float],  # the same of another model; NaN in either leaves the event out
@@ -278,7 +278,7 @@ def paired_difference(
     "The mean of `one - other`, event by event, with its 95 % interval over groups."
     return mean_interval(np.asarray(one, float) - np.asarray(other, float), groups, None)
 
-# %% ../../nbs/core/04_doubt.ipynb #24ce4509
+# %% ../../nbs/core/04_doubt.ipynb #cell-052
 def word(
     found: Interval,    # a score, or a difference
     than: float = 0.0,  # what it is compared with
@@ -288,7 +288,7 @@ def word(
         return "above"
     return "below" if found.high < than else "not to be told from"
 
-# %% ../../nbs/core/04_doubt.ipynb #d577a301
+# %% ../../nbs/core/04_doubt.ipynb #cell-054
 def said(
     found: Interval,    # what is to be said
     digits: int = 2,    # behind the point
@@ -302,7 +302,7 @@ def said(
         return f"{found.value:{form}}"
     return f"{found.value:{form}} [{found.low:{form}}, {found.high:{form}}]"
 
-# %% ../../nbs/core/04_doubt.ipynb #1a5b3f61
+# %% ../../nbs/core/04_doubt.ipynb #cell-056
 def p_value(
     observed: float,                           # the statistic as it is
     shuffled: Float[np.ndarray, " shuffle"],   # the statistic under shuffling
@@ -310,7 +310,7 @@ def p_value(
     "Share of shuffles that reach the observed value, counting the observed one (Phipson and Smyth 2010)."
     return float((1 + (shuffled >= observed - 1e-12).sum()) / (1 + len(shuffled)))
 
-# %% ../../nbs/core/04_doubt.ipynb #12d138c5
+# %% ../../nbs/core/04_doubt.ipynb #cell-059
 def calibration_error(
     prob: Float[np.ndarray, " event"],           # predicted probability of the positive class
     positive: Bool[np.ndarray, " event"],        # whether the event is positive
@@ -322,7 +322,7 @@ def calibration_error(
     gaps = np.eye(bins)[which] * (prob - positive)[:, None]              # (event, bin)
     return np.abs(weights @ gaps).sum(axis=1) / weights.sum(axis=1)
 
-# %% ../../nbs/core/04_doubt.ipynb #117878e1
+# %% ../../nbs/core/04_doubt.ipynb #cell-061
 def debiased_calibration_error(
     prob: Float[np.ndarray, " event"],     # predicted probability of the positive class
     positive: Bool[np.ndarray, " event"],  # whether the event is positive

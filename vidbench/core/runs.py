@@ -111,7 +111,7 @@ STATES = ("running", "failed", "interrupted", "finished")  # the first that any 
 class RunError(RuntimeError):
     "A run folder that cannot be used as asked; the message is one line."
 
-# %% ../../nbs/core/01_runs.ipynb #cell-022
+# %% ../../nbs/core/01_runs.ipynb #cell-024
 def read_json(
     path: Path,  # of an object, perhaps cut off or written by somebody else
 ) -> dict[str, Any]:  # empty when there is no file
@@ -126,7 +126,7 @@ def read_json(
         raise RunError(f"{path}: not readable (a {type(found).__name__}, should be an object): remove it, and run again")
     return found
 
-# %% ../../nbs/core/01_runs.ipynb #cell-022
+# %% ../../nbs/core/01_runs.ipynb #cell-026
 def _stages_of(folder: Path) -> dict[str, Any]:
     "What `status.json` holds, with stages that are stages."
     status = {"stages": {}} | read_json(folder / "status.json")
@@ -135,7 +135,7 @@ def _stages_of(folder: Path) -> dict[str, Any]:
         raise RunError(f"{folder / 'status.json'}: not readable (no stages in it): remove it, and run again")
     return status
 
-# %% ../../nbs/core/01_runs.ipynb #cell-023
+# %% ../../nbs/core/01_runs.ipynb #cell-027
 def read_status(
     folder: Path,         # a run folder
     living: bool = True,  # look whether the process of a running job is still there
@@ -153,7 +153,7 @@ def read_status(
     error = next((stage["error"] for stage in stages.values() if stage.get("error")), None)
     return {**stages.get(str(status.get("stage")), {}), **status, "stages": stages, "state": state, "error": error}
 
-# %% ../../nbs/core/01_runs.ipynb #cell-027
+# %% ../../nbs/core/01_runs.ipynb #cell-030
 class RunPlace:
     "A run's folder, `outputs/<job>/<name>/`, and where things are in it."
 
@@ -175,13 +175,13 @@ class RunPlace:
         except ConfigError as error:
             raise RunError(str(error)) from None
 
-# %% ../../nbs/core/01_runs.ipynb #cell-030
+# %% ../../nbs/core/01_runs.ipynb #cell-033
 def _table(path: Path) -> "pd.DataFrame":
     "The lines of a file as a table."
     import pandas as pd
     return pd.DataFrame(read_lines(path))
 
-# %% ../../nbs/core/01_runs.ipynb #cell-031
+# %% ../../nbs/core/01_runs.ipynb #cell-034
 class RunLog:
     "What a run measures, line by line."
 
@@ -204,7 +204,7 @@ class RunLog:
         "What the stability guard saw."
         return _table(self.place.path("incidents.jsonl"))
 
-# %% ../../nbs/core/01_runs.ipynb #cell-034
+# %% ../../nbs/core/01_runs.ipynb #cell-037
 def _write_panel(folder: Path, name: str, content: Any) -> None:
     "Replace a panel whole."
     if isinstance(content, str):
@@ -214,7 +214,7 @@ def _write_panel(folder: Path, name: str, content: Any) -> None:
     content.savefig(folder / f".{name}.part", dpi=90, format="png")
     os.replace(folder / f".{name}.part", folder / f"{name}.png")
 
-# %% ../../nbs/core/01_runs.ipynb #cell-035
+# %% ../../nbs/core/01_runs.ipynb #cell-038
 class RunPictures:
     "Figures and panels of a run."
 
@@ -253,7 +253,7 @@ class RunPictures:
         if self.place.leads:
             _write_panel(self.place.path("panels"), name, content)
 
-# %% ../../nbs/core/01_runs.ipynb #cell-038
+# %% ../../nbs/core/01_runs.ipynb #cell-041
 class RunReport:
     "What the job found."
 
@@ -272,12 +272,12 @@ class RunReport:
         "What the job found; empty before it was evaluated."
         return read_json(self.place.path("report.json"))
 
-# %% ../../nbs/core/01_runs.ipynb #cell-041
+# %% ../../nbs/core/01_runs.ipynb #cell-044
 def _now() -> str:
     "The time as ISO 8601 in UTC, to the second."
     return dt.datetime.now(dt.timezone.utc).isoformat(timespec="seconds")
 
-# %% ../../nbs/core/01_runs.ipynb #cell-042
+# %% ../../nbs/core/01_runs.ipynb #cell-045
 def write_stage(
     folder: Path,    # a run folder
     name: str,       # fit, evaluate, ...
@@ -291,7 +291,7 @@ def write_stage(
     stages[name] = stages.get(name, {}) | {"state": state, "updated": _now()} | details
     write_text(folder / "status.json", json.dumps({"stage": name} | this_process() | {"stages": stages}, indent=2))
 
-# %% ../../nbs/core/01_runs.ipynb #cell-044
+# %% ../../nbs/core/01_runs.ipynb #cell-047
 class RunStages:
     "How a run stands."
 
@@ -344,7 +344,7 @@ class RunStages:
         if self.place.leads and self.status["stages"][name]["state"] == "running":
             self.set(name, "finished")
 
-# %% ../../nbs/core/01_runs.ipynb #cell-053
+# %% ../../nbs/core/01_runs.ipynb #cell-056
 class RunRequests:
     "What others ask of a run while it goes."
 
@@ -364,27 +364,27 @@ class RunRequests:
         self.on_look()
         return self.place.path("STOP").exists()
 
-# %% ../../nbs/core/01_runs.ipynb #cell-056
+# %% ../../nbs/core/01_runs.ipynb #cell-059
 def _lent(part: str, name: str) -> property:
     "What a part can do, as the whole's own; what is set on the whole is set on the part."
     return property(lambda whole: getattr(getattr(whole, part), name),
                     lambda whole, value: setattr(getattr(whole, part), name, value))
 
-# %% ../../nbs/core/01_runs.ipynb #cell-059
+# %% ../../nbs/core/01_runs.ipynb #cell-062
 def _new_name(parent: Path, preset: str) -> str:
     "A free name such as `smoke-1121-014500`."
     base = f"{preset or 'run'}-{dt.datetime.now():%m%d-%H%M%S}"
     names = [base, *(f"{base}-{i}" for i in range(2, 1000))]
     return next(name for name in names if not (parent / name).exists())
 
-# %% ../../nbs/core/01_runs.ipynb #cell-060
+# %% ../../nbs/core/01_runs.ipynb #cell-063
 def _check_name(name: str) -> str:
     "Refuse a run name that is not one plain folder name."
     if not re.fullmatch(r"[A-Za-z0-9][\w.=+-]*", name):
         raise RunError(f"run name '{name}' is not a plain folder name: use letters, digits and - _ . = +")
     return name
 
-# %% ../../nbs/core/01_runs.ipynb #cell-062
+# %% ../../nbs/core/01_runs.ipynb #cell-065
 def _refuse_other_settings(place: RunPlace, cfg: Config) -> None:
     "One folder holds one experiment; a setting that came with a later version counts as its default."
     there, here = place.config, cfg.to_dict()
@@ -394,7 +394,7 @@ def _refuse_other_settings(place: RunPlace, cfg: Config) -> None:
     if other:
         raise RunError(f"run '{place.name}' exists with other settings ({'; '.join(other)}): choose another run name")
 
-# %% ../../nbs/core/01_runs.ipynb #cell-063
+# %% ../../nbs/core/01_runs.ipynb #cell-066
 class Run:
     "A run folder: `outputs/<job>/<name>/`."
     folder, name, job, leads, path, config = (_lent("place", n) for n in
@@ -452,7 +452,7 @@ class Run:
         if self.leads:
             write_text(self.path("environment.json"), json.dumps(seed | describe_environment(), indent=2))
 
-# %% ../../nbs/core/01_runs.ipynb #cell-071
+# %% ../../nbs/core/01_runs.ipynb #cell-074
 def duration(
     seconds: float,  # may be NaN
 ) -> str:            # such as 1:02:03
@@ -462,7 +462,7 @@ def duration(
     hours, rest = divmod(int(seconds + 0.5), 3600)
     return (f"{hours}:{rest // 60:02d}:" if hours else f"{rest // 60}:") + f"{rest % 60:02d}"
 
-# %% ../../nbs/core/01_runs.ipynb #cell-073
+# %% ../../nbs/core/01_runs.ipynb #cell-076
 _COLUMNS = ("time", "step", "epoch", "loss", "learning_rate", "grad_norm", "step_ms", "eta_sec")
 
 def _numbers(record: dict[str, Any], prefix: str = "", most: int = 8) -> str:
@@ -471,7 +471,7 @@ def _numbers(record: dict[str, Any], prefix: str = "", most: int = 8) -> str:
              if k.startswith(prefix) and k not in _COLUMNS and isinstance(v, int | float)}
     return "  ".join(f"{k} {v:.4g}" for k, v in list(found.items())[:most])
 
-# %% ../../nbs/core/01_runs.ipynb #cell-074
+# %% ../../nbs/core/01_runs.ipynb #cell-077
 def log_line(
     record: dict[str, Any],  # one line of metrics.jsonl
     total_steps: int = 0,    # of the whole training; 0 when unknown
@@ -484,13 +484,13 @@ def log_line(
     line = f"{step} | loss {loss:8.4f} | lr {rate:.2e} | grad {grad:8.3f} | {ms:7.0f} ms | eta {duration(eta):>7}"
     return f"{line} | {more}" if (more := _numbers(record)) else line
 
-# %% ../../nbs/core/01_runs.ipynb #cell-077
+# %% ../../nbs/core/01_runs.ipynb #cell-080
 def _headline(report: dict[str, Any]) -> dict[str, float]:
     "The plain numbers of a report: its metrics, or else what stands at its top."
     numbers = {name: metric.get("value") for name, metric in report.get("metrics", {}).items()} or report
     return {k: v for k, v in numbers.items() if isinstance(v, int | float) and not isinstance(v, bool)}
 
-# %% ../../nbs/core/01_runs.ipynb #cell-079
+# %% ../../nbs/core/01_runs.ipynb #cell-082
 def all_runs(
     root: str | Path | None = None,  # `workspace()/outputs` when not given
     job: str | None = None,          # only this job's
@@ -500,7 +500,7 @@ def all_runs(
     found = [(path.stat().st_mtime, path.parent) for path in root.glob(f"{job or '*'}/*/config.yaml")]
     return [Run(folder) for _, folder in sorted(found, reverse=True)]
 
-# %% ../../nbs/core/01_runs.ipynb #cell-081
+# %% ../../nbs/core/01_runs.ipynb #cell-084
 def unfinished_run(
     cfg: Config,                     # what is to be run
     root: str | Path | None = None,  # `workspace()/outputs` when not given
@@ -514,7 +514,7 @@ def unfinished_run(
                 return run
     return None
 
-# %% ../../nbs/core/01_runs.ipynb #cell-083
+# %% ../../nbs/core/01_runs.ipynb #cell-086
 def _row(run: Run) -> dict[str, str]:
     "How one run stands; a damaged one says so."
     status, when = run.status, dt.datetime.fromtimestamp(run.path("config.yaml").stat().st_mtime)
@@ -525,14 +525,14 @@ def _row(run: Run) -> dict[str, str]:
     return {"job": run.job, "run": run.name, "state": status["state"], "stage": str(status.get("stage", "")),
             "preset": preset, "started": f"{when:%Y-%m-%d %H:%M}", "folder": str(run.folder)}
 
-# %% ../../nbs/core/01_runs.ipynb #cell-083
+# %% ../../nbs/core/01_runs.ipynb #cell-087
 def run_rows(
     runs: list[Run],         # such as `all_runs()`
 ) -> list[dict[str, str]]:   # job, run, state, stage, preset, started, folder
     "How runs stand, as rows of a table."
     return [_row(run) for run in runs]
 
-# %% ../../nbs/core/01_runs.ipynb #cell-084
+# %% ../../nbs/core/01_runs.ipynb #cell-089
 def list_runs(
     root: str | Path | None = None,  # `workspace()/outputs` when not given
     job: str | None = None,          # only this job's
@@ -542,7 +542,7 @@ def list_runs(
     columns = ["job", "run", "state", "stage", "preset", "started", "folder"]
     return pd.DataFrame(run_rows(all_runs(root, job)), columns=columns)
 
-# %% ../../nbs/core/01_runs.ipynb #cell-086
+# %% ../../nbs/core/01_runs.ipynb #cell-091
 def find_run(
     name: str,                       # run name, job/name, or a folder
     root: str | Path | None = None,  # `workspace()/outputs` when not given
@@ -558,7 +558,7 @@ def find_run(
         raise RunError(f"run '{name}' is of several jobs ({', '.join(run.job for run in hits)}): write job/name")
     raise RunError(f"no run '{name}': {nearest(name, [run.name for run in runs]) or 'there are none yet'}")
 
-# %% ../../nbs/core/01_runs.ipynb #cell-088
+# %% ../../nbs/core/01_runs.ipynb #cell-093
 def compare_runs(
     runs: list[Run],      # two or more
     all_settings: bool = False,  # also the settings in which they agree
