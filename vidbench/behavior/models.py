@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['logger', 'OURS', 'HEADS', 'ModelError', 'classification_loss', 'class_weights', 'SmallVideoNet',
-           'torchvision_network', 'TransformersNet', 'transformers_network', 'replace_head', 'make_network',
-           'channels_first', 'check_fits', 'read_weights', 'load_matching', 'kinetics_weights', 'stages',
+           'torchvision_network', 'TransformersNet', 'transformers_network', 'replace_head', 'channels_first',
+           'make_network', 'check_fits', 'read_weights', 'load_matching', 'kinetics_weights', 'stages',
            'learning_rate_shares', 'VideoClassifier', 'load_start', 'build_model', 'last_layer', 'Head',
            'clip_features']
 
@@ -167,6 +167,13 @@ def replace_head(
     return net
 
 # %% ../../nbs/behavior/02_models.ipynb #36b5f343
+def channels_first(
+    net: nn.Module,    # from `make_network`
+) -> bool:
+    "Whether a network wants (batch, channel, time, height, width), as torchvision's do."
+    return not isinstance(net, TransformersNet | TinyVideoNet | SmallVideoNet)
+
+# %% ../../nbs/behavior/02_models.ipynb #36b5f343
 def make_network(
     cfg: BehaviorConfig,    # model, size of clips, dropout
     num_classes: int,       # of its head
@@ -177,13 +184,6 @@ def make_network(
         return transformers_network(cfg.model, num_classes, weights)
     net = OURS[cfg.model]() if cfg.model in OURS else torchvision_network(cfg.model, cfg.num_frames, cfg.frame_px)
     return replace_head(net, cfg.model, num_classes, cfg.head_dropout)
-
-# %% ../../nbs/behavior/02_models.ipynb #36b5f343
-def channels_first(
-    net: nn.Module,    # from `make_network`
-) -> bool:
-    "Whether a network wants (batch, channel, time, height, width), as torchvision's do."
-    return not isinstance(net, TransformersNet | TinyVideoNet | SmallVideoNet)
 
 # %% ../../nbs/behavior/02_models.ipynb #13934a06
 def _remedy(cfg: BehaviorConfig) -> str:

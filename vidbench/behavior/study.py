@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['prepare', 'fit', 'headline', 'compared', 'class_table', 'optimism', 'choosing_said', 'choice_said', 'confounding',
            'temperature_of', 'measure', 'all_metrics', 'baselines', 'positive_said', 'details', 'report_of',
-           'positive_figures', 'class_figures', 'answers_of', 'make_figures', 'evaluate', 'check', 'one_batch']
+           'positive_figures', 'class_figures', 'answers_of', 'make_figures', 'evaluate', 'one_batch', 'check']
 
 # %% ../../nbs/behavior/10_study.ipynb #6b810c32
 from collections.abc import Mapping, Sequence
@@ -344,6 +344,25 @@ def evaluate(
             run.save_figure(figure, name)
     return run.report
 
+# %% ../../nbs/behavior/10_study.ipynb #48c56934
+@torch.no_grad()
+def one_batch(
+    cfg: BehaviorConfig,                 # model, clips
+    sides: Mapping[str, pd.DataFrame],   # events
+) -> list[str]:                          # lines of text
+    "One batch through the network, described."
+    classes = class_names(*sides.values())
+    few, _ = close_ends(sides["train"].head(cfg.batch_size))
+    data = training_data(cfg, few, clip_cache(cfg), classes)
+    batch = Collate(len(classes), cfg.mixup_alpha)([data[draw] for draw in SeededSampler(len(data), cfg.seed)])
+    counts = sides["train"]["label"].value_counts().reindex(classes, fill_value=1).to_list()
+    model = build_model(cfg, len(classes), counts)
+    out = model(batch["clips"], batch["labels"])
+    millions = sum(p.numel() for p in model.parameters()) / 1e6
+    return [f"batch       clips {tuple(batch['clips'].shape)} (batch, time, channel, height, width)",
+            f"model       {cfg.model}, {millions:.2f} M parameters, logits {tuple(out['logits'].shape)}, "
+            f"loss {float(out['loss']):.3f}"]
+
 # %% ../../nbs/behavior/10_study.ipynb #9a37cee5
 def check(
     cfg: BehaviorConfig,  # what would be run
@@ -364,22 +383,3 @@ def check(
     audit = audit_split(sides["train"], sides.get("test", sides["val"]))
     lines += [f"audit       {line}" for line in audit.verdict.split(". ")]
     return "\n".join(lines + one_batch(cfg, sides))
-
-# %% ../../nbs/behavior/10_study.ipynb #48c56934
-@torch.no_grad()
-def one_batch(
-    cfg: BehaviorConfig,                 # model, clips
-    sides: Mapping[str, pd.DataFrame],   # events
-) -> list[str]:                          # lines of text
-    "One batch through the network, described."
-    classes = class_names(*sides.values())
-    few, _ = close_ends(sides["train"].head(cfg.batch_size))
-    data = training_data(cfg, few, clip_cache(cfg), classes)
-    batch = Collate(len(classes), cfg.mixup_alpha)([data[draw] for draw in SeededSampler(len(data), cfg.seed)])
-    counts = sides["train"]["label"].value_counts().reindex(classes, fill_value=1).to_list()
-    model = build_model(cfg, len(classes), counts)
-    out = model(batch["clips"], batch["labels"])
-    millions = sum(p.numel() for p in model.parameters()) / 1e6
-    return [f"batch       clips {tuple(batch['clips'].shape)} (batch, time, channel, height, width)",
-            f"model       {cfg.model}, {millions:.2f} M parameters, logits {tuple(out['logits'].shape)}, "
-            f"loss {float(out['loss']):.3f}"]
