@@ -65,6 +65,22 @@ def _danger_in(labels: set[str], chosen: Sequence[str]) -> bool:
     "Whether some labels can be told into danger and calm."
     return bool(labels & set(chosen)) or any(label.casefold() in _SAYS_DANGER for label in labels)
 
+# %% ../../nbs/anomaly/03_data.ipynb #ca74ded7e
+def _own_captions(clips: pd.DataFrame, cfg: AnomalyConfig) -> pd.DataFrame:
+    "The clips with captions of their own where the table or a file has them."
+    if isinstance(cfg.captions, str) and cfg.captions.endswith(".csv"):
+        return attach_captions(clips, cfg.captions)
+    return clips.assign(caption=clips.caption.fillna("").astype(str) if "caption" in clips else "")
+
+# %% ../../nbs/anomaly/03_data.ipynb #cfcd54735
+def _grouped(clips: pd.DataFrame, column: str) -> pd.DataFrame:
+    "Name the recording that each clip is from."
+    if column not in clips:
+        raise EventError(f"split_by='{column}': the data has no such column: it has {', '.join(clips)}")
+    named = next((name for name in ("group", "source") if name in clips), "video_path")
+    own = clips[named if column == "video_path" else column]
+    return clips.assign(group=own.fillna(clips.video_path).astype(str))
+
 # %% ../../nbs/anomaly/03_data.ipynb #ce7b4ba43
 def read_clips(
     source: str,         # toy, a folder, or a table
@@ -81,22 +97,6 @@ def read_clips(
     else:
         clips = read_events(source, columns=cfg.columns, video_root=cfg.video_root, stay_in=cfg.stay_in)
     return _grouped(_own_captions(mark_danger(clips, cfg.danger_labels), cfg), cfg.split_by)
-
-# %% ../../nbs/anomaly/03_data.ipynb #ca74ded7e
-def _own_captions(clips: pd.DataFrame, cfg: AnomalyConfig) -> pd.DataFrame:
-    "The clips with captions of their own where the table or a file has them."
-    if isinstance(cfg.captions, str) and cfg.captions.endswith(".csv"):
-        return attach_captions(clips, cfg.captions)
-    return clips.assign(caption=clips.caption.fillna("").astype(str) if "caption" in clips else "")
-
-# %% ../../nbs/anomaly/03_data.ipynb #cfcd54735
-def _grouped(clips: pd.DataFrame, column: str) -> pd.DataFrame:
-    "Name the recording that each clip is from."
-    if column not in clips:
-        raise EventError(f"split_by='{column}': the data has no such column: it has {', '.join(clips)}")
-    named = next((name for name in ("group", "source") if name in clips), "video_path")
-    own = clips[named if column == "video_path" else column]
-    return clips.assign(group=own.fillna(clips.video_path).astype(str))
 
 # %% ../../nbs/anomaly/03_data.ipynb #cell-011
 def thin_clips(
@@ -308,6 +308,15 @@ def find_clips(
         check_quarantine(bad[bad.reason != SPARE], named.video_path.nunique(), cfg.max_bad_share)
     return clips, bad
 
+# %% ../../nbs/anomaly/03_data.ipynb #c618487b3
+def _film_sides(sides: dict[str, pd.DataFrame], cfg: AnomalyConfig) -> tuple[dict[str, pd.DataFrame], pd.DataFrame]:
+    "Windows within the spans to learn from, windows over whole films to test; and what is spare."
+    if sides["test"].danger.isna().any():
+        raise EventError("films=True needs labels with times, to judge danger over time: give an event table")
+    learn = {side: _thinned(cut_windows(sides[side], cfg.window_sec, cfg.stride_sec), cfg) for side in ("train", "val")}
+    test = film_windows(sides["test"], cfg.window_sec, cfg.stride_sec)
+    return {side: kept for side, (kept, _) in learn.items()} | {"test": test}, learn["train"][1]
+
 # %% ../../nbs/anomaly/03_data.ipynb #c200aa380
 def draw_material(
     cfg: AnomalyConfig,  # which videos
@@ -330,15 +339,6 @@ def draw_material(
         bad = pd.concat([bad, undecoded], ignore_index=True)
         check_quarantine(bad[bad.reason != SPARE], clips.video_path.nunique(), cfg.max_bad_share)
     return Material(sides["train"], sides["val"], sides["test"], bad, policy, truth)
-
-# %% ../../nbs/anomaly/03_data.ipynb #c618487b3
-def _film_sides(sides: dict[str, pd.DataFrame], cfg: AnomalyConfig) -> tuple[dict[str, pd.DataFrame], pd.DataFrame]:
-    "Windows within the spans to learn from, windows over whole films to test; and what is spare."
-    if sides["test"].danger.isna().any():
-        raise EventError("films=True needs labels with times, to judge danger over time: give an event table")
-    learn = {side: _thinned(cut_windows(sides[side], cfg.window_sec, cfg.stride_sec), cfg) for side in ("train", "val")}
-    test = film_windows(sides["test"], cfg.window_sec, cfg.stride_sec)
-    return {side: kept for side, (kept, _) in learn.items()} | {"test": test}, learn["train"][1]
 
 # %% ../../nbs/anomaly/03_data.ipynb #cell-024
 def spread(

@@ -148,7 +148,6 @@ class Spelling:
     remaining: frozenset[str]  # what may follow
     weight: float              # probability of the word so far
 
-# %% ../../nbs/anomaly/06_evaluation.ipynb #c91636503
 def _follow(path: Spelling, probs: Tensor, words: DangerWords, mass: np.ndarray, tolerance: float) -> list[Spelling]:
     "Add what completes a word; return what begins one."
     ends, parts = words.paths(path.remaining)
@@ -271,16 +270,6 @@ def attention_shares(
             rows.append({"layer": number, "side": name, "share": float((on_video * asking).sum() / asking.sum())})
     return pd.DataFrame(rows)
 
-# %% ../../nbs/anomaly/06_evaluation.ipynb #cf42e02f4
-@dataclass
-class Findings:
-    "What was measured on the test clips."
-    table: pd.DataFrame      # one row a clip
-    tokens: pd.DataFrame     # token, before, after: mean probability at the first position
-    effects: pd.DataFrame    # from `video_effects`
-    adapter: dict[str, Any]  # from `adapter_effect`
-    attention: pd.DataFrame | None = None  # from `attention_shares`
-
 # %% ../../nbs/anomaly/06_evaluation.ipynb #c8ca614ff
 def _top_tokens(tokenizer: Any, before: Tensor, after: Tensor, top: int = 10) -> pd.DataFrame:
     "The most probable first tokens of either side, the most moved first."
@@ -304,6 +293,27 @@ def _measure(model: PeftModel, processor: Any, words: DangerWords, items: list, 
     found["top5_changed"] = [not same for same in same_top(logps["before"][:, 0], logps["after"][:, 0])]
     return {"rows": found, "sums": {name: x[:, 0].exp().sum(0).cpu() for name, x in logps.items()}}
 
+# %% ../../nbs/anomaly/06_evaluation.ipynb #c46f76786
+def _beside_clips(table: pd.DataFrame, data: ClipData) -> pd.DataFrame:
+    "What was said beside what is there."
+    clips = data.clips
+    table = table.assign(danger=clips.danger.to_numpy(), group=clips.group.to_numpy(),
+                         expected=[caption_class(danger, data.policy) for danger in clips.danger])
+    for name in ("before", "after"):
+        if f"answer_{name}" in table:
+            table[f"alarm_{name}"] = [bool(danger_words(text)) for text in table[f"answer_{name}"]]
+    return table
+
+# %% ../../nbs/anomaly/06_evaluation.ipynb #cf42e02f4
+@dataclass
+class Findings:
+    "What was measured on the test clips."
+    table: pd.DataFrame      # one row a clip
+    tokens: pd.DataFrame     # token, before, after: mean probability at the first position
+    effects: pd.DataFrame    # from `video_effects`
+    adapter: dict[str, Any]  # from `adapter_effect`
+    attention: pd.DataFrame | None = None  # from `attention_shares`
+
 # %% ../../nbs/anomaly/06_evaluation.ipynb #c23bf2e57
 def measure(
     model: PeftModel,           # tuned, in evaluation mode
@@ -322,17 +332,6 @@ def measure(
     some = prompts_of(VideoChatCollator(processor, left=True), next(batches(data, cfg.eval_batch_size)), model.device)
     return Findings(table, _top_tokens(processor.tokenizer, *(sums[n] / len(table) for n in ("before", "after"))),
                     video_effects(model, processor, data), adapter_effect(model, some))
-
-# %% ../../nbs/anomaly/06_evaluation.ipynb #c46f76786
-def _beside_clips(table: pd.DataFrame, data: ClipData) -> pd.DataFrame:
-    "What was said beside what is there."
-    clips = data.clips
-    table = table.assign(danger=clips.danger.to_numpy(), group=clips.group.to_numpy(),
-                         expected=[caption_class(danger, data.policy) for danger in clips.danger])
-    for name in ("before", "after"):
-        if f"answer_{name}" in table:
-            table[f"alarm_{name}"] = [bool(danger_words(text)) for text in table[f"answer_{name}"]]
-    return table
 
 # %% ../../nbs/anomaly/06_evaluation.ipynb #c9a67fccd
 def ask_about(
@@ -418,14 +417,13 @@ def changes_of(
     source = ClipFrames(clips, cfg)
     return np.array([brightness_change(source(i)[0]) for i in range(len(clips))])
 
-# %% ../../nbs/anomaly/06_evaluation.ipynb #c2d599f5e
+# %% ../../nbs/anomaly/06_evaluation.ipynb #cc22778b5
 @dataclass
 class Rival:
     "Something simple, judged as the model is."
     score: Float[np.ndarray, " clip"]  # higher = more danger, as far as it knows
     alarm: Bool[np.ndarray, " clip"]   # by the threshold that was chosen elsewhere
 
-# %% ../../nbs/anomaly/06_evaluation.ipynb #cc22778b5
 def make_rival(
     known: Float[np.ndarray, " other"],   # on other sides
     danger: Bool[np.ndarray, " other"],   # what is there
@@ -593,6 +591,14 @@ def tuning_metrics(
             "danger_detection": paired_difference(wanted.alarm_after.astype(float), wanted.alarm_before.astype(float),
                                                   wanted.group)}
 
+# %% ../../nbs/anomaly/06_evaluation.ipynb #ca821f75f
+def _danger_at(path: str, times: np.ndarray, truth: pd.DataFrame | None) -> np.ndarray:
+    "1 where there is danger, 0 where there is none, NaN where nobody says."
+    danger = np.full(len(times), np.nan)
+    for span in () if truth is None else truth[truth.video_path == path].itertuples():
+        danger[(times >= span.start_sec - 1e-6) & (times < span.end_sec - 1e-6)] = float(bool(span.danger))
+    return danger
+
 # %% ../../nbs/anomaly/06_evaluation.ipynb #ca0cc33f1
 def danger_curve(
     windows: pd.DataFrame,        # video_path, group, start_sec, end_sec, and the scores
@@ -610,14 +616,6 @@ def danger_curve(
             curve[name] = rows[name].to_numpy(float) @ holds / np.maximum(1, holds.sum(0))
         films.append(curve.assign(danger=_danger_at(path, times, truth))[holds.any(0)])
     return pd.concat(films, ignore_index=True)
-
-# %% ../../nbs/anomaly/06_evaluation.ipynb #ca821f75f
-def _danger_at(path: str, times: np.ndarray, truth: pd.DataFrame | None) -> np.ndarray:
-    "1 where there is danger, 0 where there is none, NaN where nobody says."
-    danger = np.full(len(times), np.nan)
-    for span in () if truth is None else truth[truth.video_path == path].itertuples():
-        danger[(times >= span.start_sec - 1e-6) & (times < span.end_sec - 1e-6)] = float(bool(span.danger))
-    return danger
 
 # %% ../../nbs/anomaly/06_evaluation.ipynb #c2cf4a0ce
 def frame_metrics(

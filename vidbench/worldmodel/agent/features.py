@@ -41,7 +41,6 @@ import vidbench.worldmodel.agent.rescue  # noqa: F401  registers our own environ
 class TaskError(ValueError):
     "An environment that cannot be used; the message is one line."
 
-# %% ../../../nbs/worldmodel/agent/02_features.ipynb #75e9cb38
 def find_wrapper(
     name: str,  # package.module:Class
 ) -> Callable[[gym.Env], gym.Env]:

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['logger', 'toy_encoder', 'teach_language', 'toy_llm', 'BridgeError', 'grid_of', 'frozen_encoder', 'frozen_llm',
            'encode_frames', 'weights_print', 'FeatureCache', 'qformer_config', 'Bridge', 'prompt_ids',
-           'collate_captions', 'with_adapters', 'words_loss', 'Captioner', 'learns', 'speak', 'caption_losses',
+           'collate_captions', 'with_adapters', 'words_loss', 'learns', 'Captioner', 'speak', 'caption_losses',
            'find_weights', 'load_bridge']
 
 # %% ../../../nbs/worldmodel/caption/03_qformer.ipynb #cell-002
@@ -122,7 +122,6 @@ def toy_llm(
 class BridgeError(ValueError):
     "Models that do not fit together; the message is one line."
 
-# %% ../../../nbs/worldmodel/caption/03_qformer.ipynb #cell-012
 def grid_of(
     encoder: VJEPA2Model,  # any
     cfg: CaptionConfig,    # size_px and num_frames
@@ -187,6 +186,24 @@ def weights_print(
         digest.update(weight.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes())
     return digest.hexdigest()
 
+# %% ../../../nbs/worldmodel/caption/03_qformer.ipynb #cell-024
+def _frames(film: Film, problems: dict[str, str]) -> np.ndarray | None:
+    "A film's frames, or a note why there are none."
+    try:
+        return film.read()
+    except VideoError as error:
+        logger.warning("left out: %s", error)
+        problems[film.name] = error.reason
+        return None
+
+# %% ../../../nbs/worldmodel/caption/03_qformer.ipynb #cell-024
+def _write(path: Path, features: np.ndarray) -> None:
+    "Write a file so that it is complete or not there."
+    part = path.with_suffix(f".{os.getpid()}.part")
+    with part.open("wb") as file:
+        np.save(file, features)
+    os.replace(part, path)
+
 # %% ../../../nbs/worldmodel/caption/03_qformer.ipynb #cell-023
 class FeatureCache:
     "Features of films on disk, each computed once."
@@ -232,24 +249,6 @@ class FeatureCache:
     def _encode(self, frames: list[np.ndarray]) -> Sequence[np.ndarray]:
         "Features of a batch, perhaps an empty one."
         return encode_frames(self.encoder, frames, self.cfg.mixed_precision) if frames else []
-
-# %% ../../../nbs/worldmodel/caption/03_qformer.ipynb #cell-024
-def _frames(film: Film, problems: dict[str, str]) -> np.ndarray | None:
-    "A film's frames, or a note why there are none."
-    try:
-        return film.read()
-    except VideoError as error:
-        logger.warning("left out: %s", error)
-        problems[film.name] = error.reason
-        return None
-
-# %% ../../../nbs/worldmodel/caption/03_qformer.ipynb #cell-024
-def _write(path: Path, features: np.ndarray) -> None:
-    "Write a file so that it is complete or not there."
-    part = path.with_suffix(f".{os.getpid()}.part")
-    with part.open("wb") as file:
-        np.save(file, features)
-    os.replace(part, path)
 
 # %% ../../../nbs/worldmodel/caption/03_qformer.ipynb #cell-027
 def qformer_config(
@@ -352,6 +351,13 @@ def words_loss(
     return each.sum(1) / (asked >= 0).sum(1)
 
 # %% ../../../nbs/worldmodel/caption/03_qformer.ipynb #cell-041
+def learns(
+    name: str,  # of a weight of a captioner
+) -> bool:
+    "Whether a weight belongs into a checkpoint."
+    return "llm." not in name or "lora_" in name
+
+# %% ../../../nbs/worldmodel/caption/03_qformer.ipynb #cell-041
 class Captioner(Recomputes, nn.Module):
     "A bridge that learns, before a language model that does not; checkpoints hold what learns."
 
@@ -411,13 +417,6 @@ class Captioner(Recomputes, nn.Module):
         read, keep = self.read(features, input_ids), asked.shape[1] + 1
         loss = words_loss(self.llm(inputs_embeds=read, logits_to_keep=keep, use_cache=False).logits[:, :-1], asked)
         return {"loss": loss.mean(), "logits": loss.detach()}
-
-# %% ../../../nbs/worldmodel/caption/03_qformer.ipynb #cell-041
-def learns(
-    name: str,  # of a weight of a captioner
-) -> bool:
-    "Whether a weight belongs into a checkpoint."
-    return "llm." not in name or "lora_" in name
 
 # %% ../../../nbs/worldmodel/caption/03_qformer.ipynb #cell-051
 @torch.no_grad()

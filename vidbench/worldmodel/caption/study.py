@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['logger', 'SELECT', 'RIVALS', 'CaptionSet', 'Material', 'prepare', 'build_model', 'choices_of', 'Watcher',
-           'KeepSamples', 'warnings_of', 'fit', 'other_clips', 'prediction_table', 'commonest', 'step_vectors',
-           'nearest_captions', 'unit', 'rivals_of', 'overlap_numbers', 'numbers_of', 'fact_numbers', 'rival_numbers',
+           'KeepSamples', 'warnings_of', 'fit', 'other_clips', 'prediction_table', 'commonest', 'step_vectors', 'unit',
+           'nearest_captions', 'rivals_of', 'overlap_numbers', 'numbers_of', 'fact_numbers', 'rival_numbers',
            'video_used', 'verdict', 'audit_of', 'evaluate', 'checks_of', 'make_figures', 'describe', 'predict', 'check']
 
 # %% ../../../nbs/worldmodel/caption/05_study.ipynb #cell-002
@@ -259,6 +259,13 @@ def step_vectors(
     return np.stack([clip.reshape(steps, -1, clip.shape[-1]).mean(1).ravel() for clip in each])
 
 # %% ../../../nbs/worldmodel/caption/05_study.ipynb #cell-037
+def unit(
+    vectors: Float[np.ndarray, "clip feature"],  # any
+) -> Float[np.ndarray, "clip feature"]:
+    "Vectors of length 1."
+    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True).clip(1e-12)
+
+# %% ../../../nbs/worldmodel/caption/05_study.ipynb #cell-037
 def nearest_captions(
     learned: CaptionSet,  # training
     side: CaptionSet,     # to be described
@@ -268,13 +275,6 @@ def nearest_captions(
     theirs = step_vectors(learned, steps)
     known, asked = (unit(vectors - theirs.mean(0)) for vectors in (theirs, step_vectors(side, steps)))
     return [learned.films[i].captions[0] for i in (asked @ known.T).argmax(1)]
-
-# %% ../../../nbs/worldmodel/caption/05_study.ipynb #cell-037
-def unit(
-    vectors: Float[np.ndarray, "clip feature"],  # any
-) -> Float[np.ndarray, "clip feature"]:
-    "Vectors of length 1."
-    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True).clip(1e-12)
 
 # %% ../../../nbs/worldmodel/caption/05_study.ipynb #cell-039
 def rivals_of(

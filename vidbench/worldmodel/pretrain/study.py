@@ -4,11 +4,11 @@
 
 # %% auto #0
 __all__ = ['logger', 'FROZEN', 'SELECT', 'WHO', 'AGAINST', 'RIVALS', 'open_run', 'FollowTarget', 'decay_at', 'GrowDecay',
-           'VJepaEngine', 'features_of', 'Middles', 'surprise_curves', 'surprised', 'Watcher', 'warnings_of',
-           'chosen_by', 'build_model', 'fit', 'taught_probes', 'probe_answers', 'supervised_answers',
-           'SupervisedNetwork', 'probe_table', 'probe_numbers', 'probe_gains', 'surprise_numbers', 'first_epoch_above',
-           'verdict', 'checks_of', 'audit_of', 'Found', 'find_out', 'asked_of_all', 'pair_table', 'evaluate',
-           'trained_model', 'make_figures', 'window_features', 'predict', 'write_features', 'check']
+           'VJepaEngine', 'Middles', 'features_of', 'surprise_curves', 'surprised', 'Watcher', 'warnings_of',
+           'chosen_by', 'build_model', 'fit', 'taught_probes', 'probe_answers', 'SupervisedNetwork',
+           'supervised_answers', 'probe_table', 'probe_numbers', 'probe_gains', 'surprise_numbers', 'first_epoch_above',
+           'verdict', 'checks_of', 'audit_of', 'asked_of_all', 'pair_table', 'trained_model', 'Found', 'find_out',
+           'evaluate', 'make_figures', 'write_features', 'window_features', 'predict', 'check']
 
 # %% ../../../nbs/worldmodel/pretrain/07_study.ipynb #cell-002
 import functools
@@ -111,6 +111,19 @@ class VJepaEngine(Engine):
         return data.SharedBatches(super()._get_train_sampler(*args, **kwargs), self._train_batch_size * self.args.world_size)
 
 # %% ../../../nbs/worldmodel/pretrain/07_study.ipynb #cell-015
+class Middles(Sequence):
+    "The middles of some clips of a side, read one by one."
+
+    def __init__(self, side: ClipSet, rows: Int[np.ndarray, " some"] | None = None):
+        self.side, self.rows = side, np.arange(len(side)) if rows is None else rows
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, index: int) -> np.ndarray:
+        return self.side.frames(int(self.rows[index]))
+
+# %% ../../../nbs/worldmodel/pretrain/07_study.ipynb #cell-015
 def features_of(
     cfg: PretrainConfig,            # grid, eval_batch_size, mixed_precision
     encoder: nn.Module,             # frozen
@@ -127,19 +140,6 @@ def features_of(
     parts: list[Any] = [None] * count
     torch.distributed.all_gather_object(parts, mine)
     return torch.cat([found for found in parts if found is not None])
-
-# %% ../../../nbs/worldmodel/pretrain/07_study.ipynb #cell-015
-class Middles(Sequence):
-    "The middles of some clips of a side, read one by one."
-
-    def __init__(self, side: ClipSet, rows: Int[np.ndarray, " some"] | None = None):
-        self.side, self.rows = side, np.arange(len(side)) if rows is None else rows
-
-    def __len__(self) -> int:
-        return len(self.rows)
-
-    def __getitem__(self, index: int) -> np.ndarray:
-        return self.side.frames(int(self.rows[index]))
 
 # %% ../../../nbs/worldmodel/pretrain/07_study.ipynb #cell-017
 def surprise_curves(
@@ -279,31 +279,6 @@ def probe_answers(
         said.append({name: ask(tokens if name == "attentive_probe" else pooled) for name, ask in taught.items()})
     return {name: np.concatenate([answers[name] for answers in said]) for name in taught}
 
-# %% ../../../nbs/worldmodel/pretrain/07_study.ipynb #cell-037
-def supervised_answers(
-    cfg: PretrainConfig,  # sizes, supervised_epochs, probe_clips
-    learn: ClipSet,       # labelled
-    test: ClipSet,        # to be asked about
-) -> Int[np.ndarray, " clip"]:  # class of each
-    "The same encoder from scratch, with the attentive head, trained by labels alone; the global random state stays."
-    rows, device = probes.rows_by_class(learn.labels, cfg.probe_clips, cfg.seed), device_of(cfg)
-    with torch.random.fork_rng():
-        torch.manual_seed(cfg.seed)
-        encoder = VJepa(cfg.replace(model="")).student.encoder
-        head = probes.AttentiveProbe(cfg.hidden_size, len(learn.classes), cfg.grid[0], cfg.grid[1] ** 2)
-        network = SupervisedNetwork(encoder, head).to(device)
-        total = cfg.supervised_epochs * -(-len(rows) // cfg.batch_size)
-        optimizer = torch.optim.AdamW(network.parameters(), lr=1e-3, weight_decay=0.05)
-        schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 1e-3, total_steps=total)
-        for epoch in range(cfg.supervised_epochs):
-            for number, batch in enumerate(torch.randperm(len(rows)).split(cfg.batch_size)):
-                items = [learn[Draw(int(rows[i]), 1_000_003 * epoch + 1009 * number + k)] for k, i in enumerate(batch.tolist())]
-                optimizer.zero_grad()
-                network.loss(items, device, cfg.mixed_precision).backward()
-                optimizer.step()
-                schedule.step()
-        return network.eval().answers(Middles(test), device, cfg)
-
 # %% ../../../nbs/worldmodel/pretrain/07_study.ipynb #cell-039
 class SupervisedNetwork(nn.Module):
     "An encoder with a head that names classes."
@@ -334,6 +309,31 @@ class SupervisedNetwork(nn.Module):
         parts = np.array_split(np.arange(len(clips)), -(-len(clips) // cfg.eval_batch_size))
         found = [self([clips[i] for i in part], device, cfg.mixed_precision).argmax(1).cpu() for part in parts]
         return torch.cat(found).numpy()
+
+# %% ../../../nbs/worldmodel/pretrain/07_study.ipynb #cell-037
+def supervised_answers(
+    cfg: PretrainConfig,  # sizes, supervised_epochs, probe_clips
+    learn: ClipSet,       # labelled
+    test: ClipSet,        # to be asked about
+) -> Int[np.ndarray, " clip"]:  # class of each
+    "The same encoder from scratch, with the attentive head, trained by labels alone; the global random state stays."
+    rows, device = probes.rows_by_class(learn.labels, cfg.probe_clips, cfg.seed), device_of(cfg)
+    with torch.random.fork_rng():
+        torch.manual_seed(cfg.seed)
+        encoder = VJepa(cfg.replace(model="")).student.encoder
+        head = probes.AttentiveProbe(cfg.hidden_size, len(learn.classes), cfg.grid[0], cfg.grid[1] ** 2)
+        network = SupervisedNetwork(encoder, head).to(device)
+        total = cfg.supervised_epochs * -(-len(rows) // cfg.batch_size)
+        optimizer = torch.optim.AdamW(network.parameters(), lr=1e-3, weight_decay=0.05)
+        schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 1e-3, total_steps=total)
+        for epoch in range(cfg.supervised_epochs):
+            for number, batch in enumerate(torch.randperm(len(rows)).split(cfg.batch_size)):
+                items = [learn[Draw(int(rows[i]), 1_000_003 * epoch + 1009 * number + k)] for k, i in enumerate(batch.tolist())]
+                optimizer.zero_grad()
+                network.loss(items, device, cfg.mixed_precision).backward()
+                optimizer.step()
+                schedule.step()
+        return network.eval().answers(Middles(test), device, cfg)
 
 # %% ../../../nbs/worldmodel/pretrain/07_study.ipynb #cell-042
 def probe_table(
@@ -453,6 +453,38 @@ def audit_of(
     return found | {"clean": not (found["videos_shared"] or found["windows_overlapping"] or found["events_shared"]),
                     "verdict": found["verdict"] or "No recording is on two sides."}
 
+# %% ../../../nbs/worldmodel/pretrain/07_study.ipynb #cell-058
+def asked_of_all(
+    cfg: PretrainConfig,              # supervised_epochs
+    material: Material,               # labelled
+    encoders: Mapping[str, nn.Module], # trained, untrained
+) -> pd.DataFrame:                    # of `probe_table`
+    "The probes on every encoder, on pixels, and the network that was taught by labels."
+    learn, test = (material.probe_side(name) for name in ("train", "test"))
+    answers = {who: probe_answers(cfg, learn, test, encoder) for who, encoder in encoders.items()}
+    answers["pixels"] = probe_answers(cfg, learn, test, None)
+    if cfg.supervised_epochs:
+        answers["supervised"] = {"attentive_probe": supervised_answers(cfg, learn, test)}
+    return probe_table(test, answers)
+
+# %% ../../../nbs/worldmodel/pretrain/07_study.ipynb #cell-058
+def pair_table(
+    right: Float[np.ndarray, " pair"],  # from `found_impossible`
+    pairs: ToyPairs,                    # the films
+) -> pd.DataFrame:                      # event_id, group, true, pred, violation
+    "Without labels: which of two films each pair's surprise calls impossible."
+    pred = np.where(right > 0.5, "impossible", np.where(right < 0.5, "possible", "neither"))
+    return pd.DataFrame({"event_id": [f"pair {i}" for i in range(len(right))], "group": pairs.scenes, "true": "impossible",
+                         "pred": pred, "violation": pairs.violations})
+
+# %% ../../../nbs/worldmodel/pretrain/07_study.ipynb #cell-060
+def trained_model(
+    cfg: PretrainConfig,  # the run's settings
+    run: Run,             # after `fit`
+) -> VJepa:               # in evaluation mode, where the training ran
+    "The selected checkpoint."
+    return load_weights(VJepa(cfg.replace(model="")), best_checkpoint(run)).eval().to(device_of(cfg))
+
 # %% ../../../nbs/worldmodel/pretrain/07_study.ipynb #cell-057
 @dataclass
 class Found:
@@ -483,30 +515,6 @@ def find_out(
     own = numbers.pop("trained") | probed.pop("trained") | gains | probe_gains(table) | rank
     return Found(own, {who: numbers.get(who, {}) | probed.get(who, {}) for who in numbers | probed}, table)
 
-# %% ../../../nbs/worldmodel/pretrain/07_study.ipynb #cell-058
-def asked_of_all(
-    cfg: PretrainConfig,              # supervised_epochs
-    material: Material,               # labelled
-    encoders: Mapping[str, nn.Module], # trained, untrained
-) -> pd.DataFrame:                    # of `probe_table`
-    "The probes on every encoder, on pixels, and the network that was taught by labels."
-    learn, test = (material.probe_side(name) for name in ("train", "test"))
-    answers = {who: probe_answers(cfg, learn, test, encoder) for who, encoder in encoders.items()}
-    answers["pixels"] = probe_answers(cfg, learn, test, None)
-    if cfg.supervised_epochs:
-        answers["supervised"] = {"attentive_probe": supervised_answers(cfg, learn, test)}
-    return probe_table(test, answers)
-
-# %% ../../../nbs/worldmodel/pretrain/07_study.ipynb #cell-058
-def pair_table(
-    right: Float[np.ndarray, " pair"],  # from `found_impossible`
-    pairs: ToyPairs,                    # the films
-) -> pd.DataFrame:                      # event_id, group, true, pred, violation
-    "Without labels: which of two films each pair's surprise calls impossible."
-    pred = np.where(right > 0.5, "impossible", np.where(right < 0.5, "possible", "neither"))
-    return pd.DataFrame({"event_id": [f"pair {i}" for i in range(len(right))], "group": pairs.scenes, "true": "impossible",
-                         "pred": pred, "violation": pairs.violations})
-
 # %% ../../../nbs/worldmodel/pretrain/07_study.ipynb #cell-060
 def evaluate(
     cfg: PretrainConfig,  # the run's settings
@@ -524,14 +532,6 @@ def evaluate(
         for name, figure in make_figures(cfg, run).items():
             run.save_figure(figure, name)
     return run.report
-
-# %% ../../../nbs/worldmodel/pretrain/07_study.ipynb #cell-060
-def trained_model(
-    cfg: PretrainConfig,  # the run's settings
-    run: Run,             # after `fit`
-) -> VJepa:               # in evaluation mode, where the training ran
-    "The selected checkpoint."
-    return load_weights(VJepa(cfg.replace(model="")), best_checkpoint(run)).eval().to(device_of(cfg))
 
 # %% ../../../nbs/worldmodel/pretrain/07_study.ipynb #cell-061
 def _report(cfg: PretrainConfig, run: Run, material: Material, found: Found) -> dict[str, Any]:
@@ -560,6 +560,28 @@ def make_figures(
     drawn = figures.all_figures(cfg, run.metrics(), run.report, material.sides["train"].frames(0))
     curves = surprise_curves(trained_model(cfg, run), pairs)
     return drawn | {"surprise": figures.surprise_figure(*curves, pairs.violations, cfg.tubelet_frames)}
+
+# %% ../../../nbs/worldmodel/pretrain/07_study.ipynb #cell-068
+def write_features(
+    table: pd.DataFrame,                            # a row a window, and one a film that was left out
+    features: Float[np.ndarray, "window feature"],  # of those that were not
+    out: Path,                                      # .parquet, .csv or .npy
+) -> None:
+    "Windows with their features, in the form that the ending names."
+    used = table[table["reason"] == ""].drop(columns="reason").reset_index(drop=True)
+    columns = pd.DataFrame(features, columns=[f"f{i}" for i in range(features.shape[1])])
+    out.parent.mkdir(parents=True, exist_ok=True)
+    if out.suffix == ".npy":
+        np.save(out, features)
+        used.to_csv(out.with_suffix(".csv"), index=False)
+    elif out.suffix in (".csv", ".parquet"):
+        whole = pd.concat([used, columns], axis=1)
+        try:
+            whole.to_csv(out, index=False) if out.suffix == ".csv" else whole.to_parquet(out, index=False)
+        except ImportError:
+            raise ConfigError(f"{out}: .parquet needs pyarrow (pip install pyarrow): or take .npy or .csv") from None
+    else:
+        raise ConfigError(f"{out}: features are written as .parquet, .csv or .npy")
 
 # %% ../../../nbs/worldmodel/pretrain/07_study.ipynb #cell-067
 def window_features(
@@ -597,28 +619,6 @@ def predict(
         raise VideoError(str(inputs), f"no film can be read, such as {rows[0][0]}: {rows[0][-1]}")
     write_features(table, np.concatenate(found), Path(out))
     return table
-
-# %% ../../../nbs/worldmodel/pretrain/07_study.ipynb #cell-068
-def write_features(
-    table: pd.DataFrame,                            # a row a window, and one a film that was left out
-    features: Float[np.ndarray, "window feature"],  # of those that were not
-    out: Path,                                      # .parquet, .csv or .npy
-) -> None:
-    "Windows with their features, in the form that the ending names."
-    used = table[table["reason"] == ""].drop(columns="reason").reset_index(drop=True)
-    columns = pd.DataFrame(features, columns=[f"f{i}" for i in range(features.shape[1])])
-    out.parent.mkdir(parents=True, exist_ok=True)
-    if out.suffix == ".npy":
-        np.save(out, features)
-        used.to_csv(out.with_suffix(".csv"), index=False)
-    elif out.suffix in (".csv", ".parquet"):
-        whole = pd.concat([used, columns], axis=1)
-        try:
-            whole.to_csv(out, index=False) if out.suffix == ".csv" else whole.to_parquet(out, index=False)
-        except ImportError:
-            raise ConfigError(f"{out}: .parquet needs pyarrow (pip install pyarrow): or take .npy or .csv") from None
-    else:
-        raise ConfigError(f"{out}: features are written as .parquet, .csv or .npy")
 
 # %% ../../../nbs/worldmodel/pretrain/07_study.ipynb #cell-071
 def check(
