@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['logger', 'fuse_views', 'event_metrics', 'criterion', 'choice', 'EventMetrics', 'training_warnings', 'make_sampler',
-           'draw_answers', 'AnswerPanel', 'LayeredEngine', 'split_groups', 'engine_for', 'watched', 'fit_network',
+           'draw_answers', 'AnswerPanel', 'split_groups', 'LayeredEngine', 'engine_for', 'watched', 'fit_network',
            'frozen_model', 'features_key', 'side_features', 'FeatureDataset', 'fit_head']
 
 # %% ../../nbs/behavior/07_training.ipynb #1c778b7d
@@ -191,6 +191,19 @@ class AnswerPanel(TrainerCallback):
             self.run.save_panel("clips", draw_answers(model, self.data, self.events, self.classes))
             self.drawn = time.monotonic()
 
+# %% ../../nbs/behavior/07_training.ipynb #623ede04
+def split_groups(
+    groups: list[dict[str, Any]],    # of an optimizer
+    shares: dict[int, float],        # id of a parameter -> share of the learning rate
+) -> list[dict[str, Any]]:
+    "A group for each share that occurs in a group."
+    found = []
+    for group in groups:
+        for share in sorted({shares[id(p)] for p in group["params"]}):
+            mine = [p for p in group["params"] if shares[id(p)] == share]
+            found.append({**group, "params": mine, "lr": group["lr"] * share})
+    return found
+
 # %% ../../nbs/behavior/07_training.ipynb #9a9acac8
 class LayeredEngine(Engine):
     "The engine, with a learning rate for each part of a network (`layer_decay`)."
@@ -204,19 +217,6 @@ class LayeredEngine(Engine):
         by_id = {id(p): shares[name] for name, p in self.model.net.named_parameters()}
         optimizer.param_groups[:] = split_groups(optimizer.param_groups, by_id)
         return optimizer
-
-# %% ../../nbs/behavior/07_training.ipynb #623ede04
-def split_groups(
-    groups: list[dict[str, Any]],    # of an optimizer
-    shares: dict[int, float],        # id of a parameter -> share of the learning rate
-) -> list[dict[str, Any]]:
-    "A group for each share that occurs in a group."
-    found = []
-    for group in groups:
-        for share in sorted({shares[id(p)] for p in group["params"]}):
-            mine = [p for p in group["params"] if shares[id(p)] == share]
-            found.append({**group, "params": mine, "lr": group["lr"] * share})
-    return found
 
 # %% ../../nbs/behavior/07_training.ipynb #24d077ca
 def engine_for(

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['logger', 'FEWEST_TO_JUDGE', 'HEADLINE', 'Sides', 'draw_sides', 'side_table', 'sides_of', 'Material', 'prepare',
-           'need_extras', 'check', 'reward_rows', 'asker_of', 'without_long', 'fit', 'free_memory', 'simple_rivals',
+           'need_extras', 'check', 'reward_rows', 'asker_of', 'without_long', 'free_memory', 'fit', 'simple_rivals',
            'make_figures', 'evaluate']
 
 # %% ../../nbs/grounding/09_study.ipynb #cell-002
@@ -26,17 +26,8 @@ from ..core.doubt import Interval, said, word
 from ..core.engine import warn
 from ..core.events import SplitAudit, audit_split, read_sides, write_sides
 from ..core.figures import Figure
-from vidbench.core.reports import (
-    check as passed,
-)
-from vidbench.core.reports import (
-    checkpoint_of,
-    left_out,
-    make_report,
-    metric,
-    read_predictions,
-    write_predictions,
-)
+from ..core.reports import check as passed
+from ..core.reports import checkpoint_of, left_out, make_report, metric, read_predictions, write_predictions
 from ..core.runs import Run, workspace
 from ..core.training import TrainResult, finished_training, health_summary, train
 from ..core.video import ClipCache, check_quarantine
@@ -52,15 +43,7 @@ from vidbench.grounding.data import (
     split_items,
 )
 from .engine import GrpoEngine, Job, alarms, collate_visits, cut_rollouts
-from vidbench.grounding.evaluation import (
-    answer_queries,
-    by_group,
-    change,
-    figures_of,
-    measured,
-    merge_answers,
-    score_rows,
-)
+from .evaluation import answer_queries, by_group, change, figures_of, measured, merge_answers, score_rows
 from .figures import policy_figure, refusal_figure, reward_figure, timeline_figure
 from .grpo import falls_back
 from vidbench.grounding.policy import (
@@ -338,6 +321,13 @@ def without_long(
     return GroundingData(kept, data.cache, data.max_frames, data.curriculum, data.blank), long
 
 # %% ../../nbs/grounding/09_study.ipynb #0259dd60
+def free_memory() -> None:
+    "Collect what Trainer leaves in circles, so that the next model finds room."
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+
+# %% ../../nbs/grounding/09_study.ipynb #0259dd60
 def _train(cfg: GroundingConfig, run: Run, rewards: Rewards) -> TrainResult:
     "Train; everything that holds a model is gone when this returns, and cycles are collected."
     material = prepare(cfg, run)
@@ -375,13 +365,6 @@ def fit(
             return _train(cfg, run, Rewards(cfg.rewards, rewards, sentence_encoder(cfg.encoder), cfg.reward_mode))
         finally:
             free_memory()
-
-# %% ../../nbs/grounding/09_study.ipynb #0259dd60
-def free_memory() -> None:
-    "Collect what Trainer leaves in circles, so that the next model finds room."
-    gc.collect()
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()
 
 # %% ../../nbs/grounding/09_study.ipynb #cell-019
 def _kept_under(checkpoint: Path | None) -> str:
@@ -492,6 +475,13 @@ def _report(run: Run, tables: Mapping[str, pd.DataFrame], material: Material) ->
         audit=material.audit.to_dict(), health=health, checkpoint=checkpoint_of(run, "highest eval_reward"),
         left_out=left_out(material.left_out, "what", "why"), video_used=sees, details=details)
 
+# %% ../../nbs/grounding/09_study.ipynb #68d0ced7
+def _in_order(rows: pd.DataFrame) -> pd.DataFrame:
+    "Answers with the columns that every job's predictions begin with."
+    first = ["event_id", "group", "true", "pred"]
+    rows = rows.assign(pred=rows.said)
+    return rows[first + [c for c in rows if c not in first]]
+
 # %% ../../nbs/grounding/09_study.ipynb #bc1389ee
 def make_figures(
     cfg: GroundingConfig,  # of the run
@@ -501,13 +491,6 @@ def make_figures(
     rows, log = read_predictions(run), run.metrics()
     return {"rewards": reward_figure(log), "policy": policy_figure(log), "timeline": timeline_figure(rows),
             "refusals": refusal_figure(rows)}
-
-# %% ../../nbs/grounding/09_study.ipynb #68d0ced7
-def _in_order(rows: pd.DataFrame) -> pd.DataFrame:
-    "Answers with the columns that every job's predictions begin with."
-    first = ["event_id", "group", "true", "pred"]
-    rows = rows.assign(pred=rows.said)
-    return rows[first + [c for c in rows if c not in first]]
 
 # %% ../../nbs/grounding/09_study.ipynb #3e96771a
 def evaluate(

@@ -317,6 +317,13 @@ class StatisticsHead(nn.Module):
         change = x.diff(dim=1).abs().mean(1)
         return torch.cat([x.mean(1), x.std(1), x.amin(1), x.amax(1), change, magnitude], 1)
 
+# %% ../../nbs/sensors/03_tcn_vae.ipynb #698d9e19
+def _refuse_short(samples: int, needed: int) -> None:
+    "A window holds at least what one step of the encoder sees."
+    if samples < needed:
+        raise ValueError(f"windows of {samples} samples are shorter than the receptive field of {needed}: "
+                         "cut longer windows or take fewer hidden_dims")
+
 # %% ../../nbs/sensors/03_tcn_vae.ipynb #9247392d
 class TCNVAE(nn.Module):
     "Encoder, latent distribution, decoder, activity head, and domain head behind gradient reversal."
@@ -347,9 +354,8 @@ class TCNVAE(nn.Module):
         x: Float[Tensor, "batch time channel"],   # normalised windows
     ) -> tuple[Float[Tensor, "batch latent"], Float[Tensor, "batch latent"]]:  # mean, log variance
         "The latent distribution of each window."
-        if not torch.compiler.is_exporting() and x.shape[1] < self.encoder.receptive_field:
-            raise ValueError(f"windows of {x.shape[1]} samples are shorter than the receptive field of "
-                             f"{self.encoder.receptive_field}: cut longer windows or take fewer hidden_dims")
+        if not torch.compiler.is_exporting():
+            _refuse_short(x.shape[1], self.encoder.receptive_field)
         pooled = self.encoder(x).mean(1)
         return self.fc_mu(pooled), self.fc_logvar(pooled)
 
