@@ -163,13 +163,6 @@ def _arguments(cfg: AnomalyConfig) -> dict[str, Any]:
     scaled = {"fp16": True} if base_dtype(cfg) is torch.float16 else {}
     return {"learning_rate": cfg.step_size, "max_grad_norm": cfg.norm_clip, **scaled, **(rising if cfg.progressive_lr else {})}
 
-# %% ../../nbs/anomaly/08_study.ipynb #c3da7f9df
-def free_memory() -> None:
-    "Let go of what nobody holds any more: a trainer and its callbacks hold each other."
-    gc.collect()
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()
-
 # %% ../../nbs/anomaly/08_study.ipynb #c4930f6f0
 def _tune(cfg: AnomalyConfig, run: Run, material: Material) -> TrainResult:
     "Load, adapt, train."
@@ -178,6 +171,13 @@ def _tune(cfg: AnomalyConfig, run: Run, material: Material) -> TrainResult:
     sides = [ClipData(part, cfg, material.policy) if len(part) else None for part in (material.train, material.val)]
     return train(model, cfg, run, *sides, collate=Collate(processor, cfg.drill_nan_share, cfg.seed), watch=health_warnings,
                  engine=functools.partial(StableEngine, cfg=cfg), memory_settings=MEMORY, **_arguments(cfg))
+
+# %% ../../nbs/anomaly/08_study.ipynb #c3da7f9df
+def free_memory() -> None:
+    "Let go of what nobody holds any more: a trainer and its callbacks hold each other."
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
 
 # %% ../../nbs/anomaly/08_study.ipynb #cbd3774a3
 def fit(
