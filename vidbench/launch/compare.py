@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['labels', 'read_report', 'reported', 'scores', 'score_table', 'rival_table', 'settings_table', 'Paired', 'mcnemar',
-           'paired_test', 'paired_words', 'comparison_tables', 'comparison_text', 'damages', 'comparison_data',
+           'paired_test', 'paired_words', 'comparison_tables', 'damages', 'comparison_text', 'comparison_data',
            'export_comparison', 'logged_metrics', 'picture', 'tables_html', 'CompareView']
 
 # %% ../../nbs/launch/08_compare.ipynb #cell-002
@@ -162,15 +162,6 @@ def comparison_tables(
     return {name: table for name, table in tables.items() if not table.empty}
 
 # %% ../../nbs/launch/08_compare.ipynb #cell-1ab919
-def comparison_text(
-    runs: list[Run],  # any
-) -> str:
-    "What `vidbench compare` prints."
-    parts = [f"{name}\n{table.to_string()}" for name, table in comparison_tables(runs).items()]
-    tests = [paired_words(runs[0], run) for run in runs[1:]]
-    return "\n\n".join([*parts, *damages(runs), *tests])
-
-# %% ../../nbs/launch/08_compare.ipynb #cell-1ab919
 def damages(
     runs: list[Run],  # any
 ) -> list[str]:       # one line each; usually empty
@@ -178,6 +169,15 @@ def damages(
     found = [f"{label}: {read_report(run)['damage']}" for label, run in zip(labels(runs), runs, strict=True)
              if "damage" in read_report(run)]
     return found + [f"{run.name}: {run.path('config.yaml')}: not readable" for run in runs if not _settings_of(run)]
+
+# %% ../../nbs/launch/08_compare.ipynb #cell-1ab919
+def comparison_text(
+    runs: list[Run],  # any
+) -> str:
+    "What `vidbench compare` prints."
+    parts = [f"{name}\n{table.to_string()}" for name, table in comparison_tables(runs).items()]
+    tests = [paired_words(runs[0], run) for run in runs[1:]]
+    return "\n\n".join([*parts, *damages(runs), *tests])
 
 # %% ../../nbs/launch/08_compare.ipynb #cell-1ab919
 def comparison_data(
