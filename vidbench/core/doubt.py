@@ -192,7 +192,7 @@ def _bounds_of(value: float, without: np.ndarray, n: int, t: float, bounds: tupl
     start, width = bounds[0], bounds[1] - bounds[0]
     share, rest = (value - start) / width, (without - start) / width
     low, high = _on_odds(share, rest, n, t)
-    if min(share, 1 - share) * len(without) < 1 or not standard_error(rest):
+    if min(share, 1 - share) * len(without) < 1:
         wider = _near_ends(share, rest, n)
         low, high = min(low, wider[0]), max(high, wider[1])
     low, high = max(0.0, min(low, share)), min(1.0, max(high, share))
@@ -247,6 +247,13 @@ def interval(
     "A score with its 95 % interval over groups."
     return intervals(lambda weights: {"it": statistic(weights)}, groups, {"it": bounds})["it"]
 
+# %% ../../nbs/core/04_doubt.ipynb #x1
+def _doubted(found: Interval, bounds: tuple[float, float]) -> Interval:
+    "A mean on which all groups agree by chance: as wide as so few of them can be sure."
+    start, width = bounds[0], bounds[1] - bounds[0]
+    low, high = _near_ends((found.value - start) / width, np.zeros(found.groups), found.n)
+    return found._replace(low=float(start + max(0.0, low) * width), high=float(start + min(1.0, high) * width))
+
 # %% ../../nbs/core/04_doubt.ipynb #cell-044
 def mean_interval(
     values: Sequence[float],                     # one number an event; NaN = left out
@@ -258,7 +265,8 @@ def mean_interval(
     asked = ~np.isnan(values)
     if not asked.any():
         return Interval(NAN, NAN, NAN, 0, 0)
-    return interval(mean_of(values[asked]), np.asarray(groups, dtype=object)[asked], bounds)
+    found = interval(mean_of(values[asked]), np.asarray(groups, dtype=object)[asked], bounds)
+    return _doubted(found, bounds) if bounds and found.high - found.low < 1e-9 else found
 
 # %% ../../nbs/core/04_doubt.ipynb #cell-047
 def difference(

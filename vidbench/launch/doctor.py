@@ -76,6 +76,14 @@ def check_devices() -> list[Finding]:
             Finding("good", "processors", f"{torch.get_num_threads()} threads")]
 
 # %% ../../nbs/launch/09_doctor.ipynb #cell-011
+def _decodes(av: object, name: str) -> bool:
+    "Whether this FFmpeg has a decoder."
+    try:
+        return bool(av.Codec(name, "r"))
+    except Exception:  # each version of PyAV has its own
+        return False
+
+# %% ../../nbs/launch/09_doctor.ipynb #cell-011
 def check_codecs() -> list[Finding]:
     "Write and read a second of H.264; look which other codecs can be read."
     import av
@@ -89,14 +97,6 @@ def check_codecs() -> list[Finding]:
     readable = [name for name in ("h264", "hevc", "vp9", "av1", "mpeg4", "mjpeg") if _decodes(av, name)]
     return [Finding("good" if exact else "bad", "video", "written and read back" if exact else "comes back changed"),
             Finding("good", "codecs", f"{', '.join(readable)} can be read")]
-
-# %% ../../nbs/launch/09_doctor.ipynb #cell-011
-def _decodes(av: object, name: str) -> bool:
-    "Whether this FFmpeg has a decoder."
-    try:
-        return bool(av.Codec(name, "r"))
-    except Exception:  # each version of PyAV has its own
-        return False
 
 # %% ../../nbs/launch/09_doctor.ipynb #cell-011
 def check_disk(

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['PEOPLE', 'counts', 'groupings', 'leaks', 'first_frames', 'Look', 'look']
 
-# %% ../../nbs/launch/12_look.ipynb #4b5c67ff
+# %% ../../nbs/launch/12_look.ipynb #cell-002
 import shlex
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,7 +27,7 @@ from vidbench.core.events import (
 from ..core.figures import Figure
 from ..core.video import VideoError, probe, read_clip
 
-# %% ../../nbs/launch/12_look.ipynb #18d7adbf
+# %% ../../nbs/launch/12_look.ipynb #cell-007
 def counts(
     events: pd.DataFrame,  # from `read_events`
     column: str,           # to be counted
@@ -38,7 +38,7 @@ def counts(
     more = f", and {len(found) - most} more" if len(found) > most else ""
     return f"{len(found)}: " + ", ".join(f"{n} {name}" for name, n in found.head(most).items()) + more
 
-# %% ../../nbs/launch/12_look.ipynb #4369391c
+# %% ../../nbs/launch/12_look.ipynb #cell-009
 PEOPLE = ("person", "individual", "camera", "group", "source", "subset")
 
 def groupings(
@@ -53,7 +53,7 @@ def groupings(
                 found[name] = list(pd.factorize(events[name])[0])
     return list(found)
 
-# %% ../../nbs/launch/12_look.ipynb #aa1f30ea
+# %% ../../nbs/launch/12_look.ipynb #cell-012
 def leaks(
     events: pd.DataFrame,  # from `read_events`, with films that are here or not
 ) -> list[str]:            # a line a way to split
@@ -71,7 +71,7 @@ def leaks(
         lines.append(f"split=within_video: {error}")
     return lines
 
-# %% ../../nbs/launch/12_look.ipynb #1a0d6f4c
+# %% ../../nbs/launch/12_look.ipynb #cell-015
 def first_frames(
     events: pd.DataFrame,  # whose films are here
     each: int = 1,         # events of a class
@@ -93,7 +93,7 @@ def first_frames(
             times.append(at)
     return figures.contact_sheet(clips, titles, times) if clips else None
 
-# %% ../../nbs/launch/12_look.ipynb #95b4c9b0
+# %% ../../nbs/launch/12_look.ipynb #cell-018
 @dataclass
 class Look:
     "What a file of labels holds."
@@ -113,7 +113,7 @@ class Look:
                 "timeline": ethogram_figure(closed if len(closed) else self.events.dropna(subset=["end_sec"]))}
         return {name: figure for name, figure in made.items() if figure is not None}
 
-# %% ../../nbs/launch/12_look.ipynb #ac0c6199
+# %% ../../nbs/launch/12_look.ipynb #cell-020
 def _lines(events: pd.DataFrame, path: Path) -> list[str]:
     "What there is, what was left out, how long it lasts."
     attrs, absent = events.attrs, missing_videos(events)
@@ -129,7 +129,7 @@ def _lines(events: pd.DataFrame, path: Path) -> list[str]:
     lines += [f"left out  {count} {reason}" for reason, count in attrs["dropped"].items()]
     return lines + [f"note      {note}" for note in attrs["notes"]]
 
-# %% ../../nbs/launch/12_look.ipynb #ac0c6199
+# %% ../../nbs/launch/12_look.ipynb #cell-021
 def _command(events: pd.DataFrame, path: Path, video_root: str | None) -> str:
     "The command that trains on what was looked at."
     by = [name for name in groupings(events) if name in ("person", "individual")]
@@ -137,7 +137,7 @@ def _command(events: pd.DataFrame, path: Path, video_root: str | None) -> str:
     words += ["-p", f"video_root={video_root}"] if video_root else []
     return shlex.join(words + (["-p", f"split_by={by[0]}"] if by else []))
 
-# %% ../../nbs/launch/12_look.ipynb #1110eba4
+# %% ../../nbs/launch/12_look.ipynb #cell-022
 def look(
     path: str | Path,                # a table, what a label tool wrote, or a folder with a folder a class
     video_root: str | None = None,   # where the films are, if not beside it
