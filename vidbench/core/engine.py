@@ -5,8 +5,9 @@
 # %% auto #0
 __all__ = ['logger', 'PRIVATE', 'Draw', 'SeededSampler', 'first_bad_gradient', 'undo_step', 'StabilityGuard', 'warn',
            'has_collapsed', 'frozen_statistics', 'recompute', 'Recomputes', 'device_of', 'ready_trackers',
-           'trainer_arguments', 'WholeBatches', 'processes', 'highest', 'SharedBatchNorm', 'share_batch_norm', 'Means',
-           'seal_and_prune', 'note_choice', 'record_incident', 'share_loss', 'count_real', 'Engine']
+           'optimizer_options', 'trainer_arguments', 'WholeBatches', 'processes', 'highest', 'SharedBatchNorm',
+           'share_batch_norm', 'Means', 'seal_and_prune', 'note_choice', 'record_incident', 'share_loss', 'count_real',
+           'Engine']
 
 # %% ../../nbs/core/08_engine.ipynb #cell-002
 import contextlib
@@ -16,6 +17,7 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -250,6 +252,21 @@ def ready_trackers(
     os.environ.setdefault("WANDB_MODE", "online" if known else "offline")
     os.environ.setdefault("WANDB_DIR", str(folder))
 
+# %% ../../nbs/core/08_engine.ipynb #745bf92b
+_OPTIMIZERS = {"adamw_8bit": "adamw_bnb_8bit", "paged_adamw": "paged_adamw_32bit", "paged_adamw_8bit": "paged_adamw_8bit",
+               "adafactor": "adafactor"}
+
+def optimizer_options(
+    name: str,  # the setting `optimizer`
+) -> dict[str, str]:  # for TrainingArguments; empty = Trainer's own AdamW
+    "Which optimizer keeps how much for each weight; refused in one line where it cannot work."
+    if "8bit" in name or "paged" in name:
+        if not torch.cuda.is_available():
+            raise TrainingError(f"optimizer='{name}' needs a CUDA device, and there is none here: set optimizer='adamw'")
+        if find_spec("bitsandbytes") is None:
+            raise TrainingError(f"optimizer='{name}' needs bitsandbytes: pip install 'vidbench[bnb]'")
+    return {"optim": _OPTIMIZERS[name]} if name in _OPTIMIZERS else {}
+
 # %% ../../nbs/core/08_engine.ipynb #cell-039
 _SCHEDULES = {"cosine": "cosine_with_min_lr", "linear": "linear", "constant": "constant_with_warmup"}
 
@@ -260,7 +277,7 @@ def _learning_options(cfg: TrainingConfig) -> dict[str, Any]:
             "per_device_train_batch_size": cfg.batch_size, "per_device_eval_batch_size": cfg.eval_batch_size,
             "gradient_accumulation_steps": cfg.gradient_accumulation_steps, "auto_find_batch_size": cfg.auto_batch_size,
             "learning_rate": cfg.learning_rate, "weight_decay": cfg.weight_decay, "warmup_steps": cfg.warmup_share,
-            "lr_scheduler_type": _SCHEDULES[cfg.lr_schedule], "lr_scheduler_kwargs": least,
+            "lr_scheduler_type": _SCHEDULES[cfg.lr_schedule], "lr_scheduler_kwargs": least, **optimizer_options(cfg.optimizer),
             "max_grad_norm": cfg.max_grad_norm or float("inf"), "seed": cfg.seed, "data_seed": cfg.seed}
 
 # %% ../../nbs/core/08_engine.ipynb #cell-040

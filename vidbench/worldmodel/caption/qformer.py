@@ -334,8 +334,7 @@ def with_adapters(
     llm.requires_grad_(False)
     if not cfg.lora_rank:
         return llm
-    adapter = LoraConfig(r=cfg.lora_rank, lora_alpha=cfg.lora_alpha, lora_dropout=cfg.lora_dropout,
-                         target_modules=list(cfg.lora_targets))
+    adapter = LoraConfig(**cfg.lora_options, target_modules=list(cfg.lora_targets))
     try:
         return inject_adapter_in_model(adapter, llm)
     except ValueError as error:
