@@ -252,10 +252,11 @@ def write_results(
     out: str | Path,                 # a folder; made where it is not there
     windows: pd.DataFrame,           # video_path, start_sec, end_sec, pred, prob_<class>
     rules: BoutRules = BoutRules(),  # that make bouts of them
+    bouts: pd.DataFrame | None = None,  # where they are known without rules: video_path, start_sec, end_sec, label, certainty
     **more: object,                  # plain values for summary.json, such as the run and what was left out
 ) -> pd.DataFrame:                   # the bouts
     "Leave what was predicted: windows, bouts, and what it comes to."
-    out, bouts = Path(out), bouts_of(windows, rules)
+    out, bouts = Path(out), bouts_of(windows, rules) if bouts is None else bouts
     first = ["video_path", "start_sec", "end_sec", "pred"]
     write_text(out / "predictions.csv", windows[first + [c for c in windows.columns if c not in first]].to_csv(index=False))
     write_text(out / "bouts.csv", bouts.to_csv(index=False))
