@@ -146,7 +146,8 @@ def run_campaign(name: str, args: argparse.Namespace, end: float) -> dict[int, R
             with path.open("a") as file:
                 file.write(json.dumps({"seed": args.seed, **row._asdict()}) + "\n")
             if row.words:
-                print(f"{name} {row.case}: {row.words}\n    python tools/torture.py {name} --seed {args.seed} --case {row.case}", flush=True)
+                again = f"python tools/torture.py {name} --seed {args.seed} --case {row.case}"
+                print(f"{name} {row.case}: {row.words}\n    {again}", flush=True)
     return rows
 
 

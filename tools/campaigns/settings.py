@@ -8,11 +8,11 @@ from vidbench.core.config import Config, ConfigError, describe_settings
 from vidbench.launch.jobs import config_class, find_job, list_jobs
 
 CASES, LIMIT_SEC = 5_000, 60
-WRONG = (None, True, False, -1, 0, 1, 2**31, 2**63, 2**400, -0.5, 0.5, 1.5, 1e-30, 1e300, float("inf"), float("nan"), "", " ", "none", "auto", "1", "1e3",
-         "1,2", "🐄", "a" * 5000, "\x1b[31m", "../..", "/", (), (1,), (0, 0), (-1, 5), [], [[]], {}, {"a": {"b": {}}}, {"": 1}, b"x", object)
-
-
-CLASSES = {job: config_class(find_job(job)) for job in list_jobs()}  # imported once, before the cases' processes
+NUMBERS = (True, False, -1, 0, 1, 2**31, 2**63, 2**400, -0.5, 0.5, 1.5, 1e-30, 1e300, float("inf"), float("nan"))
+TEXTS = ("", " ", "none", "auto", "1", "1e3", "1,2", "🐄", "a" * 5000, "\x1b[31m", "../..", "/")
+WRONG = (*NUMBERS, *TEXTS, None, (), (1,), (0, 0), (-1, 5), [], [[]], {}, {"a": {"b": {}}}, {"": 1}, b"x", object)
+# imported once, before the cases' processes
+CLASSES = {job: config_class(find_job(job)) for job in list_jobs()}
 
 
 def near_miss(name: str, rng: random.Random) -> str:
@@ -28,7 +28,7 @@ def try_settings(known: type[Config], preset: str, given: dict[str, Any], folder
     except ConfigError as error:
         words = str(error)
         names = [part for name in (*given, *known.model_fields) for part in name.split(".")]
-        return one_line(words) or ("" if any(name in words for name in names) else f"refused without a setting's name: {words[:300]}")
+        return one_line(words) or ("" if any(n in words for n in names) else f"refused without a setting's name: {words[:300]}")
     path = cfg.save(folder / "config.yaml")
     again = known.load(path)
     differ = {k: v for k, v in cfg.differences(again).items() if v[0] == v[0]}

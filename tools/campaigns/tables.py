@@ -19,12 +19,13 @@ from vidbench.sensors.windows import read_windows
 
 CASES, LIMIT_SEC = 5_000, 60
 SHARED = Path(__file__).resolve().parents[2].parent / "shared/data/annotation-files"
-STRANGE = ("", "NaN", "inf", "-inf", "1e400", "-3", "0", "1:02:03.5", "12,5", "=cmd|' /C calc'!A0", "\x00", "\x1b[31m", "a" * 50_000, "🐄",
-           "../../etc/passwd", "\n", '"', "'", ";", "true", "null", "-0", "9" * 400, "１２", "\ufeff", "\u202e")
+STRANGE = ("", "NaN", "inf", "-inf", "1e400", "-3", "0", "1:02:03.5", "12,5", "=cmd|' /C calc'!A0", "\x00", "\x1b[31m",
+           "a" * 50_000, "🐄", "../../etc/passwd", "\n", '"', "'", ";", "true", "null", "-0", "9" * 400, "１２", "\ufeff", "\u202e")
 EVENTS = "video_path,label,start_sec,end_sec,subject\n" + "".join(
     f"film_{i % 3}.mp4,{'walk' if i % 2 else 'run'},{i},{i + 1.5},cow {i % 4}\n" for i in range(12))
-QUERIES = [{"video": f"film_{i}.mp4", "duration": 30.0, "timestamp": [i, i + 5.5], "sentence": f"someone does thing {i}"} for i in range(6)]
-EXTERNAL = '<?xml version="1.0"?><!DOCTYPE a [<!ENTITY b SYSTEM "file:///etc/passwd">]><ANNOTATION_DOCUMENT>&b;</ANNOTATION_DOCUMENT>'
+QUERIES = [{"video": f"film_{i}.mp4", "duration": 30.0, "timestamp": [i, i + 5.5], "sentence": f"thing {i}"} for i in range(6)]
+EXTERNAL = """<?xml version="1.0"?><!DOCTYPE a [<!ENTITY b SYSTEM "file:///etc/passwd">]>
+<ANNOTATION_DOCUMENT>&b;</ANNOTATION_DOCUMENT>"""
 
 
 def laughs() -> str:
@@ -55,12 +56,14 @@ def parquet() -> bytes:
 def sources() -> list[tuple[str, bytes]]:
     "Good and hostile files: name, content."
     found = [(p.name, p.read_bytes()) for p in sorted(SHARED.rglob("*")) if p.is_file() and p.suffix != ".md"]
-    found += [("events.csv", EVENTS.encode()), ("events.tsv", EVENTS.replace(",", "\t").encode("latin-1")), ("events.parquet", parquet()),
-              ("semicolons.csv", EVENTS.replace(",", ";").replace(".5", ",5").encode("utf-16")), ("events.csv.gz", gzip.compress(EVENTS.encode())),
-              ("events.jsonl", "\n".join(pd.read_csv(io.StringIO(EVENTS)).to_json(orient="records", lines=True).splitlines()).encode()),
-              ("deep.json", b"[" * 100_000), ("deep_objects.json", b'{"a":' * 100_000), ("laughs.eaf", laughs().encode()),
-              ("external.eaf", EXTERNAL.encode()), ("bomb.xlsx", bomb(400_000_000)), ("queries.json", json.dumps(QUERIES).encode()),
-              ("queries.jsonl", "\n".join(map(json.dumps, QUERIES)).encode()), ("nothing.csv", b""), ("list.txt", b"a.mp4 0\nb.mp4 1\n")]
+    lines = pd.read_csv(io.StringIO(EVENTS)).to_json(orient="records", lines=True)
+    written = {"events.csv": EVENTS, "events.jsonl": lines, "nothing.csv": "", "list.txt": "a.mp4 0\nb.mp4 1\n",
+               "deep.json": "[" * 100_000, "deep_objects.json": '{"a":' * 100_000, "laughs.eaf": laughs(), "external.eaf": EXTERNAL,
+               "queries.json": json.dumps(QUERIES), "queries.jsonl": "\n".join(map(json.dumps, QUERIES))}
+    found += [(name, text.encode()) for name, text in written.items()]
+    found += [("events.tsv", EVENTS.replace(",", "\t").encode("latin-1")), ("events.parquet", parquet()),
+              ("semicolons.csv", EVENTS.replace(",", ";").replace(".5", ",5").encode("utf-16")),
+              ("events.csv.gz", gzip.compress(EVENTS.encode())), ("bomb.xlsx", bomb(400_000_000))]
     return found
 
 
@@ -100,7 +103,8 @@ def case(rng: random.Random, folder: Path) -> str:
     "One damaged file, through one reader."
     name, data = rng.choice(sources())
     if rng.random() < 0.5 and Path(name).suffix in (".csv", ".tsv", ".txt", ".dat"):
-        data = strange_cells(data.decode("utf-8", "replace"), rng).encode(rng.choice(("utf-8", "utf-8-sig", "utf-16", "latin-1")), "replace")
+        code = rng.choice(("utf-8", "utf-8-sig", "utf-16", "latin-1"))
+        data = strange_cells(data.decode("utf-8", "replace"), rng).encode(code, "replace")
     elif rng.random() < 0.9:
         data = damage(data, rng)
     path = folder / name
