@@ -20,7 +20,8 @@ from vidbench.sensors.windows import read_windows
 CASES, LIMIT_SEC = 5_000, 60
 SHARED = Path(__file__).resolve().parents[2].parent / "shared/data/annotation-files"
 STRANGE = ("", "NaN", "inf", "-inf", "1e400", "-3", "0", "1:02:03.5", "12,5", "=cmd|' /C calc'!A0", "\x00", "\x1b[31m",
-           "a" * 50_000, "🐄", "../../etc/passwd", "\n", '"', "'", ";", "true", "null", "-0", "9" * 400, "１２", "\ufeff", "\u202e")
+           "a" * 50_000, "🐄", "../../etc/passwd",
+           "\n", '"', "'", ";", "true", "null", "-0", "9" * 400, "１２", "\ufeff", "\u202e")
 EVENTS = "video_path,label,start_sec,end_sec,subject\n" + "".join(
     f"film_{i % 3}.mp4,{'walk' if i % 2 else 'run'},{i},{i + 1.5},cow {i % 4}\n" for i in range(12))
 QUERIES = [{"video": f"film_{i}.mp4", "duration": 30.0, "timestamp": [i, i + 5.5], "sentence": f"thing {i}"} for i in range(6)]
@@ -58,7 +59,8 @@ def sources() -> list[tuple[str, bytes]]:
     found = [(p.name, p.read_bytes()) for p in sorted(SHARED.rglob("*")) if p.is_file() and p.suffix != ".md"]
     lines = pd.read_csv(io.StringIO(EVENTS)).to_json(orient="records", lines=True)
     written = {"events.csv": EVENTS, "events.jsonl": lines, "nothing.csv": "", "list.txt": "a.mp4 0\nb.mp4 1\n",
-               "deep.json": "[" * 100_000, "deep_objects.json": '{"a":' * 100_000, "laughs.eaf": laughs(), "external.eaf": EXTERNAL,
+               "deep.json": "[" * 100_000, "deep_objects.json": '{"a":' * 100_000,
+               "laughs.eaf": laughs(), "external.eaf": EXTERNAL,
                "queries.json": json.dumps(QUERIES), "queries.jsonl": "\n".join(map(json.dumps, QUERIES))}
     found += [(name, text.encode()) for name, text in written.items()]
     found += [("events.tsv", EVENTS.replace(",", "\t").encode("latin-1")), ("events.parquet", parquet()),
