@@ -365,6 +365,7 @@ class TrainingConfig(Config):
     max_grad_norm: float = Field(1.0, ge=0, description="clip the gradient's norm to this; 0 = do not clip")
     mixed_precision: Literal["no", "bf16", "fp16"] = Field("no", description="autocast type")
     activation_checkpointing: bool = Field(False, description="recompute activations to save memory")
+    torch_compile: bool = Field(False, description="compile the model: slow to start, then often faster on a GPU")
     auto_batch_size: bool = Field(False, description="halve batch_size when memory runs out")
     num_workers: int = Field(0, ge=0, le=256, description="data loading processes")
     log_every: int = Field(10, ge=1, description="steps between two lines of metrics")

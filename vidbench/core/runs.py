@@ -480,7 +480,7 @@ def log_line(
     step = f"step {record.get('step', 0):>6}" + (f"/{total_steps}" if total_steps else "")
     if "loss" not in record:
         return f"{step} | validation {_numbers(record, 'eval_')}"
-    loss, rate, grad, ms, eta = (record.get(name) or float("nan") for name in _COLUMNS[3:])
+    loss, rate, grad, ms, eta = (float("nan") if record.get(name) is None else record[name] for name in _COLUMNS[3:])
     line = f"{step} | loss {loss:8.4f} | lr {rate:.2e} | grad {grad:8.3f} | {ms:7.0f} ms | eta {duration(eta):>7}"
     return f"{line} | {more}" if (more := _numbers(record)) else line
 

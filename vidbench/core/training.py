@@ -92,12 +92,12 @@ class Course(TrainerCallback):
         "Decide what this step calls for."
         if self.evaluates and evaluation_is_due(state, self.cfg.eval_every):
             control.should_evaluate = control.should_save = True
-        if self._must_stop(state):
+        control.should_log |= control.should_save
+        if self._must_stop(state):      # no line of the log: what came since the last one is kept in the checkpoint
             control.should_save = control.should_training_stop = True
         if self.engine.guard.in_a_row >= self.cfg.max_bad_steps:
             self.stopped_by = "guard"
             control.should_training_stop, control.should_save = True, False
-        control.should_log |= control.should_save
 
     def _must_stop(self, state: Any) -> bool:
         "Whether somebody asked any of the processes to stop; after the last step there is nothing to stop."
