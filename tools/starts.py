@@ -132,10 +132,11 @@ def start_preset(job: str, preset: str) -> str:
 
 def train_beside(number: int, port: int, run, fit, cfg) -> None:
     "What the launcher's second half is: one of two processes that train together."
+    from vidbench.core.runs import Run
     from vidbench.launch.workers import train_here
     os.environ |= {"RANK": str(number), "LOCAL_RANK": str(number), "WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2",
                    "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "GLOO_SOCKET_IFNAME": "lo"}
-    sys.exit(train_here(run, fit, cfg))
+    sys.exit(train_here(Run.open(run.folder), fit, cfg))  # which of the two leads is known from here on
 
 
 def train_in_two(run, fit, cfg) -> None:
@@ -166,7 +167,7 @@ def start_switches(job: str, row: dict) -> str:
     lines = run.metrics()
     losses = [line["loss"] for line in lines.to_dict("records") if line.get("loss") == line.get("loss")]
     assert run.status["stages"]["fit"]["result"]["finished"] and len(losses) == 2, f"{lines}"
-    assert not run.incidents(), run.incidents()
+    assert not len(run.incidents()), run.incidents().to_string()
     best_checkpoint(run)
     return f"loss {losses[0]:.3f}, {losses[1]:.3f}"
 

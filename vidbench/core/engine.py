@@ -5,9 +5,9 @@
 # %% auto #0
 __all__ = ['logger', 'COMPILER', 'HALFWAY', 'PRIVATE', 'Draw', 'SeededSampler', 'first_bad_gradient', 'undo_step',
            'StabilityGuard', 'warn', 'has_collapsed', 'frozen_statistics', 'recompute', 'Recomputes', 'device_of',
-           'ready_trackers', 'trainer_arguments', 'WholeBatches', 'processes', 'highest', 'SharedBatchNorm',
-           'share_batch_norm', 'Means', 'keep_halfway', 'take_up', 'seal_and_prune', 'note_choice', 'record_incident',
-           'share_loss', 'count_real', 'Engine']
+           'trainer_arguments', 'WholeBatches', 'processes', 'highest', 'SharedBatchNorm', 'share_batch_norm', 'Means',
+           'keep_halfway', 'take_up', 'seal_and_prune', 'note_choice', 'record_incident', 'share_loss', 'count_real',
+           'Engine']
 
 # %% ../../nbs/core/08_engine.ipynb #cell-002
 import contextlib
@@ -188,6 +188,7 @@ def frozen_statistics(
             m.num_batches_tracked.copy_(batches)
 
 # %% ../../nbs/core/08_engine.ipynb #cell-028
+@torch.compiler.disable  # such a part stays as it is where the rest is compiled: dynamo knows no context_fn
 def _recomputed(part: nn.Module, use_reentrant: bool, *args: Any, **kwargs: Any) -> Any:
     "A part's forward pass, checkpointed while training."
     forward = type(part).forward
@@ -238,19 +239,6 @@ def device_of(
     if getattr(cfg, "device", "auto") == "cpu" or not torch.accelerator.is_available():
         return torch.device("cpu")
     return torch.accelerator.current_accelerator()
-
-# %% ../../nbs/core/08_engine.ipynb #cell-037
-def ready_trackers(
-    cfg: TrainingConfig,  # its `trackers`
-    folder: Path,         # for what they write
-) -> None:
-    "Let Weights & Biases write into the run's folder, and offline unless the user has logged in: without network it hangs."
-    if "wandb" not in cfg.trackers:
-        return
-    netrc = Path.home() / ".netrc"
-    known = "WANDB_API_KEY" in os.environ or (netrc.is_file() and "wandb.ai" in netrc.read_text())
-    os.environ.setdefault("WANDB_MODE", "online" if known else "offline")
-    os.environ.setdefault("WANDB_DIR", str(folder))
 
 # %% ../../nbs/core/08_engine.ipynb #cell-039
 _SCHEDULES = {"cosine": "cosine_with_min_lr", "linear": "linear", "constant": "constant_with_warmup"}

@@ -29,8 +29,9 @@ from transformers.trainer_callback import PrinterCallback
 
 from .checkpoints import TrainingError, newest_checkpoint, rule_of, since_better, trainer_state
 from .config import TrainingConfig
-from .engine import Engine, highest, ready_trackers, trainer_arguments, warn
+from .engine import Engine, highest, trainer_arguments, warn
 from .runs import Run, log_line, read_lines, write_text
+from .trackers import close_wandb, ready_wandb
 
 logger = logging.getLogger(__name__)
 
@@ -304,6 +305,7 @@ def _result(run: Run, trainer: Engine, course: Course, movement: Movement) -> Tr
 def _conclude(run: Run, trainer: Engine, course: Course, movement: Movement) -> TrainResult:
     "Write how the training ended, and say it."
     _forget_sharding()
+    close_wandb()
     if course.stopped_by == "guard":
         raise TrainingError(f"{trainer.guard.in_a_row} steps in a row were not finite (see incidents.jsonl): stopped at "
                             f"step {trainer.state.global_step} of {trainer.state.max_steps}, checkpoints kept; lower "
@@ -360,7 +362,8 @@ def train(
     if done := finished_training(run):
         return done
     resume = _start_or_resume(run)
-    ready_trackers(cfg, run.folder)
+    if "wandb" in cfg.trackers:
+        ready_wandb(run)
     run.on_ready()
     with catch_signals() as signals, explain_out_of_memory(cfg, memory_settings):
         course, movement = Course(cfg, run, signals, eval_data is not None), Movement(run)

@@ -145,6 +145,44 @@ def _add_sweep(commands: Any) -> None:
     sweep.add_argument("--name", help="of the sweep; job and file when not given")
     _add_executor(sweep)
 
+# %% ../../nbs/launch/11_cli.ipynb #8edd0d21
+def _prepare(args: argparse.Namespace) -> int:
+    "vidbench prepare"
+    from vidbench.core.runs import Run
+    from vidbench.launch import spread
+    notebook = find_job(args.job)
+    if args.part:
+        spread.prepare_part(notebook, Run.open(args.part))
+        return 0
+    planned = settings.plan_as_written(notebook, args.settings, args.preset, args.config)
+    run = Run.create(planned.job, planned.cfg, args.name)
+    tasks = spread.part_tasks(notebook, run, args.tasks) if args.tasks > 1 or args.executor else []
+    if args.executor:
+        code = _hand_over(args, tasks)
+        print(f"when they have ended: vidbench run {args.job} ... --name {run.name}")
+        return code
+    if tasks:
+        from vidbench.launch.parallel import run_tasks
+        run_tasks(tasks, min(args.tasks, args.parallel))
+        print(spread.prepared_films(run))
+    print(spread.prepare_here(notebook, run))
+    return 0
+
+# %% ../../nbs/launch/11_cli.ipynb #a1e32053
+def _add_prepare(commands: Any) -> None:
+    "The grammar of `prepare`."
+    prepare = _add(commands, "prepare", _prepare, "decode a job's films and draw its sides, by several processes or machines", """
+        behavior -p data=events.csv --name first
+        behavior -p data=events.csv --name first --tasks 4 --parallel 4
+        behavior -p data=events.csv --name first --tasks 50 --parallel 50 --executor slurm --time 2:00:00""")
+    prepare.add_argument("job", help="a name that `vidbench list` shows, or any notebook")
+    _add_settings(prepare)
+    prepare.add_argument("--name", help="the run's name; `vidbench run --name` goes on with it")
+    prepare.add_argument("--tasks", type=int, default=1, metavar="N", help="processes that fill one cache, each film once")
+    prepare.add_argument("--parallel", type=int, default=os.cpu_count() or 1, metavar="K", help="so many of them at a time")
+    prepare.add_argument("--part", help=argparse.SUPPRESS)
+    _add_executor(prepare)
+
 # %% ../../nbs/launch/11_cli.ipynb #cell-013
 def _train(args: argparse.Namespace) -> int:
     "vidbench train"
@@ -434,7 +472,7 @@ def make_parser() -> argparse.ArgumentParser:
                                      formatter_class=argparse.RawDescriptionHelpFormatter, epilog=_EPILOG)
     parser.add_argument("--version", action="version", version=f"vidbench {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for add in (_add_run, _add_sweep, _add_train, _add_watching, _add_looking_up, _add_using, _add_completion):
+    for add in (_add_run, _add_sweep, _add_prepare, _add_train, _add_watching, _add_looking_up, _add_using, _add_completion):
         add(commands)
     return parser
 
