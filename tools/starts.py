@@ -9,8 +9,8 @@ presets `smoke` are left to `vidbench run experiments/...` of the test command, 
 checkpointing, accumulation, bf16, workers, compilation and two processes, in the rows of a table that holds every pair of
 values of every two switches, for each study that trains by the engine. Names select: a job, or job/preset.
 
-Each start is a process of its own, forked from one that has imported the large packages: from the plan on it does what
-`vidbench run` does, with the cells in an IPython shell in place of a kernel, and what `vidbench train` does in each of two processes.
+Each start is a process of its own, forked from one that has imported the large packages: from the plan on it does
+what `vidbench run` does, with the cells in an IPython shell in place of a kernel, and what `vidbench train` does in each of two.
 """
 import argparse
 import importlib.util
@@ -49,7 +49,7 @@ SMALL = {
                   "eval_items": 2, "toy.videos": 12, "toy.warmup_steps": 2, "num_frames": 8, "encoder": "words",
                   "model": "tiny Qwen2.5-VL"},
     "pretrain": {**CLIPS, "max_steps": 2, "patch_px": 8, "hidden_size": 48, "depth": 2, "heads": 4, "pred_hidden_size": 24,
-                 "pred_depth": 1, "pred_heads": 2, "toy.clips": 24, "toy.pairs": 8, "probe_clips": 16, "probe_epochs": 1,
+                 "pred_depth": 1, "pred_heads": 2, "toy.clips": 64, "toy.pairs": 8, "probe_clips": 16, "probe_epochs": 1,
                  "supervised_epochs": 1},
     "sensors": {"max_steps": 2, "batch_size": 8, "hidden_dims": (8, 16), "latent_dim": 4, "toy.windows": 240,
                 "compare_with_erm": False},
@@ -101,7 +101,7 @@ def smaller(job: str, known: type, preset: str) -> dict:
         settings[name] = value
     if told.get("mixed_precision") == "fp16":  # gradients are scaled on accelerators only
         settings |= {"mixed_precision": "no", "llm_dtype": "fp32"}
-    if "minigrid" in told.get("env", "") and not importlib.util.find_spec("minigrid"):  # of the extra rl: the rest starts without it
+    if "minigrid" in told.get("env", "") and not importlib.util.find_spec("minigrid"):  # extra rl: the rest starts without it
         settings |= {"env": known.model_fields["env"].default, "wrappers": ()}
     return settings
 
@@ -181,6 +181,7 @@ def child(what, args: tuple, home: str, said: str) -> None:
         os.dup2(os.open(said, os.O_WRONLY | os.O_CREAT | os.O_APPEND), number)
     import torch
     torch.set_num_threads(1)
+    multiprocessing.set_start_method("fork", force=True)  # of DataLoader's workers: as it is in a process that was not forked
     failed, outcome = False, ""
     try:
         outcome = what(*args)
@@ -203,13 +204,16 @@ def start(name: str, what, args: tuple, home: Path) -> tuple[bool, float]:
     if process.exitcode is None:
         os.killpg(process.pid, 9)
     found = said.with_suffix(".json")
-    result = json.loads(found.read_text()) if found.exists() else {"failed": True, "cpu": 0.0, "outcome": "killed, or no answer in time"}
+    lost = {"failed": True, "cpu": 0.0, "outcome": "killed, or no answer in time"}
+    result = json.loads(found.read_text()) if found.exists() else lost
     failed, outcome = result["failed"], result["outcome"]
     if failed and (missing := NEEDS.get(name)) and missing in outcome:
         failed, outcome = False, f"not installed here, and said so: {outcome}"
-    print(f"{time.monotonic() - began:6.1f} s {result['cpu']:6.1f} cpu  {name:42} {'FAILED ' if failed else ''}{outcome}", flush=True)
+    took = f"{time.monotonic() - began:6.1f} s {result['cpu']:6.1f} cpu"
+    print(f"{took}  {name:32} {'FAILED ' if failed else ''}{outcome}", flush=True)
     if failed and said.exists():
-        print("".join(f"          | {line}\n" for line in said.read_text(errors="replace").splitlines()[-18:]), end="", flush=True)
+        tail = said.read_text(errors="replace").splitlines()[-18:]
+        print("".join(f"          | {line[:400]}\n" for line in tail), end="", flush=True)
     return not failed, result["cpu"]
 
 

@@ -347,11 +347,11 @@ class SharedBatchNorm(nn.modules.batchnorm._BatchNorm):
         if not self.training:
             return super().forward(x)
         dims, shape = [0, *range(2, x.ndim)], [1, -1, *[1] * (x.ndim - 2)]
-        mean = _Average.apply(x.mean(dims))
-        centred = x - mean.view(shape)
+        mean = _Average.apply(x.float().mean(dims))  # in full precision, as torch's own
+        centred = x.float() - mean.view(shape)
         var = _Average.apply(centred.square().mean(dims))
         self._note(mean.detach(), var.detach(), processes() * x.numel() // x.shape[1])
-        return centred * (self.weight * (var + self.eps).rsqrt()).view(shape) + self.bias.view(shape)
+        return (centred * (self.weight * (var + self.eps).rsqrt()).view(shape) + self.bias.view(shape)).to(x.dtype)
 
     @torch.no_grad()
     def _note(self, mean: Float[Tensor, " channel"], var: Float[Tensor, " channel"], count: int) -> None:
