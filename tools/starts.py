@@ -40,7 +40,7 @@ SMALL = {
     "agent": {"total_steps": 32, "num_envs": 2, "rollout_steps": 8, "batch_size": 8, "val_episodes": 2, "test_episodes": 2,
               "size_px": 32, "compare_with_cnn": False, "encoder": "tiny V-JEPA"},
     "anomaly": {"max_steps": 2, "batch_size": 2, "eval_batch_size": 8, "toy.videos": 6, "toy.warmup_steps": 2,
-                "max_answer_tokens": 4, "model": "tiny Qwen2.5-VL"},
+                "max_answer_tokens": 4, "size_px": 28, "num_frames": 4, "model": "tiny Qwen2.5-VL"},
     "behavior": {**CLIPS, "max_steps": 2, "pretrained": False, "views": 1, "toy.videos": 9, "toy.events_per_video": 4},
     "caption": {"max_steps": 2, "size_px": 32, "batch_size": 2, "eval_batch_size": 8, "qformer_depth": 4, "qformer_hidden": 64,
                 "qformer_heads": 4, "num_query_tokens": 16, "max_caption_tokens": 12, "toy.clips": 16, "toy.llm_steps": 2,

@@ -209,7 +209,7 @@ def make_material(
     "Normalise by the training side, and number activities and domains."
     normalise, vocabulary = Normaliser.fit(sides["train"]), sides["train"].activities
     names = tuple(sorted(set(batches.domains_of(sides["train"], cfg.domains))))
-    augment = batches.Augmentation(cfg.noise, cfg.scaling, cfg.time_warp, cfg.rotation_deg)
+    augment = batches.Augmentation(**dict(cfg.augment))
     data = {name: WindowData(normalise(side), vocabulary, names, cfg.domains, augment, normalise)
             for name, side in sides.items()}
     notes = sides["train"].notes
@@ -307,7 +307,8 @@ def _train(cfg: SensorsConfig, run: Run, material: Material) -> TrainResult:
         warn(run, f"a single domain ({material.domain_names[0]}): the adversary is switched off; set domains=person, "
                   "or add a data set", 0)
     objective, watcher = Objective(model, cfg, adversary=material.adversary), Watcher(model, material, cfg, run)
-    sampler = batches.BalancedSampler(data.activity, data.domain, cfg.seed, cfg.curriculum_epochs) if cfg.balance else \
+    in_turn = (cfg.curriculum_epochs, cfg.curriculum == "graded")
+    sampler = batches.BalancedSampler(data.activity, data.domain, cfg.seed, *in_turn) if cfg.balance else \
         SeededSampler(len(data), cfg.seed)
     if cfg.adapt != "none":
         target = material.sides[material.primary]
