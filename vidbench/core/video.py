@@ -839,7 +839,7 @@ def _fill_film(cache: ClipCache, film: str, spans: list[tuple], timeout_sec: flo
         bar.update()
     return bad
 
-# %% ../../nbs/core/02_video.ipynb #cell-127
+# %% ../../nbs/core/02_video.ipynb #161a62a8
 def _fill_shared(
     cache: ClipCache, film: str, spans: list[tuple], timeout_sec: float, bar: Any, folder: Path) -> list[tuple] | None:
     "The same, where several fill one cache: each film once, its bad windows noted for all; none while another is at it."
@@ -869,7 +869,7 @@ def _take_turns(fill: Callable, films: list[str], pool: ThreadPoolExecutor, limi
         time.sleep(1.0 if left else 0.0)
     return bad
 
-# %% ../../nbs/core/02_video.ipynb #161a62a8
+# %% ../../nbs/core/02_video.ipynb #cell-127
 def _fill_films(cache: ClipCache, films: dict[str, list], workers: int, timeout_sec: float, bar: Any) -> list[tuple]:
     "Spread films over threads, each with a decoding process; what is bad in all of them."
     order = sorted(films, key=lambda path: hash((path, os.getpid())))  # runs that fill together share the work
