@@ -413,6 +413,8 @@ class VideoSettings(DataSettings):
     fps: float = Field(12.0, gt=0, le=240, description="frames a second of a clip")
     size_px: int | tuple[int, int] = Field(112, description="side of a square frame, or height,width")
     cache_gb: float = Field(20.0, gt=0, description="bound on the folder of decoded clips")
+    cache_quality: int = Field(0, ge=0, le=100, description="JPEG quality of the clips kept, ten times smaller at 95; 0 = exact")
+    decode_sec: float = Field(20.0, gt=0, description="a window must be decoded in this time, and twice its length")
 
     @field_validator("size_px")
     @classmethod
