@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['logger', 'VIDEO_ENDINGS', 'FORMAT_VERSION', 'ENDING', 'HALF', 'HEADER_BYTES', 'SHARED', 'VideoError', 'frames_at',
            'video_files', 'write_video', 'container', 'VideoInfo', 'probe', 'read_clip', 'grid_times', 'entry_name',
-           'save_entry', 'load_entry', 'evict_oldest', 'refuse_foreign', 'ClipStore', 'CachedClip', 'ClipCache',
-           'TooManyBadVideos', 'check_quarantine', 'usable', 'film_claimed', 'fill_windows', 'clip_cache']
+           'save_entry', 'entry_length', 'load_entry', 'evict_oldest', 'refuse_foreign', 'ClipStore', 'CachedClip',
+           'ClipCache', 'TooManyBadVideos', 'check_quarantine', 'usable', 'film_claimed', 'fill_windows', 'clip_cache']
 
 # %% ../../nbs/core/02_video.ipynb #cell-002
 import contextlib
@@ -598,6 +598,23 @@ def save_entry(
         raise
     return HEADER_BYTES + len(data)
 
+# %% ../../nbs/core/02_video.ipynb #f52ce274
+def _header(head: bytes) -> list[int]:
+    "What the beginning of an entry says: frames, height, width, 3, quality, bytes, checksum; zeros where it is none."
+    found = head[len(_MAGIC):HEADER_BYTES].split() if head[:len(_MAGIC)] == _MAGIC else []
+    return list(map(int, found)) if len(found) == 7 and all(map(bytes.isdigit, found)) else [0] * 7
+
+# %% ../../nbs/core/02_video.ipynb #a5ea9978
+def entry_length(
+    path: str | Path,  # where a window's entry would be
+) -> int:              # frames; 0 where there is none that can be read
+    "How long an entry is, without reading its frames."
+    try:
+        with open(path, "rb") as file:
+            return _header(file.read(HEADER_BYTES))[0]
+    except OSError:
+        return 0
+
 # %% ../../nbs/core/02_video.ipynb #cell-096
 def load_entry(
     path: str | Path,          # a cache entry
@@ -609,7 +626,7 @@ def load_entry(
             with contextlib.suppress(OSError):  # another user's
                 os.utime(path)
         mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-    *shape, quality, length, check = map(int, mapped[len(_MAGIC):HEADER_BYTES].split() or [0] * 7)
+    *shape, quality, length, check = _header(mapped[:HEADER_BYTES])
     data = np.frombuffer(mapped, np.uint8)[HEADER_BYTES:].view(np.memmap)
     if mapped[:len(_MAGIC)] != _MAGIC or len(data) != length or _checksum(data, quality) != check:
         raise ValueError(f"{path}: not a whole entry of the cache")
@@ -630,7 +647,7 @@ def _is_entry(path: str | Path) -> bool:
 def _entries(folder: str | Path) -> Iterator[tuple[float, int, str]]:
     "When each entry and each half was used last, its size, and where it is: one after the other."
     for item in os.scandir(folder):
-        with contextlib.suppress(FileNotFoundError):  # another run evicted it just now
+        with contextlib.suppress(FileNotFoundError, PermissionError):  # another run evicted it just now; another user's
             if item.is_dir(follow_symlinks=False) and len(item.name) == 2:
                 yield from _entries(item.path)
             elif item.name.endswith((ENDING, HALF)) and item.is_file(follow_symlinks=False):
@@ -644,6 +661,16 @@ def _age_bin(age_sec: float) -> int:
     "A number that rises with age, in steps of a hundredth of it."
     return min(_BINS - 1, int(100 * math.log1p(max(0.0, age_sec))))
 
+# %% ../../nbs/core/02_video.ipynb #89c91c1f
+def _remove(path: str) -> bool:
+    "Remove an entry of ours; whether it is gone. What another user owns stays."
+    if not _is_entry(path):
+        return False
+    with contextlib.suppress(PermissionError):
+        Path(path).unlink(missing_ok=True)
+        return True
+    return False
+
 # %% ../../nbs/core/02_video.ipynb #cell-103
 def evict_oldest(
     folder: Path,     # holds the entries
@@ -652,14 +679,11 @@ def evict_oldest(
     "Remove entries, those used longest ago first, until the rest fits; left-over halves of dead writers too."
     now, sizes = time.time(), np.zeros(_BINS, np.int64)
     for used, size, path in _entries(folder):
-        if path.endswith(HALF) and now - used > 3600 and _is_entry(path):
-            Path(path).unlink(missing_ok=True)
-        else:
+        if not (path.endswith(HALF) and now - used > 3600 and _remove(path)):
             sizes[_age_bin(now - used)] += size
     keep = int(np.searchsorted(sizes.cumsum(), max_bytes, side="right"))  # bins that fit
     for used, size, path in _entries(folder) if sizes.sum() > max_bytes else ():
-        if _age_bin(now - used) >= keep and not path.endswith(HALF) and _is_entry(path):
-            Path(path).unlink(missing_ok=True)
+        if _age_bin(now - used) >= keep and not path.endswith(HALF) and _remove(path):
             sizes[_age_bin(now - used)] -= size
     return int(sizes.sum())
 
@@ -721,9 +745,10 @@ class ClipCache:
         fps: float = 12.0,                      # frames a second
         max_gb: float = 20.0,                   # bound on the folder's size, in 1e9 bytes
         quality: int = 0,                       # of the pictures kept: 0 exact, else as JPEG has it (95 is good)
+        timeout_sec: float = 20.0,              # a window must be decoded in this time, and twice its length
     ):
         self.store = ClipStore(folder, max_gb)
-        self.folder, self.quality = self.store.folder, quality
+        self.folder, self.quality, self.timeout_sec = self.store.folder, quality, timeout_sec
         self.size_px, self.fps = (int(size_px[0]), int(size_px[1])), float(fps)
 
     def name(self, video_path: str | Path, start_sec: float, end_sec: float) -> str:
@@ -735,29 +760,29 @@ class ClipCache:
         video_path: str | Path,     # a video file
         start_sec: float,           # window's start; what lies before the video is left out
         end_sec: float,             # window's end, itself left out, as is what lies beyond the video
-        timeout_sec: float = 20.0,  # limit where it must be decoded, beside twice the window's length
     ) -> CachedClip:                # at least one frame
         "A window's clip, from the cache or decoded into it; a `VideoError` if it lies outside the video."
         name = self.name(video_path, start_sec, end_sec)
         try:
             frames = load_entry(self.folder / name, self.size_px)
         except (OSError, ValueError):  # never made, evicted, another user's, or spoiled on the disk
-            frames = self.decode(video_path, start_sec, end_sec, timeout_sec)
+            frames = self.decode(video_path, start_sec, end_sec)
             self.store.save(name, frames, self.quality)
             frames = _unpack(np.frombuffer(_pack(frames, self.quality), np.uint8), frames.shape, self.quality)
         return CachedClip(frames, grid_times(start_sec, end_sec, self.fps)[: len(frames)])
 
-    def decode(self, video_path: str | Path, start_sec: float, end_sec: float, timeout_sec: float = 20.0) -> np.ndarray:
-        "A window's frames from the film itself."
+    def decode(self, video_path: str | Path, start_sec: float, end_sec: float) -> np.ndarray:
+        "A window's frames from the film itself; a `VideoError` where that takes too long."
         times = grid_times(start_sec, end_sec, self.fps)
         if not len(times):
             raise VideoError(video_path, f"window {start_sec:g} to {end_sec:g} s lies before the video")
-        return _ask("read", video_path, timeout_sec + 2 * (end_sec - start_sec), times.tolist(), None, self.size_px, True)
+        late_sec = self.timeout_sec + 2 * (end_sec - start_sec)
+        return _ask("read", video_path, late_sec, times.tolist(), None, self.size_px, True)
 
-    def fill(self, windows: Any, workers: int | None = None, progress: bool = True, max_bad_share: float = 0.2,
-             timeout_sec: float = 20.0) -> Any:  # DataFrame with a row a film that has a bad window: video_path, reason
+    def fill(self, windows: Any, workers: int | None = None, progress: bool = True,
+             max_bad_share: float = 0.2) -> Any:  # DataFrame with a row a film that has a bad window: video_path, reason
         "Decode all windows that are not there yet, for who wants whole films only; see `fill_windows`."
-        bad = fill_windows(self, windows, workers, progress, 1.0, timeout_sec).drop_duplicates("video_path")
+        bad = fill_windows(self, windows, workers, progress, 1.0).drop_duplicates("video_path")
         check_quarantine(bad, windows["video_path"].nunique(), max_bad_share)
         return bad[["video_path", "reason"]].reset_index(drop=True)
 
@@ -822,16 +847,17 @@ def film_claimed(
         yield None
 
 # %% ../../nbs/core/02_video.ipynb #cell-126
-def _fill_film(cache: ClipCache, film: str, spans: list[tuple], timeout_sec: float, bar: Any) -> list[tuple]:
+def _fill_film(cache: ClipCache, film: str, spans: list[tuple], bar: Any) -> list[tuple]:
     "Decode the missing windows of a film; those that cannot be, with their reasons."
     bad, late = [], []  # late: a decoder that hung or died twice is not asked a third time
     for start_sec, end_sec in sorted(spans):
         try:
             name = cache.name(film, start_sec, end_sec)
-            if len(late) == 2 and not (cache.folder / name).exists():
+            there = os.access(cache.folder / name, os.R_OK)  # another user's may not be readable
+            if len(late) == 2 and not there:
                 raise VideoError(film, f"not tried after two windows of this film: {late[0]}")
-            if not (cache.folder / name).exists():
-                cache.store.save(name, cache.decode(film, start_sec, end_sec, timeout_sec), cache.quality)
+            if not there:
+                cache.store.save(name, cache.decode(film, start_sec, end_sec), cache.quality)
         except (VideoError, ValueError) as error:
             reason = getattr(error, "reason", str(error))
             late += [reason] if reason.startswith(("not decoded within", "the decoder crashed")) else []
@@ -840,8 +866,7 @@ def _fill_film(cache: ClipCache, film: str, spans: list[tuple], timeout_sec: flo
     return bad
 
 # %% ../../nbs/core/02_video.ipynb #161a62a8
-def _fill_shared(
-    cache: ClipCache, film: str, spans: list[tuple], timeout_sec: float, bar: Any, folder: Path) -> list[tuple] | None:
+def _fill_shared(cache: ClipCache, film: str, spans: list[tuple], bar: Any, folder: Path) -> list[tuple] | None:
     "The same, where several fill one cache: each film once, its bad windows noted for all; none while another is at it."
     from vidbench.core.owner import this_process
     from vidbench.core.runs import read_json, write_text
@@ -852,7 +877,7 @@ def _fill_shared(
         noted = read_json(done)
         if noted.get("windows") == key:
             return [tuple(row) for row in noted["bad"]]
-        bad = _fill_film(cache, film, spans, timeout_sec, bar)
+        bad = _fill_film(cache, film, spans, bar)
         write_text(done, json.dumps({"windows": key, "bad": bad} | this_process()))
         return bad
 
@@ -870,14 +895,14 @@ def _take_turns(fill: Callable, films: list[str], pool: ThreadPoolExecutor, limi
     return bad
 
 # %% ../../nbs/core/02_video.ipynb #cell-127
-def _fill_films(cache: ClipCache, films: dict[str, list], workers: int, timeout_sec: float, bar: Any) -> list[tuple]:
+def _fill_films(cache: ClipCache, films: dict[str, list], workers: int, bar: Any) -> list[tuple]:
     "Spread films over threads, each with a decoding process; what is bad in all of them."
     order = sorted(films, key=lambda path: hash((path, os.getpid())))  # runs that fill together share the work
     shared = os.environ.get(SHARED)
     with bar, ThreadPoolExecutor(min(workers, len(films)) or 1) as pool:
         if shared:
-            return _take_turns(lambda path: _fill_shared(cache, path, films[path], timeout_sec, bar, Path(shared)), order, pool)
-        jobs = [pool.submit(_fill_film, cache, path, films[path], timeout_sec, bar) for path in order]
+            return _take_turns(lambda path: _fill_shared(cache, path, films[path], bar, Path(shared)), order, pool)
+        jobs = [pool.submit(_fill_film, cache, path, films[path], bar) for path in order]
         try:
             return [row for job in as_completed(jobs) for row in job.result()]
         except BaseException:  # a full disk, Ctrl-C: do not decode the rest first
@@ -891,7 +916,6 @@ def fill_windows(
     workers: int | None = None,  # decoding processes; None: one a CPU core
     progress: bool = True,       # show a bar
     max_bad_share: float = 0.2,  # refuse when more than this share of the windows is bad
-    timeout_sec: float = 20.0,   # limit for a window, beside twice its length
 ) -> Any:                        # DataFrame with a row a bad window: video_path, start_sec, end_sec, reason
     "Decode all windows that are not there yet; returns those that could not be read."
     import pandas as pd
@@ -905,16 +929,16 @@ def fill_windows(
     films = {str(path): list(zip(part.start_sec, part.end_sec, strict=True))
              for path, part in asked.groupby("video_path", sort=False)}
     bar = tqdm(total=len(asked), desc="decoding clips", disable=not progress)
-    bad = _fill_films(cache, films, workers or os.cpu_count() or 1, timeout_sec, bar)
+    bad = _fill_films(cache, films, workers or os.cpu_count() or 1, bar)
     quarantine = pd.DataFrame(sorted(bad), columns=[*columns, "reason"])
     check_quarantine(quarantine, len(asked), max_bad_share, "windows")
     return quarantine
 
 # %% ../../nbs/core/02_video.ipynb #cell-135
 def clip_cache(
-    cfg: Any,        # settings with size_px (one number: square), fps and cache_gb; cache_quality where there is one
+    cfg: Any,        # settings with size_px (one number: square), fps, cache_gb, cache_quality and decode_sec
 ) -> ClipCache:
     "The workspace's cache of decoded clips, at the size and rate of a job's settings."
     from vidbench.core.runs import workspace
     size_px = cfg.size_px if isinstance(cfg.size_px, Sequence) else (cfg.size_px, cfg.size_px)
-    return ClipCache(workspace() / "data" / "clip-cache", size_px, cfg.fps, cfg.cache_gb, getattr(cfg, "cache_quality", 0))
+    return ClipCache(workspace() / "data" / "clip-cache", size_px, cfg.fps, cfg.cache_gb, cfg.cache_quality, cfg.decode_sec)
