@@ -7,7 +7,7 @@ __all__ = ['logger', 'PRIMARY', 'SELECT', 'RULE_WORDS', 'MAIN', 'load_windows', 
            'draw_sides', 'recall_sides', 'Material', 'make_material', 'prepare', 'build_model', 'recall_table',
            'Watcher', 'describe', 'fit', 'load_model', 'answers_of', 'prediction_table', 'side_metrics',
            'report_metrics', 'rivals', 'against', 'verdict', 'build_report', 'make_figures', 'evaluate', 'load_trained',
-           'predict', 'check']
+           'predict', 'export', 'check']
 
 # %% ../../nbs/sensors/08_study.ipynb #cell-002
 import functools
@@ -35,6 +35,7 @@ from ..core.training import TrainResult, finished_training, health_summary, trai
 from . import batches, evaluation, figures, readers, recordings, windows
 from .batches import Normaliser, WindowData
 from .evaluation import Predictions
+from .export import Classifier, export_classifier
 from .losses import Objective, ScheduleCallback, SensorsEngine, schedule_figure
 from .settings import READERS, SensorsConfig, split_source
 from .tcn_vae import TCNVAE, load_encoder
@@ -594,7 +595,8 @@ def make_figures(
     found = {"schedules": schedule_figure(cfg), "loss_parts": figures.loss_parts_figure(log),
              "scores": figures.score_curves(log), "intervals": figures.report_intervals(report),
              "confusion": figures.confusion_of(report["details"]["sides"][side]["confusion"], report["details"]["vocabulary"]),
-             "latent": figures.latent_figure(looks["latent"], looks["activity"], looks["domain"])}
+             "latent": figures.latent_figure(looks["latent"], looks["activity"], looks["domain"]),
+             **figures.certainty_figures(read_predictions(run), side)}
     if cfg.lambda_rec:
         found["reconstructions"] = figures.reconstruction_figure(
             looks["windows"], looks["drawn"], looks["titles"], looks["channels"].tolist(), float(looks["rate_hz"]))
@@ -698,6 +700,22 @@ def predict(
                           left_out=lost, unlike_training=float((table["unusual"] > 0.99).mean()))
     ethogram_figure(bouts).savefig(out / "bouts.png", dpi=120, bbox_inches="tight")
     return out
+
+# %% ../../nbs/sensors/08_study.ipynb #8ac7966e
+def export(
+    run: Run,              # that has trained
+    folder: str | Path,    # made where it is missing
+) -> Path:                 # the same: model.safetensors, config.json, and model.onnx where the extra `onnx` is installed
+    "Write the selected checkpoint as a classifier of windows as they were measured."
+    cfg, model, known = load_trained(run)
+    constants = known["normaliser"]
+    part = Classifier(model.cpu(), constants["mean"], constants["std"]).eval()
+    network = {name: getattr(cfg, name) for name in ("hidden_dims", "kernel_size", "latent_dim", "answer_from")}
+    about = {name: known[name] for name in ("vocabulary", "sample_rate_hz", "window_samples")} | {
+        "channels": constants["channels"], "run": f"{run.job}/{run.name}", "checkpoint": best_checkpoint(run).name,
+        "network": network}
+    export_classifier(part, folder, about)
+    return Path(folder)
 
 # %% ../../nbs/sensors/08_study.ipynb #cell-038
 def check(
