@@ -149,7 +149,10 @@ PRESETS = {
     "default": {"beta": 1.0, "lambda_act": 1.0, "lambda_dom": 0.1, "learning_rate": 1e-3, "epochs": 50},
     "overnight": {"beta": 0.4, "lambda_act": 2.5, "lambda_dom": 0.05, "learning_rate": 3e-4, "epochs": 500,
                   "max_grad_norm": 0.8, "label_smoothing": 0.1, "patience": 50, "restart_epochs": 20},
-    "erm": {"lambda_rec": 0.0, "beta": 0.0, "lambda_act": 1.0, "lambda_dom": 0.0, "learning_rate": 1e-3, "epochs": 50}}
+    "erm": {"lambda_rec": 0.0, "beta": 0.0, "lambda_act": 1.0, "lambda_dom": 0.0, "learning_rate": 1e-3, "epochs": 50},
+    "few_people": {"lambda_rec": 0.0, "beta": 0.0, "lambda_dom": 0.0, "answer_from": "statistics", "hidden_dims": (8, 16),
+                   "latent_dim": 8, "learning_rate": 3e-3, "epochs": 15, "domains": "person",
+                   "augment": {"noise": 0.0, "scaling": 0.0, "time_warp": 0.0}}}
 
 # %% ../../nbs/sensors/00_settings.ipynb #6b7ffef8
 class SensorsConfig(WindowSettings, SideSettings, BatchSettings, NetworkSettings, LossSettings, TrainingConfig):

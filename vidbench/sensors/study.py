@@ -5,9 +5,9 @@
 # %% auto #0
 __all__ = ['logger', 'PRIMARY', 'SELECT', 'RULE_WORDS', 'MAIN', 'load_windows', 'split_windows', 'share_activities', 'group_of',
            'draw_sides', 'recall_sides', 'Material', 'make_material', 'prepare', 'build_model', 'recall_table',
-           'Watcher', 'describe', 'fit', 'load_model', 'answers_of', 'prediction_table', 'side_metrics',
-           'report_metrics', 'rivals', 'against', 'verdict', 'build_report', 'make_figures', 'evaluate', 'load_trained',
-           'predict', 'export', 'check']
+           'Watcher', 'describe', 'fit', 'load_model', 'answers_of', 'prediction_table', 'side_metrics', 'by_recording',
+           'recording_metrics', 'report_metrics', 'rivals', 'against', 'verdict', 'build_report', 'make_figures',
+           'evaluate', 'load_trained', 'predict', 'export', 'example_recording', 'check']
 
 # %% ../../nbs/sensors/08_study.ipynb #cell-002
 import functools
@@ -24,7 +24,7 @@ import torch
 
 from ..core.bouts import BoutRules, ethogram_figure, write_results
 from ..core.checkpoints import best_checkpoint, load_weights
-from ..core.doubt import Interval, intervals
+from ..core.doubt import Interval, intervals, mean_interval
 from ..core.engine import SeededSampler, has_collapsed, warn
 from ..core.events import read_sides, write_sides
 from ..core.figures import Figure
@@ -395,6 +395,28 @@ def side_metrics(
     true, pred = _coded(table, vocabulary, "true", "pred")
     return intervals(evaluation.side_scores(true, pred, vocabulary, table["confidence"].to_numpy(float)), table["group"])
 
+# %% ../../nbs/sensors/08_study.ipynb #33c0636d
+def by_recording(
+    rows: pd.DataFrame,   # of `prediction_table`, one side
+) -> pd.DataFrame:        # recording, group, true, pred, forest, majority; empty where a recording holds several activities
+    "One answer a recording: the highest mean probability of its windows, and the rivals' commonest answers."
+    each = rows.groupby("recording")
+    if each["true"].nunique().max() > 1 or each.ngroups == len(rows):
+        return pd.DataFrame()
+    shares = each[[name for name in rows if name.startswith("probability_")]].mean()
+    found = each[["group", "true", "majority"]].first()
+    common = each["forest"].agg(lambda answers: answers.mode().iloc[0])
+    return found.assign(pred=shares.idxmax(axis=1).str.removeprefix("probability_"), forest=common).reset_index()
+
+# %% ../../nbs/sensors/08_study.ipynb #b5ebe3bf
+def recording_metrics(
+    rows: pd.DataFrame,         # of `prediction_table`, one side
+    *answers: str,              # columns of answers: pred, forest, majority
+) -> dict[str, Interval]:       # answer -> accuracy over recordings; empty where they are no single answers
+    "Who is right about how many whole recordings."
+    whole = by_recording(rows)
+    return {name: mean_interval((whole[name] == whole["true"]).to_numpy(float), whole["group"]) for name in answers if len(whole)}
+
 # %% ../../nbs/sensors/08_study.ipynb #9d6ce9f0
 MAIN = ("macro_f1", "accuracy", "ece")
 
@@ -412,6 +434,8 @@ def report_metrics(
     for rival in ("forest", "majority"):
         gains = evaluation.gain(*_coded(rows, vocabulary, "true", "pred", rival), vocabulary, rows["group"])
         found |= {f"gain_over_{rival}_{name}": metric(gained) for name, gained in gains.items()}
+    if whole := recording_metrics(rows, "pred"):
+        found["recording_accuracy"] = metric(whole["pred"])
     return found
 
 # %% ../../nbs/sensors/08_study.ipynb #bb1f7fd5
@@ -425,6 +449,8 @@ def rivals(
     for rival in ("forest", "majority"):
         scored = intervals(evaluation.side_scores(*_coded(rows, vocabulary, "true", rival), vocabulary), rows["group"])
         found[rival] = {name: metric(scored[name]) for name in ("macro_f1", "accuracy")}
+        if whole := recording_metrics(rows, rival):
+            found[rival]["recording_accuracy"] = metric(whole[rival])
     return found
 
 # %% ../../nbs/sensors/08_study.ipynb #cell-034
@@ -716,6 +742,23 @@ def export(
         "network": network}
     export_classifier(part, folder, about)
     return Path(folder)
+
+# %% ../../nbs/sensors/08_study.ipynb #7eb9393b
+def example_recording(
+    cfg: SensorsConfig,   # of the run
+    run: Run,             # whose reported side it is from
+    most: int = 12,       # windows of each activity
+) -> Path:                # a table: time_sec and channels
+    "Windows that training never saw, as they were measured, laid end to end by activity: something to ask about."
+    everything, sides = load_windows(cfg), read_sides(run.path("sides.csv"))
+    names = set(sides["test"]["event_id"])
+    rows = np.flatnonzero([name in names for name in windows.event_ids(everything)])
+    picked = np.concatenate([rows[everything.activity[rows] == name][:most] for name in np.unique(everything.activity[rows])])
+    signal = everything.x[picked].reshape(-1, len(everything.channels))
+    table = pd.DataFrame(signal, columns=list(everything.channels))
+    table.insert(0, "time_sec", np.arange(len(table)) / everything.sample_rate_hz)
+    write_text(run.path("example.csv"), table.to_csv(index=False))
+    return run.path("example.csv")
 
 # %% ../../nbs/sensors/08_study.ipynb #cell-038
 def check(
