@@ -22,7 +22,7 @@ from typing_extensions import Self
 class ConfigError(ValueError):
     "A setting that cannot be used; the message is one line."
 
-# %% ../../nbs/core/00_config.ipynb #cell-005
+# %% ../../nbs/core/00_config.ipynb #cell-007
 def nearest(
     name: str,         # what was written
     known: list[str],  # what would have been right
@@ -33,7 +33,7 @@ def nearest(
         return f"did you mean '{close[0]}'?"
     return f"known: {', '.join(sorted(known))}" if known else ""
 
-# %% ../../nbs/core/00_config.ipynb #cell-008
+# %% ../../nbs/core/00_config.ipynb #cell-010
 def _bounds(model: type[BaseModel], name: str) -> str:
     "The declared limits of a field, such as `> 0 and <= 1`."
     signs = {"gt": ">", "ge": ">=", "lt": "<", "le": "<="}
@@ -42,14 +42,14 @@ def _bounds(model: type[BaseModel], name: str) -> str:
               for key, sign in signs.items() if getattr(m, key, None) is not None]
     return " and ".join(limits)
 
-# %% ../../nbs/core/00_config.ipynb #cell-010
+# %% ../../nbs/core/00_config.ipynb #cell-012
 def _choices(model: type[BaseModel], name: str) -> list:
     "The values that a `Literal` field takes."
     kind = model.model_fields[name].annotation if name in model.model_fields else None
     parts = get_args(kind) if get_origin(kind) in (Union, UnionType) else [kind]
     return [value for part in parts if get_origin(part) is Literal for value in get_args(part)]
 
-# %% ../../nbs/core/00_config.ipynb #31dd7a68
+# %% ../../nbs/core/00_config.ipynb #cell-014
 def _nested(model: type[BaseModel], where: tuple) -> tuple[type[BaseModel], str]:
     "The class that declares a field of a nested group, and the field's dotted name."
     names = [str(part) for part in where if isinstance(part, str)]
@@ -60,12 +60,12 @@ def _nested(model: type[BaseModel], where: tuple) -> tuple[type[BaseModel], str]
         model = kind
     return model, ".".join(names)
 
-# %% ../../nbs/core/00_config.ipynb #07774b41
+# %% ../../nbs/core/00_config.ipynb #cell-017
 def _parts(kind: Any) -> list:
     "The types that an annotation allows: itself, or the members of a union."
     return list(get_args(kind)) if get_origin(kind) in (Union, UnionType) else [kind]
 
-# %% ../../nbs/core/00_config.ipynb #07774b41
+# %% ../../nbs/core/00_config.ipynb #cell-018
 def _how_to_write(name: str, kind: Any) -> str:
     "An example of a value of some type; empty where none is needed."
     origins = [get_origin(part) or part for part in _parts(kind)]
@@ -74,7 +74,7 @@ def _how_to_write(name: str, kind: Any) -> str:
         return f"write {name}=16,32,64" if numbers else f"write {name}=one,two"
     return {bool: f"write {name}=true or {name}=false", dict: f"write {name}={{key: value}}"}.get(origins[0], "")
 
-# %% ../../nbs/core/00_config.ipynb #cfg-shown
+# %% ../../nbs/core/00_config.ipynb #cell-020
 def shown(
     value: Any,       # anything that somebody wrote
     limit: int = 80,  # characters
@@ -83,8 +83,7 @@ def shown(
     text = repr(value)
     return text if len(text) <= limit else f"{text[:limit - 20]}...{text[-16:]}"
 
-
-# %% ../../nbs/core/00_config.ipynb #a09eb5c2
+# %% ../../nbs/core/00_config.ipynb #cell-022
 def _explain_one(model: type[BaseModel], problem: dict) -> str:
     "One pydantic problem as one clause."
     home, name = _nested(model, problem["loc"])
@@ -102,7 +101,7 @@ def _explain_one(model: type[BaseModel], problem: dict) -> str:
     example = _how_to_write(name, kind) if problem["type"].endswith(("_type", "_parsing")) else ""
     return f"{name}={shown(value)} {reason}" + (f" (allowed: {bound})" if bound else "") + (f": {example}" if example else "")
 
-# %% ../../nbs/core/00_config.ipynb #018146c9
+# %% ../../nbs/core/00_config.ipynb #cell-023
 def explain(
     model: type[BaseModel],  # the settings class that refused
     error: ValidationError,  # what pydantic found
@@ -111,7 +110,7 @@ def explain(
     clauses = dict.fromkeys(_explain_one(model, problem) for problem in error.errors())
     return " ".join(f"{model.__name__}: {'; '.join(clauses)}".split())
 
-# %% ../../nbs/core/00_config.ipynb #cell-014
+# %% ../../nbs/core/00_config.ipynb #cell-026
 def _as_items(value: Any, kind: Any) -> Any:
     "A list written with commas, or a single item, as a list; where names are meant, numbers become text."
     if isinstance(value, str):
@@ -120,7 +119,7 @@ def _as_items(value: Any, kind: Any) -> Any:
     names = str in get_args(kind)
     return tuple(str(i) if names and isinstance(i, int | float) and not isinstance(i, bool) else i for i in items)
 
-# %% ../../nbs/core/00_config.ipynb #9f3621bf
+# %% ../../nbs/core/00_config.ipynb #cell-028
 def _as_meant(value: Any, kind: Any) -> Any:
     "A value as a field of some type would have it; what cannot be meant is left for pydantic to refuse."
     lists = [part for part in _parts(kind) if get_origin(part) is tuple]
@@ -134,7 +133,7 @@ def _as_meant(value: Any, kind: Any) -> Any:
         return str(value)
     return value
 
-# %% ../../nbs/core/00_config.ipynb #2cbe4c59
+# %% ../../nbs/core/00_config.ipynb #cell-031
 class Strict(BaseModel):
     "Validated values: unknown names refused, fixed once made."
     model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, allow_inf_nan=False)
@@ -150,11 +149,11 @@ class Strict(BaseModel):
             raise ConfigError(f"{name} is fixed once made: use replace({name}={value!r}) for a changed copy")
         super().__setattr__(name, value)
 
-# %% ../../nbs/core/00_config.ipynb #f101d0b6
+# %% ../../nbs/core/00_config.ipynb #cell-034
 class Group(Strict):
     "Settings within settings."
 
-# %% ../../nbs/core/00_config.ipynb #f19fd956
+# %% ../../nbs/core/00_config.ipynb #cell-036
 def _undot(settings: dict[str, Any]) -> dict[str, Any]:
     "`{'toy.videos': 4}` as `{'toy': {'videos': 4}}`, laid over what stands there as a whole."
     found = {name: value for name, value in settings.items() if "." not in name}
@@ -165,16 +164,14 @@ def _undot(settings: dict[str, Any]) -> dict[str, Any]:
             inner.setdefault(outer, {})[rest] = value
     return found | {outer: {**(found.get(outer) or {}), **_undot(values)} for outer, values in inner.items()}
 
-
-# %% ../../nbs/core/00_config.ipynb #grp-class
+# %% ../../nbs/core/00_config.ipynb #cell-037
 def group_class(
     annotation: Any,  # of a field
 ) -> type[BaseModel] | None:  # none for a plain setting
     "The class of a nested group of settings."
     return next((kind for kind in _parts(annotation) if isinstance(kind, type) and issubclass(kind, BaseModel)), None)
 
-
-# %% ../../nbs/core/00_config.ipynb #f19fd956
+# %% ../../nbs/core/00_config.ipynb #cell-039
 def _over(model: type[BaseModel], below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
     "Settings laid over others: a group is merged, an empty one empties it; anything else, a plain mapping too, is replaced."
     merged = {**below}
@@ -184,8 +181,7 @@ def _over(model: type[BaseModel], below: dict[str, Any], above: dict[str, Any]) 
         merged[name] = _over(group, merged[name], value) if merge else value
     return merged
 
-
-# %% ../../nbs/core/00_config.ipynb #f57544be
+# %% ../../nbs/core/00_config.ipynb #cell-042
 def all_renamed(
     model: type[BaseModel],  # a settings class
 ) -> dict[str, str]:      # old name -> new name
@@ -195,7 +191,7 @@ def all_renamed(
         found |= cls.__dict__.get("renamed", {})
     return found
 
-# %% ../../nbs/core/00_config.ipynb #36b5684b
+# %% ../../nbs/core/00_config.ipynb #cell-045
 class Config(Strict):
     "Validated settings of one job: strict, fixed once made."
     job: ClassVar[str] = ""                                # the job's name, and its folder under outputs/
@@ -281,13 +277,13 @@ class Config(Strict):
         "Every setting with its default, its limits, its meaning, and the group that it is shown in."
         return describe_settings(cls)
 
-# %% ../../nbs/core/00_config.ipynb #cell-020
+# %% ../../nbs/core/00_config.ipynb #cell-053
 def _declared_in(model: type[BaseModel], name: str) -> str:
     "The heading that a field stands under: the `title` of the class that declared it first."
     homes = [cls for cls in model.__mro__ if name in getattr(cls, "__annotations__", {})]
     return vars(homes[-1]).get("title", "") or "the job" if homes else ""
 
-# %% ../../nbs/core/00_config.ipynb #04455c41
+# %% ../../nbs/core/00_config.ipynb #cell-055
 def describe_settings(
     model: type[BaseModel],  # a settings class
     before: str = "",        # put in front of each name
@@ -304,7 +300,7 @@ def describe_settings(
                      "meaning": field.description or "", "group": _declared_in(model, name)})
     return rows
 
-# %% ../../nbs/core/00_config.ipynb #e370f8e6
+# %% ../../nbs/core/00_config.ipynb #cell-057
 def flat_settings(
     settings: dict[str, Any],  # plain values; groups are mappings within
     before: str = "",          # put in front of each name
@@ -315,10 +311,10 @@ def flat_settings(
         found |= flat_settings(value, f"{before}{name}.") if isinstance(value, dict) else {before + name: value}
     return found
 
-# %% ../../nbs/core/00_config.ipynb #cell-022
+# %% ../../nbs/core/00_config.ipynb #cell-060
 _SAFE_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as fast where libyaml is built in
 
-# %% ../../nbs/core/00_config.ipynb #d2215a4d
+# %% ../../nbs/core/00_config.ipynb #cell-061
 def _too_much(value: Any, most: int = 100_000) -> bool:
     "Whether values within values are more than any settings need: a few lines of YAML aliases can stand for billions."
     waiting, seen = [value], 0
@@ -327,7 +323,7 @@ def _too_much(value: Any, most: int = 100_000) -> bool:
         waiting.extend(item.values() if isinstance(item, dict) else item if isinstance(item, list) else ())
     return seen > most
 
-# %% ../../nbs/core/00_config.ipynb #d2215a4d
+# %% ../../nbs/core/00_config.ipynb #cell-062
 def read_settings(
     path: str | Path,  # YAML or JSON (which is YAML)
 ) -> dict[str, Any]:   # setting -> value
@@ -345,7 +341,7 @@ def read_settings(
         raise ConfigError(f"{path}: holds a {type(settings).__name__}, should be a mapping of setting: value")
     return settings
 
-# %% ../../nbs/core/00_config.ipynb #0ef549dc
+# %% ../../nbs/core/00_config.ipynb #cell-064
 def save_settings(
     settings: dict[str, Any],  # plain values
     path: str | Path,          # .yaml or .json
@@ -356,7 +352,7 @@ def save_settings(
     path.write_text(json.dumps(settings, indent=2) if as_json else yaml.safe_dump(settings, sort_keys=False))
     return path
 
-# %% ../../nbs/core/00_config.ipynb #cell-025
+# %% ../../nbs/core/00_config.ipynb #cell-067
 class TrainingConfig(Config):
     "Settings of a job that trains: what the engine needs to know."
     title: ClassVar[str] = "training"
@@ -375,6 +371,7 @@ class TrainingConfig(Config):
     max_grad_norm: float = Field(1.0, ge=0, description="clip the gradient's norm to this; 0 = do not clip")
     mixed_precision: Literal["no", "bf16", "fp16"] = Field("no", description="autocast type")
     activation_checkpointing: bool = Field(False, description="recompute activations to save memory")
+    torch_compile: bool = Field(False, description="compile the model: slow to start, then often faster on a GPU")
     auto_batch_size: bool = Field(False, description="halve batch_size when memory runs out")
     num_workers: int = Field(0, ge=0, le=256, description="data loading processes")
     log_every: int = Field(10, ge=1, description="steps between two lines of metrics")
@@ -395,7 +392,7 @@ class TrainingConfig(Config):
                              "lower it")
         return self
 
-# %% ../../nbs/core/00_config.ipynb #47833280
+# %% ../../nbs/core/00_config.ipynb #cell-070
 def default(
     declared: type[BaseModel],  # the class that declares the setting
     name: str,                  # of the setting
@@ -408,7 +405,7 @@ def default(
               if getattr(limit, key, None) is not None}
     return Field(value, description=meaning or field.description, **bounds)
 
-# %% ../../nbs/core/00_config.ipynb #707bca60
+# %% ../../nbs/core/00_config.ipynb #cell-072
 class DataSettings(Config):
     "Where a job's data is, and what it may be made of."
     title: ClassVar[str] = "data"
@@ -424,7 +421,7 @@ class DataSettings(Config):
     columns: dict[str, str] | None = Field(None, description="standard column -> the table's own name for it")
     max_bad_share: float = Field(0.2, ge=0, le=1, description="stop when more than this share of the videos is unreadable")
 
-# %% ../../nbs/core/00_config.ipynb #d969a32c
+# %% ../../nbs/core/00_config.ipynb #cell-074
 class VideoSettings(DataSettings):
     "How video is read: once, into a cache."
     title: ClassVar[str] = "video"
@@ -434,6 +431,8 @@ class VideoSettings(DataSettings):
     fps: float = Field(12.0, gt=0, le=240, description="frames a second of a clip")
     size_px: int | tuple[int, int] = Field(112, description="side of a square frame, or height,width")
     cache_gb: float = Field(20.0, gt=0, description="bound on the folder of decoded clips")
+    cache_quality: int = Field(0, ge=0, le=100, description="JPEG quality of the clips kept, ten times smaller at 95; 0 = exact")
+    decode_sec: float = Field(20.0, gt=0, description="a window must be decoded in this time, and twice its length")
 
     @field_validator("size_px")
     @classmethod
@@ -444,7 +443,7 @@ class VideoSettings(DataSettings):
             raise ValueError("should be 16 to 2048 pixels a side: write size_px=112 or size_px=64,52")
         return size
 
-# %% ../../nbs/core/00_config.ipynb #39ef7b61
+# %% ../../nbs/core/00_config.ipynb #cell-076
 class HeldOutSettings(Config):
     "What is held back from training: to choose the checkpoint by (val), and to report on (test)."
     title: ClassVar[str] = "held out"
@@ -464,7 +463,7 @@ class HeldOutSettings(Config):
                              "lower one")
         return self
 
-# %% ../../nbs/core/00_config.ipynb #014be610
+# %% ../../nbs/core/00_config.ipynb #cell-078
 class AdapterSettings(Config):
     "Low-rank adapters on a frozen model (Hu et al. 2021)."
     title: ClassVar[str] = "adapters"
