@@ -155,7 +155,7 @@ def _rendering(cfg: AgentConfig, env: gym.Env) -> gym.Env:
         return gym.wrappers.AddRenderObservation(env)
     except (AssertionError, AttributeError, TypeError, ValueError, NotImplementedError) as error:
         why = " ".join(str(error).split())[:200] or type(error).__name__
-        raise TaskError(f"env='{cfg.env}' renders no pictures ({why}): give it render_mode rgb_array, or name a wrapper") from None
+        raise TaskError(f"env='{cfg.env}' renders no pictures ({why}): name a wrapper that gives some in `wrappers`") from None
 
 # %% ../../../nbs/worldmodel/agent/02_features.ipynb #30bb4004
 def make_env(

@@ -601,12 +601,13 @@ def window_features(
 def predict(
     run: Run,                                   # that has been evaluated
     inputs: str | Path | Sequence[str | Path],  # a film, a folder of films, or several of either
-    out: str | Path,                            # .parquet, .csv, or .npy (with a .csv of the windows beside it)
+    out: str | Path,                            # .parquet, .csv, or .npy (with a .csv of the windows); a folder: features.csv
 ) -> pd.DataFrame:                              # video_path, start_sec, end_sec; what was left out has a reason instead
     "Write the features of films, window by window."
     cfg = PretrainConfig.load(run.path("config.yaml"))
     encoder = load_encoder(str(run.path("encoder"))).encoder.to(device_of(cfg))
-    rows, found = [], []
+    rows, found, out = [], [], Path(out)
+    out = out if out.suffix else out / "features.csv"
     for film in data.films_in(inputs):
         try:
             spans, features = window_features(cfg, encoder, film)
@@ -618,7 +619,7 @@ def predict(
     table = pd.DataFrame(rows, columns=["video_path", "start_sec", "end_sec", "reason"])
     if not found:
         raise VideoError(str(inputs), f"no film can be read, such as {rows[0][0]}: {rows[0][-1]}")
-    write_features(table, np.concatenate(found), Path(out))
+    write_features(table, np.concatenate(found), out)
     return table
 
 # %% ../../../nbs/worldmodel/pretrain/07_study.ipynb #cell-071
