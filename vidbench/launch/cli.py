@@ -65,6 +65,8 @@ def _resources(args: argparse.Namespace) -> Any:
 def _run(args: argparse.Namespace) -> int:
     "vidbench run"
     from vidbench.launch.execute import run_job
+    if args.seeds:
+        return _run_seeds(args)
     if args.presets or args.executor:
         return _run_several(args)
     planned = settings.plan_as_written(find_job(args.job), args.settings, args.preset, args.config)
@@ -85,6 +87,16 @@ def _run_several(args: argparse.Namespace) -> int:
     tasks = preset_tasks(notebook, names, chosen, args.name) if names else [make_task(notebook, chosen, args.name)]
     return _hand_over(args, tasks) if args.executor else max(run_tasks(tasks, args.parallel), key=abs)
 
+# %% ../../nbs/launch/11_cli.ipynb #7ec9d5dc
+def _run_seeds(args: argparse.Namespace) -> int:
+    "vidbench run --seeds"
+    from vidbench.launch.seeds import read_seeds, run_seeds
+    if other := next((name for name in ("presets", "executor", "check") if getattr(args, name)), ""):
+        raise LaunchError(f"--seeds {args.seeds} and --{other}: give one of them")
+    notebook = find_job(args.job)
+    chosen = settings.read_all(notebook, args.settings, args.preset, args.config)
+    return run_seeds(notebook, read_seeds(args.seeds), chosen, args.name, args.parallel)
+
 # %% ../../nbs/launch/11_cli.ipynb #cell-009
 def _hand_over(args: argparse.Namespace, tasks: list) -> int:
     "Runs for SLURM, or for the background."
@@ -102,11 +114,13 @@ def _add_run(commands: Any) -> None:
         sensors --config my.yaml -p unseen=18,24
         my_folder/behavior.ipynb --check
         behavior --presets smoke,disjoint --parallel 2
+        behavior --seeds 0,1,2 --name first
         behavior --executor slurm --gpus 1 --time 8:00:00""")
     run.add_argument("job", help="a name that `vidbench list` shows, or any notebook")
     _add_settings(run)
     run.add_argument("--name", help="the run's name; with a name that exists, the run goes on")
     run.add_argument("--presets", help="several, separated by commas: a run for each")
+    run.add_argument("--seeds", default="", help="several, such as 0,1,2: a run for each, and one report over them")
     run.add_argument("--parallel", type=int, default=1, metavar="K", help="so many of them at a time")
     run.add_argument("--check", action="store_true", help="look whether everything is there, and train nothing")
     _add_executor(run)
