@@ -88,6 +88,7 @@ def write_video(
     path: str | Path,                                      # an .mp4 file to make or replace
     frames: UInt8[np.ndarray, "time height width 3"],      # RGB; height and width even
     fps: float = 12.0,                                     # frames a second, above 0
+    **options: str,                                        # of x264 beside these, such as crf="30" for a smaller file
 ) -> Path:                                                 # the file
     "Write frames as an H.264 MP4."
     path, (total_frames, height, width, _) = Path(path), frames.shape
@@ -96,7 +97,7 @@ def write_video(
     path.parent.mkdir(parents=True, exist_ok=True)
     half = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     with av.open(str(half), "w", format="mp4") as box:
-        stream = box.add_stream("libx264", rate=Fraction(fps).limit_denominator(1001), options=_H264)
+        stream = box.add_stream("libx264", rate=Fraction(fps).limit_denominator(1001), options=_H264 | options)
         stream.height, stream.width, stream.pix_fmt = height, width, "yuv420p"
         stream.codec_context.thread_count = 1  # the same bytes on every machine
         for frame in frames:
