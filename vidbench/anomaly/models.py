@@ -286,8 +286,7 @@ def add_adapters(
     targets = find_targets(model, cfg.lora_targets, cfg.lora_wide)
     if {"lm_head", "embed_tokens"} & {target.split(".")[-1] for target in targets}:
         untie(model)
-    settings = LoraConfig(r=cfg.lora_rank, lora_alpha=cfg.lora_alpha, lora_dropout=cfg.lora_dropout,
-                          target_modules=targets, task_type="CAUSAL_LM")
+    settings = LoraConfig(**cfg.lora_options, target_modules=targets, task_type="CAUSAL_LM")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(cfg.seed)
         adapted = get_peft_model(model, settings)
