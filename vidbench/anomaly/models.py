@@ -4,9 +4,9 @@
 
 # %% auto #0
 __all__ = ['logger', 'TOY_SIZES', 'FAMILIES', 'warm_up', 'toy_model', 'video_gap', 'adaptable', 'ModelError', 'find_targets',
-           'half_type', 'base_dtype', 'four_bit_settings', 'check_model', 'say_why', 'load_base', 'untie', 'tie',
-           'adapter_weights', 'require_fp32', 'add_adapters', 'save_adapter', 'load_adapter', 'merge_adapter',
-           'tiny_family']
+           'half_type', 'base_dtype', 'four_bit_settings', 'check_model', 'say_why', 'load_base', 'bare_base',
+           'weights_here', 'untie', 'tie', 'adapter_weights', 'require_fp32', 'add_adapters', 'save_adapter',
+           'load_adapter', 'merge_adapter', 'tiny_family']
 
 # %% ../../nbs/anomaly/04_models.ipynb #cell-002
 import copy
@@ -21,9 +21,11 @@ from typing import Any
 import numpy as np
 import torch
 import transformers
+from huggingface_hub import try_to_load_from_cache
 from peft import LoraConfig, PeftModel, get_peft_model
 from torch import nn
 from transformers import (
+    AutoConfig,
     AutoModelForImageTextToText,
     AutoProcessor,
     BitsAndBytesConfig,
@@ -35,6 +37,7 @@ from .captions import DANGER, KEYWORDS, NORMAL
 from .settings import AnomalyConfig
 from .toys import SCENES, neutral_lesson
 from ..core.runs import workspace
+from ..core.shapes import bare_model
 from vidbench.core.tiny_vlm import (
     CHAT_TEMPLATE,
     SPECIAL_TOKENS,
@@ -218,20 +221,55 @@ def _load(cfg: AnomalyConfig, path: str | Path) -> tuple[PreTrainedModel, Any]:
         raise say_why(cfg.model, error) from None
 
 # %% ../../nbs/anomaly/04_models.ipynb #cd8c0573a
-def load_base(
-    cfg: AnomalyConfig,  # which model
-) -> tuple[PreTrainedModel, ProcessorMixin]:  # in evaluation mode
-    "The model as it was before the tuning, and its processor."
-    path = toy_model(workspace() / "data", cfg.toy.warmup_steps, cfg.question) if cfg.is_toy else cfg.model
-    model, processor = _load(cfg, path)
-    check_model(model, processor, cfg.model)
+def _frames_as_asked(processor: ProcessorMixin, cfg: AnomalyConfig, kind: str) -> None:
+    "Let the processor take the frames it is given, at our size."
     frames = processor.video_processor
     frames.do_sample_frames = False      # Qwen3-VL's would drop every other frame
     frames.cap_pixels_per_frame = False  # the budget is ours
     if "longest_edge" in (frames.size or {}):
-        pixels = cfg.frame_pixels * (cfg.num_frames if "qwen3" in model.config.model_type else 1)  # Qwen3-VL: of the clip
+        pixels = cfg.frame_pixels * (cfg.num_frames if "qwen3" in kind else 1)  # Qwen3-VL: of the clip
         frames.size = {"shortest_edge": 28 * 28, "longest_edge": pixels}
+
+# %% ../../nbs/anomaly/04_models.ipynb #e35554d0
+def _folder(cfg: AnomalyConfig) -> str | Path:
+    "Where the model is, or its name on the hub."
+    return toy_model(workspace() / "data", cfg.toy.warmup_steps, cfg.question) if cfg.is_toy else cfg.model
+
+# %% ../../nbs/anomaly/04_models.ipynb #888dfe1e
+def load_base(
+    cfg: AnomalyConfig,  # which model
+) -> tuple[PreTrainedModel, ProcessorMixin]:  # in evaluation mode
+    "The model as it was before the tuning, and its processor."
+    model, processor = _load(cfg, _folder(cfg))
+    check_model(model, processor, cfg.model)
+    _frames_as_asked(processor, cfg, model.config.model_type)
     return model, processor
+
+# %% ../../nbs/anomaly/04_models.ipynb #0a1bcff5
+def bare_base(
+    cfg: AnomalyConfig,  # which model
+    dtype: torch.dtype,  # of its weights
+) -> tuple[PreTrainedModel, ProcessorMixin]:  # on the meta device
+    "The model's shapes, and its processor."
+    try:
+        config, processor = (kind.from_pretrained(_folder(cfg)) for kind in (AutoConfig, AutoProcessor))
+        model = bare_model(config, dtype, "eager" if cfg.attn_implementation == "eager" else "sdpa")
+    except (OSError, ValueError, ImportError, KeyError) as error:
+        raise say_why(cfg.model, error) from None
+    check_model(model, processor, cfg.model)
+    _frames_as_asked(processor, cfg, config.model_type)
+    return model, processor
+
+# %% ../../nbs/anomaly/04_models.ipynb #3b1bdcec
+def weights_here(
+    cfg: AnomalyConfig,  # which model
+) -> bool | None:        # none: on the hub, still to be downloaded
+    "Whether a model's weights are on this machine, and not its configuration alone."
+    folder, names = Path(_folder(cfg)), ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin",
+                                         "pytorch_model.bin.index.json")
+    if folder.is_dir():
+        return any((folder / name).is_file() for name in names)
+    return True if any(isinstance(try_to_load_from_cache(cfg.model, name), str) for name in names) else None
 
 # %% ../../nbs/anomaly/04_models.ipynb #c5666d0f7
 def _plain(layer: nn.Module) -> nn.Module:

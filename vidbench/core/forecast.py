@@ -5,9 +5,9 @@
 # %% auto #0
 __all__ = ['STATES', 'CONTEXT', 'HALVES', 'Ledger', 'Shadow', 'kernels', 'Step', 'foresee', 'shared_out', 'Room', 'free_host',
            'room_of', 'flop_rate', 'gb', 'spell_time', 'planned_steps', 'advise', 'memory_lines', 'disk_line',
-           'time_line', 'measured_step', 'weigh_module', 'checkpoint_bytes', 'forecast']
+           'time_line', 'measured_step', 'missing_packages', 'weigh_module', 'checkpoint_bytes', 'forecast']
 
-# %% ../../nbs/core/14_forecast.ipynb #59751d54
+# %% ../../nbs/core/14_forecast.ipynb #4cb62fec
 import contextlib
 import copy
 import math
@@ -16,6 +16,7 @@ import time
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,7 @@ from .config import TrainingConfig
 from .engine import device_of
 from .runs import workspace
 
-# %% ../../nbs/core/14_forecast.ipynb #b4c9bb01
+# %% ../../nbs/core/14_forecast.ipynb #9f7cf5be
 class Ledger:
     "Bytes that live, their highest point, and multiplications."
 
@@ -54,7 +55,7 @@ class Ledger:
     def _drop(self, key: int) -> None:
         self.live -= self.sizes.pop(key, 0)
 
-# %% ../../nbs/core/14_forecast.ipynb #aac91361
+# %% ../../nbs/core/14_forecast.ipynb #ff31eb6f
 _ATEN = torch.ops.aten
 
 def _asked_dtype(func: Any, args: tuple, kwargs: dict) -> torch.dtype:
@@ -67,13 +68,13 @@ def _asked_dtype(func: Any, args: tuple, kwargs: dict) -> torch.dtype:
     kind = torch.bool if isinstance(fill, bool) else torch.int64
     return given[0].dtype if given else kind if whole else torch.get_default_dtype()
 
-# %% ../../nbs/core/14_forecast.ipynb #ecd8163d
+# %% ../../nbs/core/14_forecast.ipynb #39a468f5
 def _chosen(index: Any) -> list:
     "A mask as the places where it is true."
     real_mask = isinstance(index, Tensor) and index.dtype == torch.bool and not index.is_meta
     return list(index.nonzero().unbind(1)) if real_mask else [index]
 
-# %% ../../nbs/core/14_forecast.ipynb #13385bfc
+# %% ../../nbs/core/14_forecast.ipynb #d3454008
 class Shadow(TorchDispatchMode):
     "Runs what is meant for a device without its numbers, and keeps a ledger."
 
@@ -98,7 +99,7 @@ class Shadow(TorchDispatchMode):
                 self.ledger.note(made)
         return out
 
-# %% ../../nbs/core/14_forecast.ipynb #d68a328c
+# %% ../../nbs/core/14_forecast.ipynb #a0ec2882
 class _Attention(torch.autograd.Function):
     "Memory and work of fused attention (FlashAttention-2, arXiv 2307.08691): scores are computed again going back."
 
@@ -115,7 +116,7 @@ class _Attention(torch.autograd.Function):
         ctx.ledger.flops += 5 * ctx.work
         return *(torch.empty_like(x) for x in ctx.saved_tensors[:3]), None
 
-# %% ../../nbs/core/14_forecast.ipynb #465a6204
+# %% ../../nbs/core/14_forecast.ipynb #6a4e97b5
 _HALVED = ("linear", "conv1d", "conv2d", "conv3d", "conv_transpose2d", "bilinear")
 _KEPT_WIDE = ("layer_norm", "group_norm", "softmax", "log_softmax", "cross_entropy", "nll_loss", "mse_loss", "smooth_l1_loss",
               "cosine_similarity", "kl_div")
@@ -125,12 +126,12 @@ def _casting(function: Callable, dtype: torch.dtype) -> Callable:
     fits = lambda x: x.to(dtype) if x.is_floating_point() else x                                # noqa: E731
     return lambda *args, **kwargs: function(*tree_map_only(Tensor, fits, args), **tree_map_only(Tensor, fits, kwargs))
 
-# %% ../../nbs/core/14_forecast.ipynb #4f672b92
+# %% ../../nbs/core/14_forecast.ipynb #be544b65
 def _dropout(x: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
     "Dropout as one kernel: the mask is a byte a number."
     return torch.native_dropout(x, p, True)[0] if training and p > 0 else x
 
-# %% ../../nbs/core/14_forecast.ipynb #f083c5b9
+# %% ../../nbs/core/14_forecast.ipynb #d5d45f93
 @contextlib.contextmanager
 def kernels(
     ledger: Ledger,                  # counts attention's work
@@ -152,7 +153,7 @@ def kernels(
         for (home, name), own in before.items():
             setattr(home, name, own)
 
-# %% ../../nbs/core/14_forecast.ipynb #e92447a1
+# %% ../../nbs/core/14_forecast.ipynb #e343ff49
 @dataclass(frozen=True)
 class Step:
     "What one step takes; all sizes in bytes."
@@ -176,7 +177,7 @@ class Step:
         "The highest point of all."
         return max(self.peak, self.evaluating + self.optimizer)
 
-# %% ../../nbs/core/14_forecast.ipynb #8489a6a6
+# %% ../../nbs/core/14_forecast.ipynb #ea2eb65a
 # bytes that the optimizer remembers on the device, for each byte of weight that learns
 STATES = {"adamw": 2.0, "adamw_8bit": 0.5, "paged_adamw_8bit": 0.0}
 
@@ -188,7 +189,7 @@ def _onto_meta(
     return {name: x.to("meta") if isinstance(x, Tensor) and x.is_floating_point() and x.numel() > small else x
             for name, x in batch.items() if name != "sample_id"}
 
-# %% ../../nbs/core/14_forecast.ipynb #54dd4b65
+# %% ../../nbs/core/14_forecast.ipynb #e2e8987f
 _FOUR_BIT = 0.5 + 0.127 / 8  # bytes a weight: NF4 with doubly quantized scales (QLoRA, arXiv 2305.14314)
 
 def _spared(model: nn.Module) -> tuple[int, int]:
@@ -199,13 +200,13 @@ def _spared(model: nn.Module) -> tuple[int, int]:
     return (sum(round(w.numel() * (w.element_size() - _FOUR_BIT)) for w in packed),
             max((w.numel() * w.element_size() for w in packed), default=0))
 
-# %% ../../nbs/core/14_forecast.ipynb #1a6eeda1
+# %% ../../nbs/core/14_forecast.ipynb #89ac8512
 def _loss(model: nn.Module, batch: Mapping[str, Any], wide: bool) -> tuple[Tensor, Any]:
     "The loss, and everything else that is handed on; under autocast a copy in fp32, as accelerate makes one."
     out = model(**batch)
     return out["loss"], tree_map_only(Tensor, lambda t: t.float() if t.is_floating_point() else t, dict(out)) if wide else out
 
-# %% ../../nbs/core/14_forecast.ipynb #ec41ad59
+# %% ../../nbs/core/14_forecast.ipynb #ef2bb63f
 def foresee(
     model: nn.Module,                      # on the meta device (model.to("meta"), or made there); not used afterwards
     batch: Mapping[str, Any],              # what it is trained on, real
@@ -213,7 +214,6 @@ def foresee(
     eval_batch: Mapping[str, Any] | None = None,  # what it is evaluated on, real
     half: torch.dtype | None = None,       # autocast type
     optimizer: str = "adamw",              # of STATES
-    copies: int = 1,                       # of the gradients: 2 where several processes sum them
     four_bit: bool = False,                # frozen layers in 4 bits
     forward: Callable = _loss,             # (model, batch, autocast) -> loss, what lives on
 ) -> Step:
@@ -234,12 +234,12 @@ def foresee(
         del loss, lives
     gradients = sum(p.numel() * p.element_size() for p in learns)
     return Step(weights=weights - spared, gradients=gradients, optimizer=round(STATES[optimizer] * gradients),
-                activations=ledger.peak - weights + unpacked + (copies - 1) * gradients, evaluating=evaluating - spared + unpacked,
+                activations=ledger.peak - weights + unpacked, evaluating=evaluating - spared + unpacked,
                 flops=ledger.flops, learns=sum(p.numel() for p in learns), parameters=sum(p.numel() for p in model.parameters()),
                 largest=max((sum(p.numel() * p.element_size() for p in m.parameters(recurse=False)) for m in model.modules()),
                             default=0))
 
-# %% ../../nbs/core/14_forecast.ipynb #43c7faed
+# %% ../../nbs/core/14_forecast.ipynb #746c8a92
 def shared_out(
     step: Step,          # of one device
     processes: int,      # that train together
@@ -256,7 +256,7 @@ def shared_out(
     return replace(step, weights=own(step.weights), gradients=own(step.gradients), optimizer=own(step.optimizer),
                    activations=max(0, rest), evaluating=step.evaluating - step.weights + own(step.weights) + gathered)
 
-# %% ../../nbs/core/14_forecast.ipynb #61029c3f
+# %% ../../nbs/core/14_forecast.ipynb #81acf828
 CONTEXT = 0.6e9  # bytes that CUDA and its libraries hold beside torch's tensors; 0.4 to 0.8 on the cards seen
 
 @dataclass(frozen=True)
@@ -267,7 +267,7 @@ class Room:
     host: float         # bytes of the machine that are free
     planned: bool = False   # for a card that is not here
 
-# %% ../../nbs/core/14_forecast.ipynb #99047a94
+# %% ../../nbs/core/14_forecast.ipynb #5504b7ab
 def free_host() -> float:  # bytes
     "Memory of this machine that is free, within the limits that it is run under."
     import psutil
@@ -275,7 +275,7 @@ def free_host() -> float:  # bytes
     bounds = [int(text) for path in limits if path.is_file() and (text := path.read_text().strip()).isdigit()]
     return min([psutil.virtual_memory().available, *(bound - psutil.Process().memory_info().rss for bound in bounds)])
 
-# %% ../../nbs/core/14_forecast.ipynb #5bc0373a
+# %% ../../nbs/core/14_forecast.ipynb #c373e6a1
 def room_of(
     cfg: Any,                        # its `device`
     device_gb: float | None = None,  # plan for a card of this size; none = what is here
@@ -289,7 +289,7 @@ def room_of(
         return Room(torch.cuda.get_device_name(device), free - CONTEXT * (not torch.cuda.is_initialized()), host)
     return Room("the processor" if device.type == "cpu" else str(device), host, host)
 
-# %% ../../nbs/core/14_forecast.ipynb #4cd60ecd
+# %% ../../nbs/core/14_forecast.ipynb #a2bf507d
 def flop_rate(
     device: torch.device,        # that would train
     dtype: torch.dtype,          # in which it multiplies
@@ -307,14 +307,14 @@ def flop_rate(
         made += 1
     return made * 2 * rows * width * 4 * width / (time.perf_counter() - began)
 
-# %% ../../nbs/core/14_forecast.ipynb #00a90580
+# %% ../../nbs/core/14_forecast.ipynb #b1512e6b
 def gb(
     size: float,  # bytes
 ) -> str:
     "A size as people say it."
     return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.0f} MB" if size >= 1e6 else f"{size / 1e3:.0f} kB"
 
-# %% ../../nbs/core/14_forecast.ipynb #dba9deb3
+# %% ../../nbs/core/14_forecast.ipynb #0e45eca3
 def spell_time(
     seconds: float,  # any
 ) -> str:
@@ -322,7 +322,7 @@ def spell_time(
     return (f"{seconds / 3600:.1f} h" if seconds >= 3600 else f"{seconds / 60:.0f} min" if seconds >= 90 else
             f"{seconds:.1f} s" if seconds >= 1 else f"{1000 * seconds:.0f} ms")
 
-# %% ../../nbs/core/14_forecast.ipynb #4b3cb94a
+# %% ../../nbs/core/14_forecast.ipynb #bb866858
 def planned_steps(
     cfg: TrainingConfig,  # epochs, max_steps, batch_size, accumulation
     samples: int,         # of the training side
@@ -331,7 +331,7 @@ def planned_steps(
     "How many optimizer steps a training makes."
     return cfg.max_steps or cfg.epochs * math.ceil(samples / (cfg.batch_size * cfg.gradient_accumulation_steps * processes))
 
-# %% ../../nbs/core/14_forecast.ipynb #f268d5f9
+# %% ../../nbs/core/14_forecast.ipynb #ec972f45
 def advise(
     cfg: Any,                                # as it would run
     weigh: Callable[[Any], Step],            # settings -> a step
@@ -354,7 +354,7 @@ def advise(
                 return f"{words}; {said(together)} fits ({gb(now)})"
     return f"{words}; all of it together is still too much: take a smaller model, or share it out over several cards"
 
-# %% ../../nbs/core/14_forecast.ipynb #8a1a9204
+# %% ../../nbs/core/14_forecast.ipynb #10b15156
 def memory_lines(
     step: Step,      # of each device
     room: Room,      # that there is
@@ -366,7 +366,7 @@ def memory_lines(
     return [f"memory    forecast {gb(step.peak)} at the peak of a step ({', '.join(f'{n} {gb(b)}' for n, b in parts)}){worst}: "
             f"{fits} {gb(room.device)} of {room.where}"]
 
-# %% ../../nbs/core/14_forecast.ipynb #d508b0bc
+# %% ../../nbs/core/14_forecast.ipynb #840dff7e
 def disk_line(
     cache: float,        # bytes of decoded clips still to be made
     checkpoints: float,  # bytes of all that are kept
@@ -379,7 +379,7 @@ def disk_line(
     fits = "" if need < there else "; TOO LITTLE ROOM: lower cache_gb or keep_checkpoints, or set VIDBENCH_HOME to a larger disk"
     return f"disk      {gb(cache)} of decoded clips, {gb(checkpoints)} of checkpoints{model}; {gb(there)} free{fits}"
 
-# %% ../../nbs/core/14_forecast.ipynb #de6ee58b
+# %% ../../nbs/core/14_forecast.ipynb #03574724
 def time_line(
     step: Step,          # its operations
     rate: float,         # operations a second, measured
@@ -398,7 +398,7 @@ def time_line(
     return (f"time      {spell_time(each)} a step ({how}), {steps} steps: {spell_time(each * steps)} in all, evaluations not "
             "counted")
 
-# %% ../../nbs/core/14_forecast.ipynb #8ed61fd3
+# %% ../../nbs/core/14_forecast.ipynb #1c589ca5
 def measured_step(
     model: nn.Module,                # on the device that would train; its weights are not changed
     batch: Mapping[str, Any],        # anywhere
@@ -423,7 +423,24 @@ def measured_step(
     model.train(was)
     return took, float(torch.cuda.max_memory_allocated()) if on_gpu else math.nan
 
-# %% ../../nbs/core/14_forecast.ipynb #8f70b465
+# %% ../../nbs/core/14_forecast.ipynb #40975d16
+_BNB = ("bitsandbytes", "'vidbench[bnb]'")
+_PACKAGES = (("distributed", "zero3", "deepspeed", "'vidbench[deepspeed]'"), ("four_bit", True, *_BNB),
+             ("optimizer", "adamw_8bit", *_BNB), ("optimizer", "paged_adamw_8bit", *_BNB),
+             ("attn_implementation", "flash_attention_2", "flash_attn", "flash-attn"),
+             ("trackers", "wandb", "wandb", "wandb"), ("trackers", "tensorboard", "tensorboard", "tensorboard"))
+
+def missing_packages(
+    cfg: Any,  # any job's settings
+) -> list[str]:  # one line a package
+    "What the settings need and is not here, with the command that brings it."
+    def wanted(name: str, value: Any) -> bool:
+        set_to = getattr(cfg, name, None)
+        return value in set_to if isinstance(set_to, tuple) else set_to == value
+    return [f"{name}={str(value).lower()} needs {module}: pip install {how}" for name, value, module, how in _PACKAGES
+            if wanted(name, value) and find_spec(module) is None]
+
+# %% ../../nbs/core/14_forecast.ipynb #2a64997f
 HALVES = {"no": None, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 def weigh_module(
@@ -438,7 +455,7 @@ def weigh_module(
         shadow.gradient_checkpointing_enable({"use_reentrant": False})
     return foresee(shadow, batch, eval_batch=eval_batch, half=HALVES[cfg.mixed_precision])
 
-# %% ../../nbs/core/14_forecast.ipynb #7f313644
+# %% ../../nbs/core/14_forecast.ipynb #a936e8fe
 def checkpoint_bytes(
     cfg: TrainingConfig,  # how many are kept
     step: Step,           # what learns, and what the optimizer remembers of it
@@ -446,7 +463,7 @@ def checkpoint_bytes(
     "Room that a run's checkpoints take: those kept, the best one, and one being written."
     return (cfg.keep_checkpoints + 2) * (step.gradients + max(step.optimizer, step.gradients // 2))
 
-# %% ../../nbs/core/14_forecast.ipynb #7849988f
+# %% ../../nbs/core/14_forecast.ipynb #891ca7c8
 def forecast(
     cfg: TrainingConfig,              # as it would run
     weigh: Callable[[Any], Step],     # settings -> a step on the longest items
