@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['REFUSALS', 'SHOWN', 'ORDERS', 'LONG', 'film_of', 'spans_of', 'certainty', 'false_alarm', 'choose', 'words_html',
-           'clip_html', 'sample_html', 'SampleBrowser']
+           'clip_html', 'sample_html', 'live_or_page', 'SampleBrowser']
 
 # %% ../../nbs/launch/23_samples.ipynb #023f394e
 import html
@@ -19,6 +19,7 @@ import pandas as pd
 from ..core.reports import read_predictions
 from ..core.runs import Run
 from ..core.video import VideoError, probe
+from .dashboard import situation
 from .player import ClipPlayer, window_of
 
 # %% ../../nbs/launch/23_samples.ipynb #c31cd15c
@@ -124,6 +125,17 @@ def sample_html(
             f'true is <b>{html.escape(str(row["true"]))}</b></div>{clip_html(row)}{words_html(row)}'
             f'<div style="font-size:12px;opacity:.65;margin-top:4px">{html.escape(str(row["event_id"]))}</div></div>')
 
+# %% ../../nbs/launch/23_samples.ipynb #5cf36117
+def live_or_page(
+    box: widgets.Widget,  # for a person with a kernel
+    page: str,            # HTML that needs neither
+    text: str,            # plain
+) -> dict[str, Any]:      # what a notebook keeps of it
+    "Widgets where somebody looks; where nobody does, only what a saved notebook can still show."
+    live = box._repr_mimebundle_() if situation() == "live" else {}
+    kept = {"text/html": page} if page else {}
+    return {**live, **kept, "text/plain": text}
+
 # %% ../../nbs/launch/23_samples.ipynb #f13b4d42
 def _menu(name: str, options: Any) -> widgets.Dropdown:
     return widgets.Dropdown(options=options, description=name, layout={"width": "260px"})
@@ -139,13 +151,14 @@ class SampleBrowser:
         self,
         run: Run,           # after `evaluate`
         show: str = "all",  # which answers come first: all, wrong, right, refused, false alarms
+        order: str = "as written",  # one of ORDERS
     ):
         self.table = read_predictions(run).fillna({"true": "", "pred": ""})
         self.sure = certainty(self.table)
         menus = {"show": list(SHOWN), "true": _any_of(self.table["true"]), "pred": _any_of(self.table["pred"]),
                  "group": _any_of(self.table["group"]), "order": list(ORDERS)}
         self.menus = {name: _menu({"pred": "answered"}.get(name, name), options) for name, options in menus.items()}
-        self.menus["show"].value = show
+        self.menus["show"].value, self.menus["order"].value = show, order
         self.place = widgets.IntSlider(min=1, max=1, description="answer", layout={"width": "540px"})
         self.view = widgets.HTML()
         for menu in self.menus.values():
@@ -174,5 +187,4 @@ class SampleBrowser:
 
     def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
         "Widgets where there is a kernel; else the first answer."
-        live = self.box._repr_mimebundle_(**kwargs) or {}
-        return {**live, "text/html": self.html(), "text/plain": f"{len(self.kept)} of {len(self.table)} answers"}
+        return live_or_page(self.box, self.html(), f"{len(self.kept)} of {len(self.table)} answers")

@@ -5,9 +5,9 @@
 # %% auto #0
 __all__ = ['logger', 'PRIMARY', 'SELECT', 'RULE_WORDS', 'MAIN', 'load_windows', 'split_windows', 'share_activities', 'group_of',
            'draw_sides', 'recall_sides', 'Material', 'make_material', 'prepare', 'build_model', 'recall_table',
-           'Watcher', 'describe', 'fit', 'load_model', 'answers_of', 'prediction_table', 'side_metrics',
-           'report_metrics', 'rivals', 'against', 'verdict', 'build_report', 'make_figures', 'evaluate', 'load_trained',
-           'predict', 'check']
+           'Watcher', 'describe', 'fit', 'load_model', 'answers_of', 'prediction_table', 'side_metrics', 'by_recording',
+           'recording_metrics', 'report_metrics', 'rivals', 'against', 'verdict', 'build_report', 'make_figures',
+           'evaluate', 'load_trained', 'predict', 'export', 'example_recording', 'check']
 
 # %% ../../nbs/sensors/08_study.ipynb #cell-002
 import functools
@@ -24,7 +24,7 @@ import torch
 
 from ..core.bouts import BoutRules, ethogram_figure, write_results
 from ..core.checkpoints import best_checkpoint, load_weights
-from ..core.doubt import Interval, intervals
+from ..core.doubt import Interval, intervals, mean_interval
 from ..core.engine import SeededSampler, has_collapsed, warn
 from ..core.events import read_sides, write_sides
 from ..core.figures import Figure
@@ -35,6 +35,7 @@ from ..core.training import TrainResult, finished_training, health_summary, trai
 from . import batches, evaluation, figures, readers, recordings, windows
 from .batches import Normaliser, WindowData
 from .evaluation import Predictions
+from .export import Classifier, export_classifier
 from .losses import Objective, ScheduleCallback, SensorsEngine, schedule_figure
 from .settings import READERS, SensorsConfig, split_source
 from .tcn_vae import TCNVAE, load_encoder
@@ -209,7 +210,7 @@ def make_material(
     "Normalise by the training side, and number activities and domains."
     normalise, vocabulary = Normaliser.fit(sides["train"]), sides["train"].activities
     names = tuple(sorted(set(batches.domains_of(sides["train"], cfg.domains))))
-    augment = batches.Augmentation(cfg.noise, cfg.scaling, cfg.time_warp, cfg.rotation_deg)
+    augment = batches.Augmentation(**dict(cfg.augment))
     data = {name: WindowData(normalise(side), vocabulary, names, cfg.domains, augment, normalise)
             for name, side in sides.items()}
     notes = sides["train"].notes
@@ -307,7 +308,8 @@ def _train(cfg: SensorsConfig, run: Run, material: Material) -> TrainResult:
         warn(run, f"a single domain ({material.domain_names[0]}): the adversary is switched off; set domains=person, "
                   "or add a data set", 0)
     objective, watcher = Objective(model, cfg, adversary=material.adversary), Watcher(model, material, cfg, run)
-    sampler = batches.BalancedSampler(data.activity, data.domain, cfg.seed, cfg.curriculum_epochs) if cfg.balance else \
+    in_turn = (cfg.curriculum_epochs, cfg.curriculum == "graded")
+    sampler = batches.BalancedSampler(data.activity, data.domain, cfg.seed, *in_turn) if cfg.balance else \
         SeededSampler(len(data), cfg.seed)
     if cfg.adapt != "none":
         target = material.sides[material.primary]
@@ -393,6 +395,28 @@ def side_metrics(
     true, pred = _coded(table, vocabulary, "true", "pred")
     return intervals(evaluation.side_scores(true, pred, vocabulary, table["confidence"].to_numpy(float)), table["group"])
 
+# %% ../../nbs/sensors/08_study.ipynb #33c0636d
+def by_recording(
+    rows: pd.DataFrame,   # of `prediction_table`, one side
+) -> pd.DataFrame:        # recording, group, true, pred, forest, majority; empty where a recording holds several activities
+    "One answer a recording: the highest mean probability of its windows, and the rivals' commonest answers."
+    each = rows.groupby("recording")
+    if each["true"].nunique().max() > 1 or each.ngroups == len(rows):
+        return pd.DataFrame()
+    shares = each[[name for name in rows if name.startswith("probability_")]].mean()
+    found = each[["group", "true", "majority"]].first()
+    common = each["forest"].agg(lambda answers: answers.mode().iloc[0])
+    return found.assign(pred=shares.idxmax(axis=1).str.removeprefix("probability_"), forest=common).reset_index()
+
+# %% ../../nbs/sensors/08_study.ipynb #b5ebe3bf
+def recording_metrics(
+    rows: pd.DataFrame,         # of `prediction_table`, one side
+    *answers: str,              # columns of answers: pred, forest, majority
+) -> dict[str, Interval]:       # answer -> accuracy over recordings; empty where they are no single answers
+    "Who is right about how many whole recordings."
+    whole = by_recording(rows)
+    return {name: mean_interval((whole[name] == whole["true"]).to_numpy(float), whole["group"]) for name in answers if len(whole)}
+
 # %% ../../nbs/sensors/08_study.ipynb #9d6ce9f0
 MAIN = ("macro_f1", "accuracy", "ece")
 
@@ -410,6 +434,8 @@ def report_metrics(
     for rival in ("forest", "majority"):
         gains = evaluation.gain(*_coded(rows, vocabulary, "true", "pred", rival), vocabulary, rows["group"])
         found |= {f"gain_over_{rival}_{name}": metric(gained) for name, gained in gains.items()}
+    if whole := recording_metrics(rows, "pred"):
+        found["recording_accuracy"] = metric(whole["pred"])
     return found
 
 # %% ../../nbs/sensors/08_study.ipynb #bb1f7fd5
@@ -423,6 +449,8 @@ def rivals(
     for rival in ("forest", "majority"):
         scored = intervals(evaluation.side_scores(*_coded(rows, vocabulary, "true", rival), vocabulary), rows["group"])
         found[rival] = {name: metric(scored[name]) for name in ("macro_f1", "accuracy")}
+        if whole := recording_metrics(rows, rival):
+            found[rival]["recording_accuracy"] = metric(whole[rival])
     return found
 
 # %% ../../nbs/sensors/08_study.ipynb #cell-034
@@ -593,7 +621,8 @@ def make_figures(
     found = {"schedules": schedule_figure(cfg), "loss_parts": figures.loss_parts_figure(log),
              "scores": figures.score_curves(log), "intervals": figures.report_intervals(report),
              "confusion": figures.confusion_of(report["details"]["sides"][side]["confusion"], report["details"]["vocabulary"]),
-             "latent": figures.latent_figure(looks["latent"], looks["activity"], looks["domain"])}
+             "latent": figures.latent_figure(looks["latent"], looks["activity"], looks["domain"]),
+             **figures.certainty_figures(read_predictions(run), side)}
     if cfg.lambda_rec:
         found["reconstructions"] = figures.reconstruction_figure(
             looks["windows"], looks["drawn"], looks["titles"], looks["channels"].tolist(), float(looks["rate_hz"]))
@@ -697,6 +726,39 @@ def predict(
                           left_out=lost, unlike_training=float((table["unusual"] > 0.99).mean()))
     ethogram_figure(bouts).savefig(out / "bouts.png", dpi=120, bbox_inches="tight")
     return out
+
+# %% ../../nbs/sensors/08_study.ipynb #8ac7966e
+def export(
+    run: Run,              # that has trained
+    folder: str | Path,    # made where it is missing
+) -> Path:                 # the same: model.safetensors, config.json, and model.onnx where the extra `onnx` is installed
+    "Write the selected checkpoint as a classifier of windows as they were measured."
+    cfg, model, known = load_trained(run)
+    constants = known["normaliser"]
+    part = Classifier(model.cpu(), constants["mean"], constants["std"]).eval()
+    network = {name: getattr(cfg, name) for name in ("hidden_dims", "kernel_size", "latent_dim", "answer_from")}
+    about = {name: known[name] for name in ("vocabulary", "sample_rate_hz", "window_samples")} | {
+        "channels": constants["channels"], "run": f"{run.job}/{run.name}", "checkpoint": best_checkpoint(run).name,
+        "network": network}
+    export_classifier(part, folder, about)
+    return Path(folder)
+
+# %% ../../nbs/sensors/08_study.ipynb #7eb9393b
+def example_recording(
+    cfg: SensorsConfig,   # of the run
+    run: Run,             # whose reported side it is from
+    most: int = 12,       # windows of each activity
+) -> Path:                # a table: time_sec and channels
+    "Windows that training never saw, as they were measured, laid end to end by activity: something to ask about."
+    everything, sides = load_windows(cfg), read_sides(run.path("sides.csv"))
+    names = set(sides["test"]["event_id"])
+    rows = np.flatnonzero([name in names for name in windows.event_ids(everything)])
+    picked = np.concatenate([rows[everything.activity[rows] == name][:most] for name in np.unique(everything.activity[rows])])
+    signal = everything.x[picked].reshape(-1, len(everything.channels))
+    table = pd.DataFrame(signal, columns=list(everything.channels))
+    table.insert(0, "time_sec", np.arange(len(table)) / everything.sample_rate_hz)
+    write_text(run.path("example.csv"), table.to_csv(index=False))
+    return run.path("example.csv")
 
 # %% ../../nbs/sensors/08_study.ipynb #cell-038
 def check(
