@@ -536,6 +536,12 @@ def verdict(
                f"{told['rise_danger'].value:+.2f} on dangerous clips and by {told['rise_normal'].value:+.2f} on normal ones.")
     return f"{still}{_opening(told, same)}: {figures}{_rivals_in_words(gains or {})}"
 
+# %% ../../nbs/anomaly/06_evaluation.ipynb #c5e1aa06
+def _commonest(answers: pd.Series) -> str:
+    "The answer that is given most often, and how often."
+    counts = answers.value_counts(normalize=True)
+    return f"{counts.iloc[0]:.0%} of the answers are '{counts.index[0]}'"
+
 # %% ../../nbs/anomaly/06_evaluation.ipynb #c67404f46
 def run_checks(
     found: Findings,           # measured
@@ -547,7 +553,7 @@ def run_checks(
     table, change = found.table, found.adapter["largest_change"]
     same, labelled = collapse(table), table.danger.notna().all() and table.danger.nunique() == 2
     checks = [check("does not say the same to every clip", not same if labelled else None,
-                    f"speaks of danger on {table.alarm_after.mean():.0%} of the clips"),
+                    f"speaks of danger on {table.alarm_after.mean():.0%} of the clips; {_commonest(table.answer_after)}"),
               check("training did something", change > 0 and (moved is None or moved >= LEAST_MOVED),
                     f"largest change of a logit with the adapters on: {change:.3g}"
                     + (f"; {moved:.0%} of the adapters' weights moved" if moved is not None else ""))]
