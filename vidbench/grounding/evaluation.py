@@ -32,7 +32,7 @@ from .rewards import block, cosines, is_nil, read_answer
 
 logger = logging.getLogger(__name__)
 
-# %% ../../nbs/grounding/07_evaluation.ipynb #cell-008
+# %% ../../nbs/grounding/07_evaluation.ipynb #cell-005
 def interval_iou(
     pred: tuple[float, float],  # seconds; reversed or missing ones score 0
     true: tuple[float, float],  # seconds
@@ -43,7 +43,7 @@ def interval_iou(
     overlap = max(0.0, min(pred[1], true[1]) - max(pred[0], true[0]))
     return overlap / ((pred[1] - pred[0]) + (true[1] - true[0]) - overlap)
 
-# %% ../../nbs/grounding/07_evaluation.ipynb #921013df
+# %% ../../nbs/grounding/07_evaluation.ipynb #cell-007
 def _add_similarity(rows: pd.DataFrame, encoder: Any) -> pd.DataFrame:
     "How near reasons and corrections are to the annotated ones, where there was something to refuse; 0 if it was not."
     refuse = rows.task_type == "refusable"
@@ -58,7 +58,7 @@ def _add_similarity(rows: pd.DataFrame, encoder: Any) -> pd.DataFrame:
     return rows.assign(explain_similarity=similarity(rows.explanation, truth, rows.explanation != ""),
                        correct_similarity=similarity(rows.correction, rows.answerable_query, offered))
 
-# %% ../../nbs/grounding/07_evaluation.ipynb #52fcc964
+# %% ../../nbs/grounding/07_evaluation.ipynb #cell-008
 TRUE = {"answerable": "segment", "refusable": "refusal"}  # what a right answer is
 
 def score_rows(
@@ -84,14 +84,14 @@ def _mean(values: pd.Series) -> Ratio:
     values = values.to_numpy(float)
     return np.nan_to_num(values), (~np.isnan(values)).astype(float)
 
-# %% ../../nbs/grounding/07_evaluation.ipynb #cell-011
+# %% ../../nbs/grounding/07_evaluation.ipynb #cell-012
 def _kind_scores(rows: pd.DataFrame, kind: str, word: str, name: str) -> dict[str, Ratio]:
     "Precision, recall and F1 of one kind."
     true, said = ((rows[column] == value).to_numpy(float) for column, value in (("task_type", kind), ("said", word)))
     return {f"{name}_precision": (true * said, said), f"{name}_recall": (true * said, true),
             f"{name}_f1": (2 * true * said, true + said)}
 
-# %% ../../nbs/grounding/07_evaluation.ipynb #3254acf1
+# %% ../../nbs/grounding/07_evaluation.ipynb #cell-013
 def ratios(
     rows: pd.DataFrame,  # from `score_rows`
 ) -> dict[str, Ratio]:
@@ -107,19 +107,19 @@ def ratios(
             **recalls, "miou_relevant": _mean(iou), **relevant,
             "refusal_rate_answerable": _mean((rows.said == "refusal").where(there)), **more}
 
-# %% ../../nbs/grounding/07_evaluation.ipynb #a9d36ff8
+# %% ../../nbs/grounding/07_evaluation.ipynb #cell-015
 def _divide(above: Any, below: Any) -> Any:
     "A fraction, NaN where nothing is below the line."
     return np.divide(above, below, out=np.full(np.shape(above), np.nan), where=np.asarray(below) != 0)
 
-# %% ../../nbs/grounding/07_evaluation.ipynb #a9d36ff8
+# %% ../../nbs/grounding/07_evaluation.ipynb #cell-016
 def figures_of(
     rows: pd.DataFrame,      # from `score_rows`
 ) -> dict[str, float]:
     "Everything that one table says."
     return {name: float(_divide(above.sum(), below.sum())) for name, (above, below) in ratios(rows).items()}
 
-# %% ../../nbs/grounding/07_evaluation.ipynb #cell-014
+# %% ../../nbs/grounding/07_evaluation.ipynb #cell-019
 def measured(
     rows: pd.DataFrame,         # from `score_rows`, with `group`
 ) -> dict[str, Interval]:
@@ -129,7 +129,7 @@ def measured(
         return {name: _divide(weights @ above, weights @ below) for name, (above, below) in found.items()}
     return intervals(weighted, rows.group, dict.fromkeys(("reward", "explain_similarity", "correct_similarity")))
 
-# %% ../../nbs/grounding/07_evaluation.ipynb #dd6cd6e8
+# %% ../../nbs/grounding/07_evaluation.ipynb #cell-021
 def change(
     before: pd.DataFrame,  # scored rows
     after: pd.DataFrame,   # of the same queries
@@ -139,7 +139,7 @@ def change(
     both = before[["event_id", "group", column]].merge(after[["event_id", column]], on="event_id", suffixes=("", "_after"))
     return paired_difference(both[f"{column}_after"], both[column], both.group)
 
-# %% ../../nbs/grounding/07_evaluation.ipynb #83e88f4b
+# %% ../../nbs/grounding/07_evaluation.ipynb #cell-023
 def by_group(
     rows: pd.DataFrame,  # from `score_rows`
     column: str,         # difficulty or categories
@@ -152,7 +152,7 @@ def by_group(
              for name, part in long[long[column] != ""].groupby(column)}
     return pd.DataFrame(found).T
 
-# %% ../../nbs/grounding/07_evaluation.ipynb #094e341a
+# %% ../../nbs/grounding/07_evaluation.ipynb #cell-027
 def _row(event_id: str, item: Item, query: Query, completion: str) -> dict[str, Any]:
     "A line of the predictions."
     start, end = query.span or (None, None)
@@ -163,7 +163,7 @@ def _row(event_id: str, item: Item, query: Query, completion: str) -> dict[str, 
             "answerable_query": query.answerable_query, "reference_queries": list(query.reference_queries),
             "completion": completion}
 
-# %% ../../nbs/grounding/07_evaluation.ipynb #094e341a
+# %% ../../nbs/grounding/07_evaluation.ipynb #cell-028
 def _unanswered(data: GroundingData, done: set[str], share: tuple[int, int]) -> Iterator[tuple[int, str, dict, Query]]:
     "Number, name, clip and query of what this process has still to ask."
     for i in range(share[0], len(data), share[1]):
@@ -172,7 +172,7 @@ def _unanswered(data: GroundingData, done: set[str], share: tuple[int, int]) -> 
             if (name := f"{clip['sample_id']}:{k}") not in done:
                 yield i, name, clip, query
 
-# %% ../../nbs/grounding/07_evaluation.ipynb #726a9925
+# %% ../../nbs/grounding/07_evaluation.ipynb #cell-029
 def _answered(model: PreTrainedModel, ask: Asker, waiting: list[tuple], max_new_tokens: int) -> list[str]:
     "What the model says to some queries; nothing to one that is too long for it, which is logged and counts as wrong."
     try:
@@ -186,7 +186,7 @@ def _answered(model: PreTrainedModel, ask: Asker, waiting: list[tuple], max_new_
     ids, _ = sample_completions(model, inputs, max_new_tokens=max_new_tokens, temperature=0)
     return ask.decode(ids)
 
-# %% ../../nbs/grounding/07_evaluation.ipynb #a824cafd
+# %% ../../nbs/grounding/07_evaluation.ipynb #cell-030
 def answer_queries(
     model: PreTrainedModel,  # a policy, perhaps with adapters
     ask: Asker,              # in the words of its training
@@ -206,7 +206,7 @@ def answer_queries(
             bar.update(len(waiting))
     return file
 
-# %% ../../nbs/grounding/07_evaluation.ipynb #9e6ac791
+# %% ../../nbs/grounding/07_evaluation.ipynb #cell-033
 def merge_answers(
     files: Sequence[Path],  # one a process
 ) -> pd.DataFrame:          # a row a query, in the order of the items
@@ -214,7 +214,7 @@ def merge_answers(
     table = pd.DataFrame([line for file in files for line in read_lines(file)])
     return table.drop_duplicates("event_id").sort_values(["order", "event_id"], ignore_index=True).drop(columns="order")
 
-# %% ../../nbs/grounding/07_evaluation.ipynb #cell-022
+# %% ../../nbs/grounding/07_evaluation.ipynb #cell-037
 JUDGE_PROMPT = (
     "You grade why a query was refused. A refusal is right when it names what in the query does not fit the video, as "
     "the annotated reason does; style and length do not count, and further reasons are fine unless they contradict it."
@@ -241,7 +241,7 @@ class Judge(Endpoint):
             raise EndpointError(f"{self.model} gave no score: {reply[:80]!r}")
         return min(5.0, float(found[1]))
 
-# %% ../../nbs/grounding/07_evaluation.ipynb #cell-025
+# %% ../../nbs/grounding/07_evaluation.ipynb #cell-040
 def judged(
     rows: pd.DataFrame,                       # from `score_rows`
     grade: Callable[[str, str, str], float],  # such as `Judge(...).grade`
