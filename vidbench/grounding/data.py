@@ -390,8 +390,9 @@ class AspectCache:
         fps: float,          # frames a second
         cache_gb: float,     # bound on the folder
         most: int = 10**9,   # frames that are wanted of a clip; the rate is halved where there would be twice as many
+        **more: Any,         # further arguments of `ClipCache`
     ):
-        self.make = lambda size, rate: ClipCache(folder, size, rate, cache_gb)
+        self.make = lambda size, rate: ClipCache(folder, size, rate, cache_gb, **more)
         self.side_px, self.fps, self.most, self.sizes, self.caches = side_px, fps, most, {}, {}
 
     def of(

@@ -4,9 +4,9 @@
 
 # %% auto #0
 __all__ = ['logger', 'Group', 'reward_columns', 'group_metrics', 'mean_of', 'alarms', 'rollout_record', 'show_group',
-           'cut_rollouts', 'collate_visits', 'Job', 'Roller', 'score_groups', 'loss_weights', 'taught_lengths',
-           'group_loss', 'save_groups', 'load_groups', 'recall_groups', 'wait_at_most', 'Devices', 'Learner',
-           'Rollouts', 'step_scalars', 'GrpoEngine']
+           'cut_rollouts', 'collate_visits', 'Job', 'draw_here', 'draw_beside', 'Roller', 'score_groups',
+           'loss_weights', 'taught_lengths', 'group_loss', 'save_groups', 'load_groups', 'recall_groups',
+           'wait_at_most', 'Devices', 'Learner', 'Rollouts', 'step_scalars', 'engine_beside', 'GrpoEngine']
 
 # %% ../../nbs/grounding/06_engine.ipynb #cell-002
 import functools
@@ -202,6 +202,42 @@ class Job:
     evaluate: Callable[[nn.Module, int], dict[str, float]] | None = None  # (policy, step) -> figures without `eval_`
     base: Path | str = ""               # where the model is that the policy starts from, for another engine
 
+# %% ../../nbs/grounding/06_engine.ipynb #0baca21a
+def draw_here(
+    roller: Any,                  # the `Roller`
+    policy: nn.Module,            # speaks
+    asked: Sequence[tuple],       # clip, number of its query, and what is kept of it
+    groups: Sequence[Group],      # get their completions
+    seeds: Sequence[int],         # of the draws
+) -> None:
+    "Draw by the policy itself, all groups in one batch."
+    job, cfg = roller.job, roller.job.cfg
+    inputs = roller.to_device(job.ask([visit for visit, *_ in asked], [g.query.query for g in groups]))
+    with torch.no_grad(), merged(policy, cfg.sampling.merged):
+        seen = seen_together(policy, [kept for *_, kept in asked], inputs)
+        ids, entropy = sample_completions(
+            policy, seen, cfg.group_size, cfg.max_completion_tokens, cfg.sampling.temperature,
+            [torch.Generator().manual_seed(seed) for seed in seeds], roller.everyone, cfg.sampling.top_k,
+            cfg.sampling.top_p, cfg.sampling.cache)
+    for i, group in enumerate(groups):
+        mine = slice(i * cfg.group_size, (i + 1) * cfg.group_size)
+        group.ids, group.entropy = ids[mine], float(entropy[mine].mean())
+
+# %% ../../nbs/grounding/06_engine.ipynb #a1609c0e
+def draw_beside(
+    roller: Any,                  # the `Roller`
+    policy: nn.Module,            # whose weights are drawn with
+    asked: Sequence[tuple],       # clip, number of its query, and what is kept of it
+    groups: Sequence[Group],      # get their completions
+    seeds: Sequence[int],         # of the draws
+) -> None:
+    "Draw by another engine; its mean surprise stands for the entropy."
+    prompts = [g.inputs["input_ids"][0].tolist() for g in groups]
+    drawn = roller.beside(policy, [visit for visit, *_ in asked], [g.query.query for g in groups], prompts, seeds)
+    for group, found in zip(groups, drawn, strict=True):
+        group.ids, group.sampled_logps = found.ids, found.logps
+        group.entropy = -float(np.mean([p for row in found.logps for p in row]))
+
 # %% ../../nbs/grounding/06_engine.ipynb #cell-022
 @dataclass
 class Roller:
@@ -238,33 +274,10 @@ class Roller:
         seeds = [(visit["seed"] + number + again * 10**9) % 2**63 for visit, number, _ in asked]
         groups = [Group(visit["sample_id"], query, self.prompt(visit, query), kept, [], [], 0.0)
                   for (visit, _, kept), query in zip(asked, queries, strict=True)]
-        draw = self._beside if self.beside else self._here
-        draw(policy, asked, groups, seeds)
+        (draw_beside if self.beside else draw_here)(self, policy, asked, groups, seeds)
         for group in groups:
             group.texts = self.job.ask.decode(group.ids)
         return groups
-
-    def _here(self, policy: nn.Module, asked: Sequence[tuple], groups: list[Group], seeds: list[int]) -> None:
-        "Draw by the policy itself."
-        cfg = self.job.cfg
-        inputs = self.to_device(self.job.ask([visit for visit, *_ in asked], [g.query.query for g in groups]))
-        with torch.no_grad(), merged(policy, cfg.sampling.merged):
-            seen = seen_together(policy, [kept for *_, kept in asked], inputs)
-            ids, entropy = sample_completions(
-                policy, seen, cfg.group_size, cfg.max_completion_tokens, cfg.sampling.temperature,
-                [torch.Generator().manual_seed(seed) for seed in seeds], self.everyone, cfg.sampling.top_k,
-                cfg.sampling.top_p, cfg.sampling.cache)
-        for i, group in enumerate(groups):
-            mine = slice(i * cfg.group_size, (i + 1) * cfg.group_size)
-            group.ids, group.entropy = ids[mine], float(entropy[mine].mean())
-
-    def _beside(self, policy: nn.Module, asked: Sequence[tuple], groups: list[Group], seeds: list[int]) -> None:
-        "Draw by the other engine; its mean surprise stands for the entropy."
-        prompts = [g.inputs["input_ids"][0].tolist() for g in groups]
-        drawn = self.beside(policy, [visit for visit, *_ in asked], [g.query.query for g in groups], prompts, seeds)
-        for group, found in zip(groups, drawn, strict=True):
-            group.ids, group.sampled_logps = found.ids, found.logps
-            group.entropy = -float(np.mean([p for row in found.logps for p in row]))
 
     def __call__(
         self,
@@ -542,6 +555,16 @@ def step_scalars(
     spent = dict(zip(("rollout_sec", "reward_sec", "update_sec"), map(float, seconds), strict=True))
     return mean_of(rows) | spent | {"tokens_per_sec": tokens / max(1e-9, sum(seconds))}
 
+# %% ../../nbs/grounding/06_engine.ipynb #6b836472
+def engine_beside(
+    job: Job,           # whose settings say whether one is wanted
+    policy: nn.Module,  # whose completions it draws
+) -> Colocated | None:
+    "Another engine that draws, if the settings want one."
+    if job.cfg.sampling.engine == "own":
+        return None
+    return Colocated(job.cfg, job.ask, job.base, stop_tokens(policy), forbidden_tokens(policy))
+
 # %% ../../nbs/grounding/06_engine.ipynb #4acb6acc
 class GrpoEngine(Engine):
     "The core engine with a step that samples, rewards and learns."
@@ -556,15 +579,10 @@ class GrpoEngine(Engine):
         self.job = job
         wait_at_most(job.cfg.timeout_sec)
         self.devices = Devices(self.accelerator, self.is_deepspeed_enabled or self.is_fsdp_enabled)
-        roller = Roller(job, self._prepare_inputs, self.devices.all_done if self.devices.sharded else None, self._beside())
+        roller = Roller(job, self._prepare_inputs, self.devices.all_done if self.devices.sharded else None,
+                        engine_beside(job, self.policy))
         self.rollouts = Rollouts(job, self.run, roller, self.devices)
         self.learner = Learner(job, self.devices, self.guard, self.compute_loss_context_manager)
-
-    def _beside(self) -> Colocated | None:
-        "Another engine that draws, if the settings want one."
-        if self.job.cfg.sampling.engine == "own":
-            return None
-        return Colocated(self.job.cfg, self.job.ask, self.job.base, stop_tokens(self.policy), forbidden_tokens(self.policy))
 
     @property
     def policy(self) -> nn.Module:

@@ -613,6 +613,14 @@ def _speaker(model: nn.Module, cache: str) -> Any:
         return vars(model)["_compiled_speaker"](**inputs)
     return step
 
+# %% ../../nbs/grounding/04_grpo.ipynb #849228f7
+def _with_next(mask: Int[Tensor, "sample token"], room: int, step: int) -> Int[Tensor, "sample token"]:
+    "The mask with one more token, in its place where room is laid out."
+    if not room:
+        return torch.cat([mask, mask.new_ones(len(mask), 1)], 1)
+    mask[:, step - room + mask.shape[1]] = 1
+    return mask
+
 # %% ../../nbs/grounding/04_grpo.ipynb #335c06e5
 def sample_completions(
     model: nn.Module,                   # a video LLM
@@ -643,10 +651,7 @@ def sample_completions(
             done = done | torch.isin(token, ends)
             if (everyone(bool(done.all())) if everyone else bool(done.all())) or step + 1 == max_new_tokens:
                 break
-            if room:
-                mask[:, step - room + mask.shape[1]] = 1
-            else:
-                mask = torch.cat([mask, mask.new_ones(len(mask), 1)], 1)
+            mask = _with_next(mask, room, step)
             out = speak(input_ids=token[:, None], attention_mask=mask, past_key_values=kept, use_cache=True,
                         position_ids=(position + step).expand(*axes, -1)[..., None], logits_to_keep=1)
             logits = out.logits[:, -1].clone()  # a CUDA graph writes the next ones to the same place

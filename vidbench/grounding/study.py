@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['logger', 'FEWEST_TO_JUDGE', 'HEADLINE', 'Sides', 'draw_sides', 'side_table', 'sides_of', 'Material', 'prepare',
            'need_extras', 'rewards_of', 'check', 'reward_rows', 'asker_of', 'without_long', 'free_memory', 'fit',
-           'simple_rivals', 'make_figures', 'evaluate', 'questions', 'predict']
+           'often_true', 'simple_rivals', 'make_figures', 'evaluate', 'questions', 'predict']
 
 # %% ../../nbs/grounding/09_study.ipynb #cell-002
 import functools
@@ -13,6 +13,7 @@ import gc
 import hashlib
 import logging
 import os
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -142,10 +143,10 @@ def sides_of(
 # %% ../../nbs/grounding/09_study.ipynb #5699007e
 def _cache(cfg: GroundingConfig) -> ClipCache | AspectCache:
     "Where clips are decoded to."
-    folder = workspace() / "data/clips"
+    folder, how = workspace() / "data/clips", {"quality": cfg.cache_quality, "timeout_sec": cfg.decode_sec}
     if isinstance(cfg.size_px, int):
-        return AspectCache(folder, cfg.size_px, cfg.fps, cfg.cache_gb, cfg.num_frames)
-    return ClipCache(folder, cfg.size_px, cfg.fps, cfg.cache_gb)
+        return AspectCache(folder, cfg.size_px, cfg.fps, cfg.cache_gb, cfg.num_frames, **how)
+    return ClipCache(folder, cfg.size_px, cfg.fps, cfg.cache_gb, **how)
 
 # %% ../../nbs/grounding/09_study.ipynb #68360511
 def _dataset(cfg: GroundingConfig, items: list[Item]) -> tuple[GroundingData, pd.DataFrame]:
@@ -431,10 +432,20 @@ def _answers(cfg: GroundingConfig, run: Run, rewards: Rewards, data: GroundingDa
     return found | _asked(cfg, run, rewards, best_checkpoint(run), {"after": data, "blank video": black}, start)
 
 # %% ../../nbs/grounding/09_study.ipynb #cell-020
-def _constant(rewards: Rewards, rows: pd.DataFrame, say: Callable[[float], str]) -> pd.DataFrame:
-    "The same queries, answered without a look: from the clip's length alone."
-    said = rows.assign(completion=[say(duration) for duration in rows.duration_sec])
+def _constant(rewards: Rewards, rows: pd.DataFrame, say: Callable[[float, str], str]) -> pd.DataFrame:
+    "The same queries, answered without a look: from the clip's length and the query's words."
+    said = rows.assign(completion=[say(*row) for row in zip(rows.duration_sec, rows["query"], strict=True)])
     return score_rows(reward_rows(rewards, said), rewards.encoder)
+
+# %% ../../nbs/grounding/09_study.ipynb #72641e7b
+def often_true(
+    train: list[Item],  # to count in
+) -> Callable[[str], bool]:
+    "Whether a query was true more often than not in training; one that was not asked there, as most were."
+    counts = Counter()
+    for query in (q for item in train for q in every_query(item)):
+        counts[query.query] += 1 if query.task_type == "answerable" else -1
+    return lambda text: counts.get(text, counts.total()) > 0
 
 # %% ../../nbs/grounding/09_study.ipynb #cell-020
 def simple_rivals(
@@ -445,8 +456,15 @@ def simple_rivals(
     "What answers without a look at the video are worth."
     shares = [[t / i.duration for t in i.span] for i in train if i.span] or [[0.0, 1.0]]
     start, end = pd.DataFrame(shares).mean()
-    return {"refuse always": _constant(rewards, rows, lambda _: write_completion("", "no segment matches", "")),
-            "mean segment": _constant(rewards, rows, lambda d: write_completion("", write_span(start * d, end * d)))}
+    known = often_true(train)
+    def refuse(*_: Any) -> str:
+        return write_completion("", "no segment matches", "")
+    def mean(duration: float, _: str) -> str:
+        return write_completion("", write_span(start * duration, end * duration))
+    def by_words(duration: float, query: str) -> str:
+        return mean(duration, query) if known(query) else refuse()
+    return {name: _constant(rewards, rows, say)
+            for name, say in (("refuse always", refuse), ("mean segment", mean), ("words alone", by_words))}
 
 # %% ../../nbs/grounding/09_study.ipynb #a6485b3e
 def _sees(gain: Interval) -> dict[str, Any]:
@@ -467,7 +485,8 @@ _MOVED = {"above": "rose", "below": "fell"}
 
 def _verdict(ra_iou: Interval, gains: Mapping[str, Interval], sees: Mapping[str, Any]) -> str:
     "The result in some sentences."
-    tuned, rivals = gains["before tuning"], {k: v for k, v in gains.items() if k in ("refuse always", "mean segment")}
+    blind = ("refuse always", "mean segment", "words alone")
+    tuned, rivals = gains["before tuning"], {k: v for k, v in gains.items() if k in blind}
     moved = _MOVED.get(word(tuned), "did not clearly change")
     beside = "; ".join(f"{said(gain, sign=True)} against '{name}' ({word(gain)})" for name, gain in rivals.items())
     return (f"On unseen videos RA-IoU is {said(ra_iou)}; by tuning it {moved} ({said(tuned, sign=True)}). Without a look "
