@@ -8,12 +8,12 @@ __all__ = ['logger', 'FEWEST_TO_JUDGE', 'HEADLINE', 'Sides', 'draw_sides', 'side
            'often_true', 'simple_rivals', 'make_figures', 'evaluate', 'questions', 'predict']
 
 # %% ../../nbs/grounding/09_study.ipynb #cell-002
+import collections
 import functools
 import gc
 import hashlib
 import logging
 import os
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -66,6 +66,7 @@ from vidbench.grounding.policy import (
 from .prompts import find_prompt, keep_prompt, write_completion, write_span
 from .rewards import Rewards, read_answer, sentence_encoder
 from .settings import ZERO3_OFFLOAD, GroundingConfig, need
+from .weigh import bare_policy, forecast_lines
 
 logger = logging.getLogger(__name__)
 
@@ -235,30 +236,39 @@ def _telling(sides: Sides, count: int = 8) -> list[Item]:
     return [*sorted(items, key=lambda i: -i.duration)[:count - 1], wordy]
 
 # %% ../../nbs/grounding/09_study.ipynb #efbda27e
+def _tried(cfg: GroundingConfig, data: GroundingData, planned: bool) -> list[str]:
+    "The model and its longest prompts, in words; one forward pass, unless it is planned for another machine."
+    processor, clip, last = load_processor(cfg), data[0], data[len(data) - 1]
+    ask = Asker(processor, cfg.prompt, cfg.max_prompt_tokens)
+    inputs = ask([clip], [clip["queries"][0].query])
+    wordy, = prompt_lengths(ask, [(last, [q.query for q in last["queries"]])])
+    model = bare_policy(cfg) if planned else load_policy(cfg)[0]
+    with torch.no_grad():
+        said = "" if planned else f"; logits {tuple(model(**inputs).logits.shape)}"
+    learns = sum(p.numel() for p in model.parameters() if p.requires_grad)
+    count, height, width = clip["frames"].shape[:3]
+    return [f"model: {cfg.model}" + (" (tiny, made in code)" if cfg.model == "toy" else ""),
+            f"longest clip: {count} frames of {height}x{width}; its prompt: {inputs['input_ids'].shape[1]} tokens "
+            f"(longest query: {wordy}; at most {cfg.max_prompt_tokens}){said}",
+            *(f"falls back: {line}" for line in falls_back(model)),
+            f"learns: {learns:,} of {sum(p.numel() for p in model.parameters()):,} weights ({cfg.tuning})"]
+
+# %% ../../nbs/grounding/09_study.ipynb #5eebc4bb
 def check(
-    cfg: GroundingConfig,  # what would run
-) -> str:                  # some lines
-    "Look whether a run can start: seconds, no training."
-    need_extras(cfg)
+    cfg: GroundingConfig,             # what would run
+    device_gb: float | None = None,   # plan for a card of this size; none = what is here
+    processes: int = 1,               # that train together
+) -> str:                             # some lines
+    "Look whether a run can start, and what memory it would take: no training."
+    if device_gb is None:
+        need_extras(cfg)
     sides = draw_sides(cfg)
     rewards_of(cfg)
     data, _ = _dataset(cfg, _telling(sides))  # enough that a broken file among them is not the end
-    model, processor = load_policy(cfg)
-    ask = Asker(processor, cfg.prompt, cfg.max_prompt_tokens)
-    inputs = ask([data[0]], [data[0]["queries"][0].query])
-    last = data[len(data) - 1]
-    wordy, = prompt_lengths(ask, [(last, [q.query for q in last["queries"]])])
-    with torch.no_grad():
-        logits = model(**inputs).logits
-    learns = sum(p.numel() for p in model.parameters() if p.requires_grad)
-    height, width = data[0]["frames"].shape[1:3]
     return "\n".join([
-        *_about_data(cfg, sides), f"model: {cfg.model}" + (" (tiny, made in code)" if cfg.model == "toy" else ""),
-        f"longest clip: {data[0]['frames'].shape[0]} frames of {height}x{width}; its prompt: {inputs['input_ids'].shape[1]} "
-        f"tokens (longest query: {wordy}; at most {cfg.max_prompt_tokens}); logits {tuple(logits.shape)}",
-        *(f"falls back: {line}" for line in falls_back(model)),
-        f"learns: {learns:,} of {sum(p.numel() for p in model.parameters()):,} weights ({cfg.tuning})",
-        f"a step: {cfg.batch_size} clips, {2 * cfg.batch_size} groups of {cfg.group_size} completions"])
+        *_about_data(cfg, sides), *_tried(cfg, data, device_gb is not None),
+        f"a step: {cfg.batch_size} clips, {2 * cfg.batch_size} groups of {cfg.group_size} completions",
+        *forecast_lines(cfg, data, device_gb, processes)])
 
 # %% ../../nbs/grounding/09_study.ipynb #cell-011
 FEWEST_TO_JUDGE = 30  # answers; from fewer nothing is concluded about whether the video is used
@@ -442,7 +452,7 @@ def often_true(
     train: list[Item],  # to count in
 ) -> Callable[[str], bool]:
     "Whether a query was true more often than not in training; one that was not asked there, as most were."
-    counts = Counter()
+    counts = collections.Counter()
     for query in (q for item in train for q in every_query(item)):
         counts[query.query] += 1 if query.task_type == "answerable" else -1
     return lambda text: counts.get(text, counts.total()) > 0
