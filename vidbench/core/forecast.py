@@ -179,7 +179,7 @@ class Step:
 
 # %% ../../nbs/core/14_forecast.ipynb #ea2eb65a
 # bytes that the optimizer remembers on the device, for each byte of weight that learns
-STATES = {"adamw": 2.0, "adamw_8bit": 0.5, "paged_adamw_8bit": 0.0}
+STATES = {"adamw": 2.0, "adamw_8bit": 0.5, "paged_adamw": 0.0, "paged_adamw_8bit": 0.0, "adafactor": 0.01}
 
 def _onto_meta(
     batch: Mapping[str, Any],  # of a collate function
@@ -340,7 +340,7 @@ def advise(
 ) -> str:                                    # one line
     "Which settings make it fit."
     before, tried = weigh(cfg).most, []
-    for change in changes:
+    for change in (c for c in changes if any(getattr(cfg, name) != value for name, value in c.items())):
         with contextlib.suppress(ValueError, RuntimeError):
             tried.append((weigh(cfg.replace(**change)).most, change))
     said = lambda change: ", ".join(f"{name}={value}" for name, value in change.items())        # noqa: E731
@@ -391,8 +391,8 @@ def time_line(
     "The forecast of time."
     work = step.flops * cfg.gradient_accumulation_steps
     if planned:
-        return (f"time      {work / 1e12:.3g} TFLOP a step, {steps} steps: divide by what the card computes (half of its data "
-                "sheet)")
+        return (f"time      {work / 1e12:.3g} TFLOP a step, {steps} steps; on a card that computes 100 TFLOP/s (about a third of an "
+                f"A100's data sheet) {spell_time(work / 1e14)} a step, {spell_time(work * steps / 1e14)} in all")
     each = took or work / rate
     how = "measured" if took else f"{work / 1e12:.3g} TFLOP at the {rate / 1e12:.2g} TFLOP/s measured here, so at least"
     return (f"time      {spell_time(each)} a step ({how}), {steps} steps: {spell_time(each * steps)} in all, evaluations not "
