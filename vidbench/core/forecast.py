@@ -391,7 +391,7 @@ def time_line(
     "The forecast of time."
     work = step.flops * cfg.gradient_accumulation_steps
     if planned:
-        return (f"time      {work / 1e12:.3g} TFLOP a step, {steps} steps; on a card that computes 100 TFLOP/s (about a third of an "
+        return (f"time      {work / 1e12:.3g} TFLOP a step, {steps} steps; on a card that computes 100 TFLOP/s (a third of an "
                 f"A100's data sheet) {spell_time(work / 1e14)} a step, {spell_time(work * steps / 1e14)} in all")
     each = took or work / rate
     how = "measured" if took else f"{work / 1e12:.3g} TFLOP at the {rate / 1e12:.2g} TFLOP/s measured here, so at least"
