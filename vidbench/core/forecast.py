@@ -5,7 +5,8 @@
 # %% auto #0
 __all__ = ['STATES', 'CONTEXT', 'HALVES', 'Ledger', 'Shadow', 'kernels', 'Step', 'foresee', 'shared_out', 'Room', 'free_host',
            'room_of', 'flop_rate', 'gb', 'spell_time', 'planned_steps', 'advise', 'memory_lines', 'disk_line',
-           'time_line', 'measured_step', 'missing_packages', 'weigh_module', 'checkpoint_bytes', 'forecast']
+           'time_line', 'measured_step', 'missing_packages', 'weigh_module', 'checkpoint_bytes', 'forecast', 'grown',
+           'forecast_module']
 
 # %% ../../nbs/core/14_forecast.ipynb #4cb62fec
 import contextlib
@@ -70,9 +71,11 @@ def _asked_dtype(func: Any, args: tuple, kwargs: dict) -> torch.dtype:
 
 # %% ../../nbs/core/14_forecast.ipynb #39a468f5
 def _chosen(index: Any) -> list:
-    "A mask as the places where it is true."
-    real_mask = isinstance(index, Tensor) and index.dtype == torch.bool and not index.is_meta
-    return list(index.nonzero().unbind(1)) if real_mask else [index]
+    "A mask as the places where it is true; all of them where nobody knows."
+    if not isinstance(index, Tensor) or index.dtype != torch.bool:
+        return [index]
+    return ([index.new_empty(index.numel(), dtype=torch.int64)] * index.ndim if index.is_meta
+            else list(index.nonzero().unbind(1)))
 
 # %% ../../nbs/core/14_forecast.ipynb #d3454008
 class Shadow(TorchDispatchMode):
@@ -85,6 +88,8 @@ class Shadow(TorchDispatchMode):
     def __torch_dispatch__(self, func: Any, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
         kwargs, asked = dict(kwargs or {}), (kwargs or {}).get("device")
         if any(t.is_meta for t in tree_leaves((args, kwargs)) if isinstance(t, Tensor)):
+            if func is _ATEN._local_scalar_dense.default:
+                return torch.ones((), dtype=args[0].dtype).item()   # a condition that nobody knows: taken as true
             if func is _ATEN.index.Tensor:
                 args = (args[0], [place for index in args[1] for place in _chosen(index)])
             args, kwargs = tree_map_only(Tensor, lambda t: t.to("meta"), (args, kwargs))
@@ -493,3 +498,31 @@ def forecast(
     rate = math.nan if took or room.planned else flop_rate(device, HALVES[cfg.mixed_precision] or dtype, width)
     return [*lines, disk_line(cache, checkpoint_bytes(cfg, step), download),
             time_line(step, rate, planned_steps(cfg, samples, processes), cfg, took, room.planned)]
+
+# %% ../../nbs/core/14_forecast.ipynb #f0a2
+def grown(
+    batch: Mapping[str, Any],  # tensors with a row a sample
+    size: int,                 # rows wanted
+) -> dict[str, Any]:
+    "A batch of another size, its rows again and again."
+    rows = max(len(x) for x in batch.values() if isinstance(x, Tensor) and x.ndim)
+    pick = torch.arange(size) % rows
+    return {name: x[pick] if isinstance(x, Tensor) and x.ndim and len(x) == rows else x for name, x in batch.items()}
+
+# %% ../../nbs/core/14_forecast.ipynb #f0a4
+def forecast_module(
+    cfg: TrainingConfig,             # as it would run
+    model: nn.Module,                # real; it is not changed
+    batch: Mapping[str, Any],        # real, of any size
+    samples: int,                    # of the training side
+    device_gb: float | None = None,  # plan for a card of this size
+    processes: int = 1,              # that train together
+    cache: float = 0.0,              # bytes of clips still to be decoded
+) -> list[str]:                      # as `forecast`
+    "What a run of a network that is made here will take."
+    batch = {name: x for name, x in batch.items() if name != "sample_id"}
+    def measure() -> tuple[float, float]:
+        return measured_step(copy.deepcopy(model).to(device_of(cfg)), grown(batch, cfg.batch_size), HALVES[cfg.mixed_precision])
+    def weigh(changed: TrainingConfig) -> Step:
+        return weigh_module(model, grown(batch, changed.batch_size), changed, grown(batch, changed.eval_batch_size))
+    return forecast(cfg, weigh, samples=samples, cache=cache, device_gb=device_gb, processes=processes, measure=measure)
