@@ -212,6 +212,7 @@ def _loss(model: nn.Module, batch: Mapping[str, Any], wide: bool) -> tuple[Tenso
     return out["loss"], tree_map_only(Tensor, lambda t: t.float() if t.is_floating_point() else t, dict(out)) if wide else out
 
 # %% ../../nbs/core/14_forecast.ipynb #ef2bb63f
+@torch.enable_grad()
 def foresee(
     model: nn.Module,                      # on the meta device (model.to("meta"), or made there); not used afterwards
     batch: Mapping[str, Any],              # what it is trained on, real
@@ -404,6 +405,7 @@ def time_line(
             "counted")
 
 # %% ../../nbs/core/14_forecast.ipynb #1c589ca5
+@torch.enable_grad()
 def measured_step(
     model: nn.Module,                # on the device that would train; its weights are not changed
     batch: Mapping[str, Any],        # anywhere
