@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['EvaluationError', 'prob_classes', 'read_predictions', 'video_of', 'in_top', 'Answers', 'all_scores', 'Remembered',
            'one_score', 'score_intervals', 'score_predictions', 'worth_of_choosing', 'softmax', 'best_temperature',
-           'Temperature', 'fit_temperature']
+           'Temperature', 'fit_temperature', 'borrowed_temperature']
 
 # %% ../../nbs/behavior/03_evaluation.ipynb #df24d292
 import difflib
@@ -270,12 +270,14 @@ def softmax(
 def best_temperature(
     logits: Float[np.ndarray, "event label"],    # as the model gives them
     labels: Int[np.ndarray, " event"],           # the number of the true class
+    doubt: float = 0.0,                          # share of an event that may be any class: where all are right, T stays finite
 ) -> float:                                      # within 0.01 to 100
     "The temperature with the lowest negative log likelihood."
     true, (low, high) = logits[np.arange(len(labels)), labels], (-np.log(100), np.log(100))     # bounds of log 1/T
+    wanted = ((1 - doubt) * true + doubt * logits.mean(axis=1)).mean()
     for _ in range(60):
         middle = (low + high) / 2
-        slope = (softmax(logits, np.exp(-middle)) * logits).sum(axis=1).mean() - true.mean()
+        slope = (softmax(logits, np.exp(-middle)) * logits).sum(axis=1).mean() - wanted
         low, high = (low, middle) if slope > 0 else (middle, high)
     return float(np.exp(-(low + high) / 2))
 
@@ -319,3 +321,15 @@ def fit_temperature(
         held_out[side] = softmax(logits[side], best_temperature(logits[~side], labels[~side]))
     ece = [_ece(prob, labels, positive) for prob in (softmax(logits), softmax(logits, overall), held_out)]
     return Temperature(overall, *ece)
+
+# %% ../../nbs/behavior/03_evaluation.ipynb #14f53e32
+def borrowed_temperature(
+    fitted: tuple[Float[np.ndarray, "event label"], Int[np.ndarray, " event"]],     # logits and labels of the selection side
+    applied: tuple[Float[np.ndarray, "event label"], Int[np.ndarray, " event"]],    # of the side that is reported
+    positive: int | None = None,    # the class whose calibration is measured; None = the winner's
+) -> Temperature:
+    "A temperature of one side, and what it does for another."
+    heat = best_temperature(*fitted, doubt=1 / (len(fitted[1]) + 2))
+    before, own, other = softmax(applied[0]), softmax(fitted[0], heat), softmax(applied[0], heat)
+    asked = (before, applied[1]), (own, fitted[1]), (other, applied[1])
+    return Temperature(heat, *(_ece(prob, labels, positive) for prob, labels in asked))

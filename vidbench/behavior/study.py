@@ -4,8 +4,9 @@
 
 # %% auto #0
 __all__ = ['prepare', 'fit', 'headline', 'compared', 'class_table', 'optimism', 'choosing_said', 'choice_said', 'confounding',
-           'temperature_of', 'measure', 'all_metrics', 'baselines', 'positive_said', 'details', 'report_of',
-           'positive_figures', 'class_figures', 'answers_of', 'make_figures', 'evaluate', 'one_batch', 'check']
+           'logits_of', 'temperature_of', 'tempered', 'measure', 'all_metrics', 'baselines', 'positive_said', 'details',
+           'report_of', 'positive_figures', 'class_figures', 'answers_of', 'make_figures', 'evaluate', 'one_batch',
+           'check']
 
 # %% ../../nbs/behavior/10_study.ipynb #6b810c32
 from collections.abc import Mapping, Sequence
@@ -16,7 +17,7 @@ import pandas as pd
 import torch
 
 from . import figures as pictures
-from .answers import DISTORTIONS, answer, load_trained, rival_tables, was_video_used
+from .answers import DISTORTIONS, answer, learn_familiar, load_trained, rival_tables, was_video_used
 from .confounding import ConfoundingCheck, check_confounding
 from vidbench.behavior.data import (
     Collate,
@@ -36,13 +37,16 @@ from vidbench.behavior.data import (
 from vidbench.behavior.evaluation import (
     Answers,
     Temperature,
+    borrowed_temperature,
     fit_temperature,
     one_score,
     read_predictions,
     score_intervals,
     score_predictions,
+    softmax,
     worth_of_choosing,
 )
+from .familiar import FILE
 from .films import predict  # noqa: F401 - one of the verbs
 from .models import build_model
 from .settings import BehaviorConfig, stacking_warning
@@ -167,38 +171,60 @@ def confounding(
     return check_confounding(table, material.positive, train=material.train, seed=seed)
 
 # %% ../../nbs/behavior/10_study.ipynb #9f2c1186
+def logits_of(
+    material: Material,     # classes
+    table: pd.DataFrame,    # predictions
+) -> tuple[np.ndarray, np.ndarray]:    # logits (event, label), number of the true class
+    "What a temperature is fitted on."
+    return (table[[f"logit_{name}" for name in material.classes]].to_numpy(),
+            table["true"].map(material.classes.index).to_numpy())
+
+# %% ../../nbs/behavior/10_study.ipynb #f301d3c8
 def temperature_of(
-    material: Material,     # classes, positive
-    table: pd.DataFrame,    # predictions of the reported side
-    seed: int = 0,          # of the halves
-) -> Temperature | None:    # None where there is only one group
-    "The temperature that would mend the probabilities."
+    material: Material,            # classes, positive
+    table: pd.DataFrame,           # predictions of the reported side
+    val: pd.DataFrame | None,      # of the selection side, where that is another
+    seed: int = 0,                 # of the halves
+) -> Temperature | None:           # None where there is only one side and one group
+    "The temperature that mends the probabilities: the selection side's, or that of halves of the one side there is."
+    which = material.classes.index(material.positive) if material.positive else None
+    if val is not None:
+        return borrowed_temperature(logits_of(material, val), logits_of(material, table), which)
     if table["group"].nunique() < 2:
         return None
-    logits = table[[f"logit_{name}" for name in material.classes]].to_numpy()
-    labels = table["true"].map(material.classes.index).to_numpy()
-    which = material.classes.index(material.positive) if material.positive else None
-    return fit_temperature(logits, labels, which, table["group"], seed)
+    return fit_temperature(*logits_of(material, table), which, table["group"], seed)
+
+# %% ../../nbs/behavior/10_study.ipynb #2b96756c
+def tempered(
+    material: Material,         # classes
+    table: pd.DataFrame,        # predictions, with logits
+    heat: Temperature | None,
+) -> pd.DataFrame:
+    "The same answers with probabilities at a temperature."
+    prob = softmax(logits_of(material, table)[0], heat.temperature if heat else 1.0)
+    return table.assign(**{f"prob_{name}": prob[:, i] for i, name in enumerate(material.classes)})
 
 # %% ../../nbs/behavior/10_study.ipynb #70d9a5d6
 def measure(
     cfg: BehaviorConfig,    # the run's settings
     run: Run,               # its best checkpoint
     material: Material,     # the sides
-) -> dict[str, Any]:        # tables, scores, gains, used, still, flattered, rivals, doubt
-    "Ask the model and its rivals, and compare."
+) -> dict[str, Any]:        # table, scores, gains, used, still, flattered, rivals, doubt, heat
+    "Ask the model and its rivals, and compare; with a test side its probabilities are at the selection side's temperature."
     positive, name = material.positive, compared(material.positive)
     model = load_trained(cfg, run, len(material.classes))
     tables = {change: answer(cfg, model, material, material.events, how) for change, how in DISTORTIONS.items()}
+    val = answer(cfg, model, material, material.val) if material.reported == "test" else None
+    heat = temperature_of(material, tables["as it is"], val, cfg.seed)
+    if val is not None:
+        tables = {change: tempered(material, table, heat) for change, table in tables.items()}
     table, rivals = tables["as it is"], rival_tables(cfg, material, tables["as it is"])
     used, still = was_video_used(tables, positive)
-    flattered = {}
-    if material.reported == "test":
-        val = answer(cfg, model, material, material.val)
-        flattered = {each: optimism(val, table, each, positive) for each in dict.fromkeys((name, "accuracy"))}
+    flattered = {} if val is None else {each: optimism(val, table, each, positive) for each in dict.fromkeys((name, "accuracy"))}
+    learn_familiar(cfg, model, material).save(run.path(FILE))
     return {"table": table, "scores": score_intervals(table, positive), "used": used, "still": still, "rivals": rivals,
             "gains": {rival: gain_over(table, found, name, positive) for rival, found in rivals.items()},
-            "flattered": flattered, "doubt": confounding(material, table, cfg.seed)}
+            "flattered": flattered, "doubt": confounding(material, table, cfg.seed), "heat": heat}
 
 # %% ../../nbs/behavior/10_study.ipynb #87893373
 def all_metrics(
@@ -243,7 +269,7 @@ def details(
     found: Mapping[str, Any],    # from `measure`
 ) -> dict[str, Any]:
     "What this study has beside the shape that all reports share."
-    plain, heat = score_predictions(found["table"], material.positive), temperature_of(material, found["table"], cfg.seed)
+    plain, heat = score_predictions(found["table"], material.positive), found["heat"]
     sides = {side: {"events": len(rows), "groups": int(rows["group"].nunique())} for side, rows in material.sides.items()}
     return {"positive": material.positive, "labels": plain["labels"], "confusion_matrix": plain["confusion_matrix"],
             "per_class": class_table(found["scores"], plain["confusion_matrix"], plain["labels"]), "notes": plain["notes"],
