@@ -12,7 +12,7 @@ __all__ = ['logger', 'OPERATIONS', 'CORRECTIONS', 'FEWEST_GROUPS', 'FEWEST_EVENT
            'with_fewer_labels', 'positive_class', 'Material', 'mended', 'draw_material', 'leave_material',
            'read_material', 'not_on_sides']
 
-# %% ../../nbs/behavior/01_data.ipynb #8a1d6e5e
+# %% ../../nbs/behavior/01_data.ipynb #cell-002
 import json
 import logging
 import os
@@ -51,7 +51,7 @@ from ..core.video import ClipCache, TooManyBadVideos, clip_cache, fill_windows, 
 
 logger = logging.getLogger(__name__)
 
-# %% ../../nbs/behavior/01_data.ipynb #2fb18328
+# %% ../../nbs/behavior/01_data.ipynb #cell-005
 def clip_starts(
     start_sec: float,         # of the event
     end_sec: float,           # of the event
@@ -62,7 +62,7 @@ def clip_starts(
     middle = (start_sec + end_sec - clip_sec) / 2
     return min(start_sec, middle) - jitter_sec, max(end_sec - clip_sec, middle) + jitter_sec
 
-# %% ../../nbs/behavior/01_data.ipynb #659ff818
+# %% ../../nbs/behavior/01_data.ipynb #cell-007
 def event_windows(
     events: pd.DataFrame,     # start_sec and end_sec
     clip_sec: float,          # length of a clip
@@ -73,7 +73,7 @@ def event_windows(
     starts, ends = [max(0.0, first) for first, _ in spans], [last + clip_sec for _, last in spans]
     return pd.DataFrame({"video_path": events.video_path.to_list(), "start_sec": starts, "end_sec": ends})
 
-# %% ../../nbs/behavior/01_data.ipynb #16896b84
+# %% ../../nbs/behavior/01_data.ipynb #cell-009
 def view_starts(
     first_sec: float,  # earliest start
     last_sec: float,   # latest start
@@ -84,7 +84,7 @@ def view_starts(
         return [(first_sec + last_sec) / 2]
     return np.linspace(first_sec, last_sec, views).tolist()
 
-# %% ../../nbs/behavior/01_data.ipynb #47d9ba5d
+# %% ../../nbs/behavior/01_data.ipynb #cell-011
 def cut(
     frames: UInt8[np.ndarray, "time height width 3"],  # a cached window
     times_sec: Float[np.ndarray, " time"],             # of its frames
@@ -97,7 +97,7 @@ def cut(
     keep = np.clip(np.arange(first, first + num_frames), 0, len(frames) - 1)
     return torch.from_numpy(np.ascontiguousarray(frames[keep].transpose(0, 3, 1, 2)))
 
-# %% ../../nbs/behavior/01_data.ipynb #b06d95a0
+# %% ../../nbs/behavior/01_data.ipynb #cell-014
 def random_crop_flip(
     frames: UInt8[Tensor, "time 3 height width"],  # a clip
     rng: np.random.Generator,                      # decides
@@ -116,19 +116,19 @@ def random_crop_flip(
         frames = F.resized_crop(frames, top, left, crop_height, crop_width, [height, width], antialias=False)
     return frames.flip(-1) if mirrored else frames
 
-# %% ../../nbs/behavior/01_data.ipynb #4e70acb9
+# %% ../../nbs/behavior/01_data.ipynb #cell-017
 def _warp(frames: Tensor, angle: float = 0.0, translate: tuple = (0, 0), shear: tuple = (0.0, 0.0)) -> Tensor:
     "An affine map with grey where nothing was."
     return F.affine(frames, angle, list(translate), 1.0, list(shear), fill=[128.0] * 3)
 
-# %% ../../nbs/behavior/01_data.ipynb #4e70acb9
+# %% ../../nbs/behavior/01_data.ipynb #cell-018
 def _as_one(change: Callable[[Tensor], Tensor], frames: Tensor) -> Tensor:
     "Apply a colour change to a clip laid out as one tall picture."
     time, channels, height, width = frames.shape
     tall = frames.transpose(0, 1).reshape(channels, time * height, width)
     return change(tall).reshape(channels, time, height, width).transpose(0, 1)
 
-# %% ../../nbs/behavior/01_data.ipynb #4e70acb9
+# %% ../../nbs/behavior/01_data.ipynb #cell-019
 OPERATIONS: dict[str, Callable[[Tensor, float], Tensor]] = {  # (frames, strength from -1 to 1) -> frames
     "identity": lambda x, s: x,
     "shear x": lambda x, s: _warp(x, shear=(np.degrees(np.arctan(0.3 * s)), 0.0)),
@@ -146,7 +146,7 @@ OPERATIONS: dict[str, Callable[[Tensor, float], Tensor]] = {  # (frames, strengt
     "equalize": lambda x, s: _as_one(F.equalize, x),
 }
 
-# %% ../../nbs/behavior/01_data.ipynb #4e70acb9
+# %% ../../nbs/behavior/01_data.ipynb #cell-020
 def trivial_augment(
     frames: UInt8[Tensor, "time 3 height width"],  # a clip
     rng: np.random.Generator,                      # decides
@@ -155,7 +155,7 @@ def trivial_augment(
     name, strength = rng.choice(list(OPERATIONS)), rng.uniform(-1, 1)
     return OPERATIONS[name](frames, strength)
 
-# %% ../../nbs/behavior/01_data.ipynb #561343ff
+# %% ../../nbs/behavior/01_data.ipynb #cell-023
 def random_erasing(
     frames: UInt8[Tensor, "time 3 height width"],  # a clip
     rng: np.random.Generator,                      # decides
@@ -170,7 +170,7 @@ def random_erasing(
     top, left = round(down * (frames.shape[-2] - height)), round(right * (frames.shape[-1] - width))
     return F.erase(frames, top, left, height, width, torch.full((3, 1, 1), 128, dtype=torch.uint8))
 
-# %% ../../nbs/behavior/01_data.ipynb #e02f9b30
+# %% ../../nbs/behavior/01_data.ipynb #cell-025
 def random_slant(
     frames: UInt8[Tensor, "time 3 height width"],  # a clip
     rng: np.random.Generator,                      # decides
@@ -182,7 +182,7 @@ def random_slant(
     angle = float(np.degrees(np.arctan(rng.uniform(-reach, reach))))
     return F.affine(frames, 0.0, [0, 0], 1.0, [angle, 0.0], interpolation=F.InterpolationMode.BILINEAR, fill=0.0)
 
-# %% ../../nbs/behavior/01_data.ipynb #8a916f2b
+# %% ../../nbs/behavior/01_data.ipynb #cell-027
 def random_light(
     frames: UInt8[Tensor, "time 3 height width"],  # a clip
     rng: np.random.Generator,                      # decides
@@ -191,7 +191,7 @@ def random_light(
     "Make a clip brighter or darker."
     return F.adjust_brightness(frames, 1 + rng.uniform(-reach, reach)) if reach else frames
 
-# %% ../../nbs/behavior/01_data.ipynb #813fda6f
+# %% ../../nbs/behavior/01_data.ipynb #cell-029
 @dataclass(frozen=True)
 class Augment:
     "What may happen to a training clip."
@@ -215,7 +215,7 @@ class Augment:
             frames = trivial_augment(frames, rng)
         return random_erasing(frames, rng, self.random_erasing)
 
-# %% ../../nbs/behavior/01_data.ipynb #d37c20d4
+# %% ../../nbs/behavior/01_data.ipynb #cell-033
 def processor_statistics(
     model: str,                                  # a transformers model, by its id or folder
 ) -> tuple[list[float], list[float]]:            # mean and standard deviation of R, G and B
@@ -229,7 +229,7 @@ def processor_statistics(
             continue
     return [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
 
-# %% ../../nbs/behavior/01_data.ipynb #dfd08435
+# %% ../../nbs/behavior/01_data.ipynb #cell-035
 def pixel_statistics(
     model: str,                                  # a model of the settings
 ) -> tuple[list[float], list[float]]:            # mean and standard deviation of R, G and B, on a scale of 0 to 1
@@ -239,7 +239,7 @@ def pixel_statistics(
     transforms = get_model_weights("r3d_18" if model in ("tiny", "small") else model).DEFAULT.transforms()
     return list(transforms.mean), list(transforms.std)
 
-# %% ../../nbs/behavior/01_data.ipynb #1b4939d9
+# %% ../../nbs/behavior/01_data.ipynb #cell-037
 def normalise(
     frames: UInt8[Tensor, "time 3 height width"],  # a clip
     mean: Sequence[float],                         # of R, G, B
@@ -248,7 +248,7 @@ def normalise(
     "Bytes to numbers around zero."
     return F.normalize(F.to_dtype(frames, torch.float32, scale=True), list(mean), list(std))
 
-# %% ../../nbs/behavior/01_data.ipynb #47478a85
+# %% ../../nbs/behavior/01_data.ipynb #cell-040
 class ClipDataset(Dataset):
     "Clips of the events of a table, read from a cache."
 
@@ -268,7 +268,7 @@ class ClipDataset(Dataset):
         self.cache, self.num_frames, self.jitter_sec = cache, num_frames, jitter_sec
         self.views, self.augment = views, augment
         self.statistics = statistics or pixel_statistics("r3d_18")
-        self.rows = list(events[["event_id", "start_sec", "end_sec"]].itertuples(index=False))
+        self.rows = list(events[["event_id", "start_sec", "end_sec"]].itertuples(index=False, name=None))
         self.windows = list(event_windows(events, self.clip_sec, jitter_sec).itertuples(index=False, name=None))
         self.labels = np.array([list(classes).index(label) for label in events.label])
 
@@ -292,18 +292,18 @@ class ClipDataset(Dataset):
     def _item(self, event: int, frames: Tensor, **more: Any) -> dict[str, Any]:
         "What the collate function takes."
         return {"clips": normalise(frames, *self.statistics), "labels": int(self.labels[event]), "event": event,
-                "sample_id": str(self.rows[event].event_id), **more}
+                "sample_id": str(self.rows[event][0]), **more}
 
     def __getitem__(self, item: Draw | int) -> dict[str, Any]:
         event, view = (item.index, 0) if isinstance(item, Draw) else divmod(int(item), self.views)
-        first, last = clip_starts(self.rows[event].start_sec, self.rows[event].end_sec, self.clip_sec, self.jitter_sec)
+        first, last = clip_starts(*self.rows[event][1:], self.clip_sec, self.jitter_sec)
         if not isinstance(item, Draw):
             return self._item(event, self.frames(event, view_starts(first, last, self.views)[view]))
         rng = np.random.default_rng(item.seed)
         frames = self.frames(event, rng.uniform(first, last))
         return self._item(event, self.augment(frames, rng) if self.augment else frames, seed=item.seed)
 
-# %% ../../nbs/behavior/01_data.ipynb #70cf71b4
+# %% ../../nbs/behavior/01_data.ipynb #cell-045
 @dataclass(frozen=True)
 class Collate:
     "Items to a batch; with mixup where `alpha` is above 0."
@@ -330,7 +330,7 @@ class Collate:
         clips, labels = (share * x + (1 - share) * x.roll(1, 0) for x in (batch["clips"], labels))
         return batch | {"clips": clips, "labels": labels}
 
-# %% ../../nbs/behavior/01_data.ipynb #d1b94b60
+# %% ../../nbs/behavior/01_data.ipynb #cell-048
 def balanced_weights(
     labels: Int[np.ndarray, " events"],  # class of each event
 ) -> Float[np.ndarray, " events"]:       # chance of each event to be drawn; sums to 1
@@ -338,14 +338,14 @@ def balanced_weights(
     names, place, counts = np.unique(labels, return_inverse=True, return_counts=True)
     return 1 / (len(names) * counts[place])
 
-# %% ../../nbs/behavior/01_data.ipynb #b6d86cb9
+# %% ../../nbs/behavior/01_data.ipynb #cell-050
 def class_names(
     *tables: pd.DataFrame,  # event tables that share their classes
 ) -> list[str]:             # in alphabetical order
     "The classes that occur."
     return sorted(set().union(*(table.label for table in tables)))
 
-# %% ../../nbs/behavior/01_data.ipynb #2d0c8967
+# %% ../../nbs/behavior/01_data.ipynb #cell-052
 def counts_said(
     events: pd.DataFrame,  # one side of a split
     most: int = 8,         # classes that are named
@@ -355,7 +355,7 @@ def counts_said(
     rest = f", and {len(counts) - most} classes more" if len(counts) > most else ""
     return f"{len(events)} events: " + ", ".join(f"{n} {name}" for name, n in counts.head(most).items()) + rest
 
-# %% ../../nbs/behavior/01_data.ipynb #4659c083
+# %% ../../nbs/behavior/01_data.ipynb #cell-055
 def training_data(
     cfg: BehaviorConfig,     # clip, augmentation, model
     events: pd.DataFrame,    # the training side
@@ -367,7 +367,7 @@ def training_data(
     return ClipDataset(events, cache, classes, cfg.num_frames, cfg.temporal_jitter_sec, augment=augment,
                        statistics=pixel_statistics(cfg.model))
 
-# %% ../../nbs/behavior/01_data.ipynb #c6c50866
+# %% ../../nbs/behavior/01_data.ipynb #cell-057
 def evaluation_data(
     cfg: BehaviorConfig,     # clip, views, model
     events: pd.DataFrame,    # any table
@@ -378,7 +378,7 @@ def evaluation_data(
     return ClipDataset(events, cache, classes, cfg.num_frames, cfg.temporal_jitter_sec, views=cfg.views,
                        statistics=pixel_statistics(cfg.model))
 
-# %% ../../nbs/behavior/01_data.ipynb #62744dc4
+# %% ../../nbs/behavior/01_data.ipynb #cell-060
 def toy_table(
     cfg: BehaviorConfig,  # its toy settings
 ) -> Path:                # events.csv
@@ -387,7 +387,7 @@ def toy_table(
     return make_toy_videos(workspace() / "data" / "toys" / "behavior", videos=toy.videos, size_px=48, fps=12.0, seed=cfg.seed,
                            events_per_video=toy.events_per_video, confounding=toy.confounding, rare_share=toy.rare_share)
 
-# %% ../../nbs/behavior/01_data.ipynb #f58fe08b
+# %% ../../nbs/behavior/01_data.ipynb #cell-062
 def grouped(
     events: pd.DataFrame,    # from `read_events`
     split_by: str,           # the column that says what must not be on two sides
@@ -399,7 +399,7 @@ def grouped(
         events = events.rename(columns={"group": "group_in_table"})
     return events.assign(group=events["source"].astype(str))
 
-# %% ../../nbs/behavior/01_data.ipynb #828afb5b
+# %% ../../nbs/behavior/01_data.ipynb #cell-064
 CORRECTIONS = ("event_id", "video_path", "start_sec", "end_sec", "label", "correct_label")
 
 def read_corrections(
@@ -413,12 +413,12 @@ def read_corrections(
         raise ConfigError(f"corrections='{path}' has no column {lacking[0]}: it is to have {', '.join(CORRECTIONS)}")
     return table[table["correct_label"] != ""].reset_index(drop=True)
 
-# %% ../../nbs/behavior/01_data.ipynb #ab789183
+# %% ../../nbs/behavior/01_data.ipynb #cell-065
 def _events_named(rows: pd.DataFrame) -> pd.Series:
     "What tells an event from all others: its number and its film's name."
     return rows["event_id"].astype(str) + " in " + rows["video_path"].map(lambda path: Path(path).name)
 
-# %% ../../nbs/behavior/01_data.ipynb #8118d968
+# %% ../../nbs/behavior/01_data.ipynb #cell-066
 def corrected(
     events: pd.DataFrame,         # event_id, video_path, label
     corrections: pd.DataFrame,    # from `read_corrections`
@@ -428,7 +428,7 @@ def corrected(
     label = _events_named(events).map(right).fillna(events["label"])
     return events.assign(label=label)[label != "none"].reset_index(drop=True)
 
-# %% ../../nbs/behavior/01_data.ipynb #e76c8ac6
+# %% ../../nbs/behavior/01_data.ipynb #cell-068
 def load_events(
     cfg: BehaviorConfig,       # which table, and how to read it
     table: str | None = None,  # another one; `cfg.data` when not given
@@ -441,7 +441,7 @@ def load_events(
         raise ConfigError(f"split_by='{cfg.split_by}' is no column of {table}: it has {', '.join(events.columns)}")
     return grouped(events, cfg.split_by)
 
-# %% ../../nbs/behavior/01_data.ipynb #e7ef6ba1
+# %% ../../nbs/behavior/01_data.ipynb #cell-071
 def decode(
     cfg: BehaviorConfig,    # clip length, jitter, share of bad videos
     events: pd.DataFrame,   # all that will be needed
@@ -464,7 +464,7 @@ def decode(
         logger.warning("%d of %d events left out: they cannot be read (quarantine.csv)", left, len(events))
     return here[good].reset_index(drop=True), bad
 
-# %% ../../nbs/behavior/01_data.ipynb #c9a96c6f
+# %% ../../nbs/behavior/01_data.ipynb #cell-074
 FEWEST_GROUPS = 6    # for three sides that hold back whole groups
 FEWEST_EVENTS = 12   # for three sides that hold back events of all groups
 
@@ -477,7 +477,7 @@ def enough_for_three(
         return len(events) >= FEWEST_EVENTS and events.groupby("group").size().max() >= 3
     return events["group"].nunique() >= (FEWEST_GROUPS // 2 if cfg.val_within else FEWEST_GROUPS)
 
-# %% ../../nbs/behavior/01_data.ipynb #16e26a26
+# %% ../../nbs/behavior/01_data.ipynb #cell-076
 def wants_test(
     cfg: BehaviorConfig,     # test_share, split
     events: pd.DataFrame,    # of all that is to be split
@@ -485,7 +485,7 @@ def wants_test(
     "Whether a test side is drawn from this table."
     return bool(cfg.test_share) and not cfg.test_data and not cfg.val_data and enough_for_three(cfg, events)
 
-# %% ../../nbs/behavior/01_data.ipynb #269cae2d
+# %% ../../nbs/behavior/01_data.ipynb #cell-078
 def split_events(
     cfg: BehaviorConfig,   # how to split
     events: pd.DataFrame,  # all of them
@@ -496,7 +496,7 @@ def split_events(
     how = split_by_video if cfg.split == "by_video" and not within else split_within_video
     return how(events, share, cfg.seed)
 
-# %% ../../nbs/behavior/01_data.ipynb #34d2509d
+# %% ../../nbs/behavior/01_data.ipynb #cell-081
 def split_within_group(
     events: pd.DataFrame,    # with group, label, video_path
     share: float,            # to hold back
@@ -509,7 +509,7 @@ def split_within_group(
     held = events["video_path"].isin(files["video_path"][np.diff(steps) > 0]).to_numpy()
     return events[~held].reset_index(drop=True), events[held].reset_index(drop=True)
 
-# %% ../../nbs/behavior/01_data.ipynb #b1bdd4fb
+# %% ../../nbs/behavior/01_data.ipynb #cell-083
 def draw_val(
     cfg: BehaviorConfig,   # how to split
     events: pd.DataFrame,  # without the test side
@@ -521,7 +521,7 @@ def draw_val(
         return split_within_group(events, share, cfg.seed)
     return split_events(cfg, events, share, cfg.val_within)
 
-# %% ../../nbs/behavior/01_data.ipynb #212c7a95
+# %% ../../nbs/behavior/01_data.ipynb #cell-085
 def draw_sides(
     cfg: BehaviorConfig,            # how to split
     events: pd.DataFrame,           # of `data`, readable
@@ -538,7 +538,7 @@ def draw_sides(
     sides = {"train": rest, "val": val}
     return sides if test is None else {**sides, "test": test}
 
-# %% ../../nbs/behavior/01_data.ipynb #d85680c1
+# %% ../../nbs/behavior/01_data.ipynb #cell-088
 ADDED = "added "    # how the numbers of events begin that came by corrections
 
 def added_events(
@@ -557,7 +557,7 @@ def added_events(
     events = grouped(events, cfg.split_by if cfg.split_by in events else "video_path")
     return not_held_back(events.assign(event_id=[f"{ADDED}{i}" for i in range(len(events))]), sides)
 
-# %% ../../nbs/behavior/01_data.ipynb #0a475d98
+# %% ../../nbs/behavior/01_data.ipynb #cell-089
 def not_held_back(
     events: pd.DataFrame,               # video_path, group
     sides: dict[str, pd.DataFrame],     # as drawn
@@ -570,7 +570,7 @@ def not_held_back(
         logger.warning("%d corrected events are not learned from: their film or group is held back", int((~free).sum()))
     return events[free].reset_index(drop=True)
 
-# %% ../../nbs/behavior/01_data.ipynb #653f9cd1
+# %% ../../nbs/behavior/01_data.ipynb #cell-092
 def audit_sides(
     cfg: BehaviorConfig,    # clip length, jitter
     train: pd.DataFrame,    # events
@@ -584,7 +584,7 @@ def audit_sides(
                                    decoded_end_sec=windows["end_sec"].to_numpy()))
     return audit_split(*decoded)
 
-# %% ../../nbs/behavior/01_data.ipynb #778e6c8e
+# %% ../../nbs/behavior/01_data.ipynb #cell-095
 def with_fewer_labels(
     sides: dict[str, pd.DataFrame],    # as drawn
     share: float,                      # of each class's training events
@@ -599,7 +599,7 @@ def with_fewer_labels(
     parts = {"train": sides["train"][kept], "unlabelled": sides["train"][~kept]}
     return {**sides, **{side: rows.reset_index(drop=True) for side, rows in parts.items()}}
 
-# %% ../../nbs/behavior/01_data.ipynb #e8374f10
+# %% ../../nbs/behavior/01_data.ipynb #cell-098
 def positive_class(
     cfg: BehaviorConfig,     # positive
     events: pd.DataFrame,    # of all sides, before anything is repeated
@@ -615,7 +615,7 @@ def positive_class(
         return cfg.positive
     return sorted(counts.index, key=lambda name: (counts[name], name))[0]
 
-# %% ../../nbs/behavior/01_data.ipynb #18e027a3
+# %% ../../nbs/behavior/01_data.ipynb #cell-101
 @dataclass(frozen=True)
 class Material:
     "What a run works on."
@@ -646,7 +646,7 @@ class Material:
         "What the report is about."
         return self.sides[self.reported]
 
-# %% ../../nbs/behavior/01_data.ipynb #ef7c1db1
+# %% ../../nbs/behavior/01_data.ipynb #cell-103
 def mended(
     cfg: BehaviorConfig,                # corrections
     sides: dict[str, pd.DataFrame],     # as drawn
@@ -661,7 +661,7 @@ def mended(
     new, broken = decode(cfg, new, cache, progress)
     return {**sides, "train": pd.concat([sides["train"], new], ignore_index=True)}, broken
 
-# %% ../../nbs/behavior/01_data.ipynb #9903a27a
+# %% ../../nbs/behavior/01_data.ipynb #cell-104
 def draw_material(
     cfg: BehaviorConfig,     # what to prepare
     progress: bool = True,   # a bar while decoding
@@ -683,7 +683,7 @@ def draw_material(
     audit = audit_sides(cfg, sides["train"], sides.get("test", sides["val"]))
     return Material(sides, classes, positive, cache, audit, pd.concat(bad, ignore_index=True))
 
-# %% ../../nbs/behavior/01_data.ipynb #291a85b7
+# %% ../../nbs/behavior/01_data.ipynb #cell-108
 def leave_material(
     material: Material,
     run: Run,
@@ -695,7 +695,7 @@ def leave_material(
     write_text(run.path("material.json"), json.dumps({"classes": material.classes, "positive": material.positive}))  # last
     return material
 
-# %% ../../nbs/behavior/01_data.ipynb #a677eca5
+# %% ../../nbs/behavior/01_data.ipynb #cell-110
 def read_material(
     cfg: BehaviorConfig,     # the run's settings
     run: Run,                # prepared
@@ -709,7 +709,7 @@ def read_material(
     audit = audit_sides(cfg, sides["train"], sides.get("test", sides["val"]))
     return Material(sides, known["classes"], known["positive"], clip_cache(cfg), audit, pd.read_csv(run.path("quarantine.csv")))
 
-# %% ../../nbs/behavior/01_data.ipynb #a8fb3416
+# %% ../../nbs/behavior/01_data.ipynb #cell-112
 def not_on_sides(
     cfg: BehaviorConfig,     # the tables of today
     material: Material,      # the sides as they were drawn
