@@ -13,7 +13,8 @@ import hashlib
 import json
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from jaxtyping import Float, UInt8
 from peft import LoraConfig, inject_adapter_in_model
 from safetensors.torch import load_file
 from torch import Tensor, nn
+from tqdm.auto import tqdm
 from transformers import (
     AutoModelForCausalLM,
     AutoTokenizer,
@@ -204,6 +206,19 @@ def _write(path: Path, features: np.ndarray) -> None:
         np.save(file, features)
     os.replace(part, path)
 
+# %% ../../../nbs/worldmodel/caption/03_qformer.ipynb #a6ba233d
+def _read_ahead(films: Sequence[Film], batch: int, workers: int, problems: dict[str, str]) -> Iterator[list[tuple]]:
+    "Films with their frames, a batch after the other; while one is encoded, the next is decoded by processes of its own."
+    parts = [films[start : start + batch] for start in range(0, len(films), batch)]
+    read = lambda film: (film, _frames(film, problems))  # noqa: E731
+    with ThreadPoolExecutor(workers or os.cpu_count() or 1) as pool, tqdm(
+            total=len(films), desc="encoding clips", disable=len(films) < 100) as bar:
+        ahead = [pool.submit(read, film) for film in parts[0]] if parts else []
+        for number, part in enumerate(parts):
+            here, ahead = ahead, [pool.submit(read, film) for film in parts[number + 1]] if number + 1 < len(parts) else []
+            yield [found for found in (job.result() for job in here) if found[1] is not None]
+            bar.update(len(part))
+
 # %% ../../../nbs/worldmodel/caption/03_qformer.ipynb #cell-023
 class FeatureCache:
     "Features of films on disk, each computed once."
@@ -212,7 +227,7 @@ class FeatureCache:
         self,
         folder: str | Path,      # of all features
         encoder: VJEPA2Model,    # frozen
-        cfg: CaptionConfig,      # eval_batch_size, mixed_precision, cache_gb
+        cfg: CaptionConfig,      # eval_batch_size, mixed_precision, cache_gb, num_workers
     ):
         self.encoder, self.cfg = encoder, cfg
         self.folder = Path(folder) / f"features-{weights_print(encoder.encoder)}"
@@ -239,10 +254,8 @@ class FeatureCache:
                               f"cache_gb={self.cfg.cache_gb:g}: raise it, or take smaller or fewer frames")
         self.folder.mkdir(parents=True, exist_ok=True)
         missing = [film for film in films if not self.path(film).exists()]
-        for start in range(0, len(missing), self.cfg.eval_batch_size):
-            read = [(film, _frames(film, problems)) for film in missing[start : start + self.cfg.eval_batch_size]]
-            read = [(film, frames) for film, frames in read if frames is not None]
-            for (film, _), features in zip(read, self._encode([f for _, f in read]), strict=True):
+        for part in _read_ahead(missing, self.cfg.eval_batch_size, self.cfg.num_workers, problems):
+            for (film, _), features in zip(part, self._encode([frames for _, frames in part]), strict=True):
                 _write(self.path(film), features)
         return problems
 
@@ -282,13 +295,20 @@ class Bridge(nn.Module):
         self.qformer = Blip2QFormerModel(qformer_config(cfg, width))
         self.projection = nn.Linear(cfg.qformer_hidden, llm_width)
 
+    def placed(
+        self,
+        features: Float[Tensor, "batch token width"],      # of the encoder, time first
+    ) -> Float[Tensor, "batch token width"]:
+        "Features that say when and where they are."
+        tokens = self.norm(features.float()).unflatten(1, (self.time.shape[1], -1))
+        return (tokens + self.time + self.place).flatten(1, 2)
+
     def forward(
         self,
         features: Float[Tensor, "batch token width"],      # of the encoder, time first
     ) -> Float[Tensor, "batch query llm_width"]:           # as large as embeddings of words
         "What the queries found out, in the language model's space."
-        tokens = self.norm(features.float()).unflatten(1, (self.time.shape[1], -1))
-        tokens = (tokens + self.time + self.place).flatten(1, 2)
+        tokens = self.placed(features)
         found = self.qformer(self.queries.expand(len(tokens), -1, -1), encoder_hidden_states=tokens).last_hidden_state
         return self.llm_scale * self.projection(found)
 
@@ -301,9 +321,14 @@ def prompt_ids(
     mark = "<the video is here>"
     if tokenizer.chat_template:
         message = [{"role": "user", "content": f"{mark}\n{prompt}"}]
-        text = tokenizer.apply_chat_template(message, tokenize=False, add_generation_prompt=True)
+        try:
+            text = tokenizer.apply_chat_template(message, tokenize=False, add_generation_prompt=True)
+        except Exception as error:  # a template is a program of somebody's
+            raise BridgeError(f"the chat template of the language model fails: {' '.join(str(error).split())[:200]}") from None
     else:
         text = f"{tokenizer.bos_token or ''}{mark} {prompt}" if prompt else f"{tokenizer.bos_token or ''}{mark}"
+    if text.count(mark) != 1:
+        raise BridgeError(f"the chat template of the language model shows what a user says {text.count(mark)} times, not once")
     before, after = text.split(mark)
     return tuple(tokenizer(part, add_special_tokens=False)["input_ids"] if part else [] for part in (before, after))
 
@@ -422,12 +447,14 @@ class Captioner(Recomputes, nn.Module):
 @torch.no_grad()
 def speak(
     model: Captioner,                              # in evaluation mode
-    features: Float[np.ndarray, "clip token width"],  # of clips
+    features: Sequence[Float[np.ndarray, "token width"]],  # of clips, read by number when they are wanted
     batch_size: int = 32,                          # clips at once
 ) -> list[str]:                                    # a caption a clip
     "The likeliest caption of each clip, word by word."
     device, said = next(model.bridge.parameters()).device, []
-    for part in torch.from_numpy(np.array(features)).split(batch_size):
+    for start in range(0, len(features), batch_size):
+        rows = range(start, min(start + batch_size, len(features)))
+        part = torch.from_numpy(np.stack([features[row] for row in rows]))
         prompt = torch.tensor([model.after], dtype=torch.long, device=device).expand(len(part), -1)
         read = model.read(part.to(device), prompt)
         ids = model.llm.generate(
@@ -441,12 +468,13 @@ def speak(
 @torch.no_grad()
 def caption_losses(
     model: Captioner,                                 # in evaluation mode
-    features: Float[np.ndarray, "clip token width"],  # of clips
+    features: Sequence[Float[np.ndarray, "token width"]],  # of clips, read by number when they are wanted
     captions: Sequence[Sequence[str]],                # some a clip, of each equally many
 ) -> Float[np.ndarray, "clip choice"]:                # mean loss a word
     "How unlikely each caption is, given its clip."
     device, kept = next(model.bridge.parameters()).device, []
-    for clip, texts in zip(features, captions, strict=True):
+    for number, texts in enumerate(captions):
+        clip = features[number]
         batch = collate_captions([{"features": clip, "caption": t, "sample_id": ""} for t in texts], model.tokenizer, model.cfg)
         kept.append(model(*(batch[name].to(device) for name in ("features", "input_ids", "labels")))["logits"].float().cpu())
     return torch.stack(kept).numpy()

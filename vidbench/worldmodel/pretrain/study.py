@@ -233,7 +233,7 @@ def _train(cfg: PretrainConfig, run: Run, material: Material, callbacks: tuple =
         model, cfg, run, material.sides["train"], material.sides["val"], callbacks=(GrowDecay(cfg), *callbacks),
         engine=VJepaEngine, collate=functools.partial(collate_masked, cfg=cfg), compute_metrics=Watcher(model, material, cfg),
         select=select, higher_is_better=higher, watch=lambda log: warnings_of(log, cfg),
-        memory_settings=("batch_size", "size_px", "num_frames"), torch_compile=cfg.torch_compile, **more)
+        memory_settings=("batch_size", "size_px", "num_frames"), **more)
 
 # %% ../../../nbs/worldmodel/pretrain/07_study.ipynb #cell-027
 def fit(
@@ -585,14 +585,15 @@ def write_features(
 
 # %% ../../../nbs/worldmodel/pretrain/07_study.ipynb #cell-067
 def window_features(
-    cfg: PretrainConfig,   # num_frames, fps, size_px
+    cfg: PretrainConfig,   # num_frames, fps, size_px, crop
     encoder: nn.Module,    # frozen
     film: Path,            # a video
 ) -> tuple[list[tuple[float, float]], Float[np.ndarray, "window feature"]]:
     "Windows of a film, and the mean over the tokens of each."
-    spans = data.windows_of(probe(film).duration_sec, cfg.num_frames / cfg.fps)
-    size = cfg.size_px, cfg.size_px
-    frames = (read_window(film, cfg.num_frames, *span, size)[0] for span in spans)
+    info = probe(film)
+    spans = data.windows_of(info.duration_sec, cfg.num_frames / cfg.fps)
+    size = data.own_shape(info, cfg.size_px) if cfg.crop == "aspect" else (cfg.size_px, cfg.size_px)
+    frames = (data.centred(read_window(film, cfg.num_frames, *span, size)[0]) for span in spans)
     tokens = [probes.frozen_tokens(encoder, [clip], cfg.grid, autocast=cfg.mixed_precision) for clip in frames]
     return spans, torch.cat(tokens).mean(1).numpy()
 
@@ -600,12 +601,13 @@ def window_features(
 def predict(
     run: Run,                                   # that has been evaluated
     inputs: str | Path | Sequence[str | Path],  # a film, a folder of films, or several of either
-    out: str | Path,                            # .parquet, .csv, or .npy (with a .csv of the windows beside it)
+    out: str | Path,                            # .parquet, .csv, or .npy (with a .csv of the windows); a folder: features.csv
 ) -> pd.DataFrame:                              # video_path, start_sec, end_sec; what was left out has a reason instead
     "Write the features of films, window by window."
     cfg = PretrainConfig.load(run.path("config.yaml"))
     encoder = load_encoder(str(run.path("encoder"))).encoder.to(device_of(cfg))
-    rows, found = [], []
+    rows, found, out = [], [], Path(out)
+    out = out if out.suffix else out / "features.csv"
     for film in data.films_in(inputs):
         try:
             spans, features = window_features(cfg, encoder, film)
@@ -617,7 +619,7 @@ def predict(
     table = pd.DataFrame(rows, columns=["video_path", "start_sec", "end_sec", "reason"])
     if not found:
         raise VideoError(str(inputs), f"no film can be read, such as {rows[0][0]}: {rows[0][-1]}")
-    write_features(table, np.concatenate(found), Path(out))
+    write_features(table, np.concatenate(found), out)
     return table
 
 # %% ../../../nbs/worldmodel/pretrain/07_study.ipynb #cell-071
