@@ -71,12 +71,13 @@ def _read(source: str, cfg: SensorsConfig) -> SensorWindows:
     if reader in ("phyphox", "android"):
         told["domain"] = reader
     if reader != "uci_har":
-        told |= {"window_samples": cfg.window_samples, "overlap": cfg.overlap, "sample_rate_hz": cfg.sample_rate_hz}
+        told |= {"window_samples": cfg.window_samples, "overlap": cfg.overlap, "sample_rate_hz": cfg.sample_rate_hz,
+                 "stretch": cfg.stretch}
     found = _READERS[reader](place, **told)
     return found if own or not cfg.channels else windows.align_channels(found, cfg.channels)
 
 # %% ../../nbs/sensors/08_study.ipynb #41839cdb
-_READ_BY = ("data", "columns", "people", "rate_hz", "channels", "vocabulary", "place", "window_samples", "overlap",
+_READ_BY = ("data", "columns", "people", "rate_hz", "channels", "vocabulary", "place", "window_samples", "overlap", "stretch",
             "sample_rate_hz", "toy", "hidden_dims", "kernel_size")
 
 @functools.lru_cache(maxsize=2)
@@ -665,7 +666,8 @@ def _answer(path: Path, cfg: SensorsConfig, model: TCNVAE, known: dict, rate_hz:
     normalise = Normaliser(*(tuple(known["normaliser"][part]) for part in ("channels", "mean", "std")))
     tables = []
     for recording in recordings.read_recordings(path, rate_hz or cfg.rate_hz):
-        cut = recordings.slide(recording, known["window_samples"], known["sample_rate_hz"], cfg.overlap)
+        cut = recordings.slide(recording, known["window_samples"], known["sample_rate_hz"], cfg.overlap, cfg.stretch)
+        length = len(recording.signal) / recording.rate_hz if cfg.stretch else known["window_samples"] / known["sample_rate_hz"]
         if not len(cut):
             continue
         if all(source.startswith("utd_mhad=") for source in cfg.data):
@@ -675,7 +677,7 @@ def _answer(path: Path, cfg: SensorsConfig, model: TCNVAE, known: dict, rate_hz:
         found = evaluation.predict(model, data, cfg.eval_batch_size)
         tables.append(pd.DataFrame({
             "video_path": recording.name, "start_sec": cut.start_sec,
-            "end_sec": cut.start_sec + known["window_samples"] / known["sample_rate_hz"],
+            "end_sec": cut.start_sec + length,
             "pred": np.array(known["vocabulary"])[found.answer], "reconstruction_error": np.nanmean(found.error, 1),
             **{f"prob_{name}": found.probability[:, i] for i, name in enumerate(known["vocabulary"])}}))
     if not tables:
