@@ -368,6 +368,8 @@ class TrainingConfig(Config):
     lr_schedule: Literal["cosine", "linear", "constant"] = Field("cosine", description="after the warm-up")
     warmup_share: float = Field(0.0, ge=0, lt=1, description="share of the steps with a rising learning rate")
     weight_decay: float = Field(0.01, ge=0, le=1, description="decoupled; biases and layer norms have none")
+    optimizer: Literal["adamw", "adamw_8bit", "paged_adamw", "paged_adamw_8bit", "adafactor"] = Field(
+        "adamw", description="8bit and paged need a CUDA device and the extra bnb; adafactor keeps rows and columns only")
     max_grad_norm: float = Field(1.0, ge=0, description="clip the gradient's norm to this; 0 = do not clip")
     mixed_precision: Literal["no", "bf16", "fp16"] = Field("no", description="autocast type")
     activation_checkpointing: bool = Field(False, description="recompute activations to save memory")
@@ -465,11 +467,20 @@ class HeldOutSettings(Config):
 
 # %% ../../nbs/core/00_config.ipynb #cell-078
 class AdapterSettings(Config):
-    "Low-rank adapters on a frozen model (Hu et al. 2021)."
+    "Low-rank adapters on a frozen model: LoRA (arXiv 2106.09685), rsLoRA (2312.03732), DoRA (2402.09353)."
     title: ClassVar[str] = "adapters"
     renamed: ClassVar[dict[str, str]] = {"lora_r": "lora_rank", "target_modules": "lora_targets"}
+
+    lora_kind: Literal["lora", "rslora", "dora"] = Field(
+        "lora", description="rslora = scaled by the rank's root; dora = direction and size apart")
 
     lora_rank: int = Field(16, ge=1, le=1_024, description="rank of the adapters")
     lora_alpha: int = Field(16, ge=1, description="their scale times the rank")
     lora_dropout: float = Field(0.0, ge=0, lt=1, description="dropout in front of the adapters")
     lora_targets: tuple[str, ...] = Field(("q_proj", "v_proj"), min_length=1, description="layers with adapters")
+
+    @property
+    def lora_options(self) -> dict[str, Any]:
+        "What `peft.LoraConfig` is told, but for the layers."
+        return {"r": self.lora_rank, "lora_alpha": self.lora_alpha, "lora_dropout": self.lora_dropout,
+                "use_rslora": self.lora_kind == "rslora", "use_dora": self.lora_kind == "dora"}

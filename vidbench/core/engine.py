@@ -5,9 +5,9 @@
 # %% auto #0
 __all__ = ['logger', 'COMPILER', 'HALFWAY', 'PRIVATE', 'Draw', 'SeededSampler', 'first_bad_gradient', 'undo_step',
            'StabilityGuard', 'warn', 'has_collapsed', 'frozen_statistics', 'recompute', 'Recomputes', 'device_of',
-           'trainer_arguments', 'WholeBatches', 'processes', 'highest', 'SharedBatchNorm', 'share_batch_norm', 'Means',
-           'keep_halfway', 'take_up', 'seal_and_prune', 'note_choice', 'record_incident', 'share_loss', 'count_real',
-           'Engine']
+           'optimizer_options', 'trainer_arguments', 'WholeBatches', 'processes', 'highest', 'SharedBatchNorm',
+           'share_batch_norm', 'Means', 'keep_halfway', 'take_up', 'seal_and_prune', 'note_choice', 'record_incident',
+           'share_loss', 'count_real', 'Engine']
 
 # %% ../../nbs/core/08_engine.ipynb #cell-002
 import contextlib
@@ -18,6 +18,7 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -43,7 +44,7 @@ class Draw(NamedTuple):
     index: int  # item of the data set
     seed: int   # for np.random.default_rng
 
-# %% ../../nbs/core/08_engine.ipynb #cell-006
+# %% ../../nbs/core/08_engine.ipynb #cell-007
 class SeededSampler(Sampler[Draw]):
     "Training order as a function of (seed, epoch): uniform, or weighted with replacement."
 
@@ -74,7 +75,7 @@ class SeededSampler(Sampler[Draw]):
         seeds = rng.integers(2**63, size=self.num_samples)
         return (Draw(int(i), int(s)) for i, s in zip(order, seeds, strict=True))
 
-# %% ../../nbs/core/08_engine.ipynb #cell-009
+# %% ../../nbs/core/08_engine.ipynb #cell-010
 def first_bad_gradient(
     model: nn.Module,  # after backward
 ) -> str | None:       # a parameter's name
@@ -82,7 +83,7 @@ def first_bad_gradient(
     return next((name for name, p in model.named_parameters()
                  if p.grad is not None and not torch.isfinite(p.grad).all()), None)
 
-# %% ../../nbs/core/08_engine.ipynb #cell-011
+# %% ../../nbs/core/08_engine.ipynb #cell-012
 def undo_step(
     model: nn.Module,                       # after backward
     buffers: list[tuple[Tensor, Tensor]],   # (buffer, what it held before the step)
@@ -94,7 +95,7 @@ def undo_step(
         for buffer, before in buffers:
             buffer.copy_(before)
 
-# %% ../../nbs/core/08_engine.ipynb #cell-013
+# %% ../../nbs/core/08_engine.ipynb #cell-014
 def _describe(model: nn.Module, losses: list[Tensor], sample_ids: list[list[str]]) -> dict[str, Any]:
     "What is wrong, with the samples of the forward passes that broke (all of them when none did)."
     broken = [i for i, loss in enumerate(losses) if not torch.isfinite(loss)]
@@ -102,7 +103,7 @@ def _describe(model: nn.Module, losses: list[Tensor], sample_ids: list[list[str]
     return {"kind": "loss" if broken else "gradient", "loss": [float(x) for x in losses],
             "parameter": first_bad_gradient(model), "sample_ids": [s for i in blamed for s in sample_ids[i]]}
 
-# %% ../../nbs/core/08_engine.ipynb #cell-014
+# %% ../../nbs/core/08_engine.ipynb #cell-015
 class StabilityGuard:
     "Makes a step with a non-finite loss or gradient a no-op, and counts such steps."
 
@@ -145,21 +146,22 @@ class StabilityGuard:
         self.in_a_row += 1
         return incident
 
-# %% ../../nbs/core/08_engine.ipynb #cell-020
+# %% ../../nbs/core/08_engine.ipynb #cell-021
 def warn(
     run: Run,      # where it happened
     message: str,  # one line
     step: int,     # when
 ) -> None:
-    "Record a warning in the run's `warnings.jsonl`, once, and log it."
+    "Record a warning in the run's `warnings.jsonl`, once, and log it where no dashboard shows it."
     if not run.leads:
         return
     path = run.path("warnings.jsonl")
     if all(line["message"] != message for line in read_lines(path)):
         append_line(path, {"step": step, "message": message})
-        logger.warning("step %d: %s", step, message)
+        if not run.watched:                                # a dashboard says it in its own place
+            logger.warning("step %d: %s", step, message)
 
-# %% ../../nbs/core/08_engine.ipynb #cell-023
+# %% ../../nbs/core/08_engine.ipynb #cell-024
 def has_collapsed(
     predicted: Int[np.ndarray, " samples"],  # class indices
     true: Int[np.ndarray, " samples"],       # class indices
@@ -170,7 +172,7 @@ def has_collapsed(
     top, answered = classes[counts.argmax()], counts.max() / len(predicted)
     return bool(answered >= max(share, (1 + np.mean(true == top)) / 2))
 
-# %% ../../nbs/core/08_engine.ipynb #cell-026
+# %% ../../nbs/core/08_engine.ipynb #cell-027
 @contextlib.contextmanager
 def frozen_statistics(
     module: nn.Module,  # whose batch norms are to stay as they are
@@ -187,7 +189,7 @@ def frozen_statistics(
             m.momentum = momentum
             m.num_batches_tracked.copy_(batches)
 
-# %% ../../nbs/core/08_engine.ipynb #cell-028
+# %% ../../nbs/core/08_engine.ipynb #cell-029
 @torch.compiler.disable  # such a part stays as it is where the rest is compiled: dynamo knows no context_fn
 def _recomputed(part: nn.Module, use_reentrant: bool, *args: Any, **kwargs: Any) -> Any:
     "A part's forward pass, checkpointed while training."
@@ -197,7 +199,7 @@ def _recomputed(part: nn.Module, use_reentrant: bool, *args: Any, **kwargs: Any)
     more = {} if use_reentrant else {"context_fn": lambda: (contextlib.nullcontext(), frozen_statistics(part))}
     return checkpoint(forward, part, *args, use_reentrant=use_reentrant, **more, **kwargs)
 
-# %% ../../nbs/core/08_engine.ipynb #cell-029
+# %% ../../nbs/core/08_engine.ipynb #cell-030
 def recompute(
     part: nn.Module,       # of a network; a model of transformers is asked by its own method
     use_reentrant: bool = False,  # as torch.utils.checkpoint has it
@@ -207,7 +209,7 @@ def recompute(
         return part.gradient_checkpointing_enable({"use_reentrant": use_reentrant})
     part.forward = partial(_recomputed, part, use_reentrant)
 
-# %% ../../nbs/core/08_engine.ipynb #cell-031
+# %% ../../nbs/core/08_engine.ipynb #cell-032
 class Recomputes:
     "What a module inherits beside nn.Module so that `activation_checkpointing` works."
 
@@ -231,7 +233,7 @@ class Recomputes:
 
     gradient_checkpointing_disable = activation_checkpointing_disable
 
-# %% ../../nbs/core/08_engine.ipynb #cell-035
+# %% ../../nbs/core/08_engine.ipynb #cell-036
 def device_of(
     cfg: Any = None,   # settings whose `device` may be cpu; none: what there is
 ) -> torch.device:     # of this process; cpu where there is nothing else
@@ -240,7 +242,22 @@ def device_of(
         return torch.device("cpu")
     return torch.accelerator.current_accelerator()
 
-# %% ../../nbs/core/08_engine.ipynb #cell-039
+# %% ../../nbs/core/08_engine.ipynb #745bf92b
+_OPTIMIZERS = {"adamw_8bit": "adamw_bnb_8bit", "paged_adamw": "paged_adamw_32bit", "paged_adamw_8bit": "paged_adamw_8bit",
+               "adafactor": "adafactor"}
+
+def optimizer_options(
+    name: str,  # the setting `optimizer`
+) -> dict[str, str]:  # for TrainingArguments; empty = Trainer's own AdamW
+    "Which optimizer keeps how much for each weight; refused in one line where it cannot work."
+    if "8bit" in name or "paged" in name:
+        if not torch.cuda.is_available():
+            raise TrainingError(f"optimizer='{name}' needs a CUDA device, and there is none here: set optimizer='adamw'")
+        if find_spec("bitsandbytes") is None:
+            raise TrainingError(f"optimizer='{name}' needs bitsandbytes: pip install 'vidbench[bnb]'")
+    return {"optim": _OPTIMIZERS[name]} if name in _OPTIMIZERS else {}
+
+# %% ../../nbs/core/08_engine.ipynb #cell-038
 _SCHEDULES = {"cosine": "cosine_with_min_lr", "linear": "linear", "constant": "constant_with_warmup"}
 
 def _learning_options(cfg: TrainingConfig) -> dict[str, Any]:
@@ -250,10 +267,10 @@ def _learning_options(cfg: TrainingConfig) -> dict[str, Any]:
             "per_device_train_batch_size": cfg.batch_size, "per_device_eval_batch_size": cfg.eval_batch_size,
             "gradient_accumulation_steps": cfg.gradient_accumulation_steps, "auto_find_batch_size": cfg.auto_batch_size,
             "learning_rate": cfg.learning_rate, "weight_decay": cfg.weight_decay, "warmup_steps": cfg.warmup_share,
-            "lr_scheduler_type": _SCHEDULES[cfg.lr_schedule], "lr_scheduler_kwargs": least,
+            "lr_scheduler_type": _SCHEDULES[cfg.lr_schedule], "lr_scheduler_kwargs": least, **optimizer_options(cfg.optimizer),
             "max_grad_norm": cfg.max_grad_norm or float("inf"), "seed": cfg.seed, "data_seed": cfg.seed}
 
-# %% ../../nbs/core/08_engine.ipynb #cell-040
+# %% ../../nbs/core/08_engine.ipynb #cell-039
 COMPILER = "inductor"  # of torch_compile
 
 def _machine_options(cfg: TrainingConfig) -> dict[str, Any]:
@@ -269,7 +286,7 @@ def _machine_options(cfg: TrainingConfig) -> dict[str, Any]:
         options |= {"torch_compile": True, "torch_compile_backend": COMPILER}
     return options
 
-# %% ../../nbs/core/08_engine.ipynb #cell-041
+# %% ../../nbs/core/08_engine.ipynb #cell-040
 def trainer_arguments(
     cfg: TrainingConfig,  # the job's settings
     folder: Path,         # for checkpoints
@@ -281,7 +298,7 @@ def trainer_arguments(
             "remove_unused_columns": False, "disable_tqdm": True, "log_level": "error"}
     return TrainingArguments(output_dir=str(folder), **(_learning_options(cfg) | _machine_options(cfg) | ours | more))
 
-# %% ../../nbs/core/08_engine.ipynb #cell-044
+# %% ../../nbs/core/08_engine.ipynb #cell-043
 class WholeBatches(Sampler[Draw]):
     "An order whose last batch is filled up from its beginning."
 
@@ -299,12 +316,12 @@ class WholeBatches(Sampler[Draw]):
         draws = list(self.order)
         return iter(draws + [draws[i % len(draws)] for i in range(len(self) - len(draws))])
 
-# %% ../../nbs/core/08_engine.ipynb #cell-046
+# %% ../../nbs/core/08_engine.ipynb #cell-045
 def processes() -> int:  # 1 or more
     "How many processes train together."
     return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
 
-# %% ../../nbs/core/08_engine.ipynb #cell-048
+# %% ../../nbs/core/08_engine.ipynb #cell-047
 def highest(
     number: int,           # of this process
     device: torch.device,  # through which the processes speak
@@ -315,7 +332,7 @@ def highest(
         dist.all_reduce(everywhere, dist.ReduceOp.MAX)
     return int(everywhere)
 
-# %% ../../nbs/core/08_engine.ipynb #cell-051
+# %% ../../nbs/core/08_engine.ipynb #cell-050
 class _Average(torch.autograd.Function):
     "The mean over all processes; its gradient is the mean of theirs."
 
@@ -332,7 +349,7 @@ class _Average(torch.autograd.Function):
         "The mean of all processes' gradients."
         return _Average.forward(context, grad)
 
-# %% ../../nbs/core/08_engine.ipynb #cell-052
+# %% ../../nbs/core/08_engine.ipynb #cell-051
 class SharedBatchNorm(nn.modules.batchnorm._BatchNorm):
     "Batch normalisation over the equal batches of all processes, for CPUs."
 
@@ -360,7 +377,7 @@ class SharedBatchNorm(nn.modules.batchnorm._BatchNorm):
         self.running_mean.lerp_(mean, self.momentum)
         self.running_var.lerp_(var * count / max(1, count - 1), self.momentum)
 
-# %% ../../nbs/core/08_engine.ipynb #cell-054
+# %% ../../nbs/core/08_engine.ipynb #cell-053
 def share_batch_norm(
     model: nn.Module,  # changed in place
 ) -> nn.Module:        # the same
@@ -372,7 +389,7 @@ def share_batch_norm(
         layer.process_group = None
     return model
 
-# %% ../../nbs/core/08_engine.ipynb #cell-057
+# %% ../../nbs/core/08_engine.ipynb #cell-056
 @dataclass
 class Means:
     "Running means of named scalars between two lines of the log."
@@ -396,7 +413,7 @@ class Means:
         found, self.totals = self.of_all(), {}
         return {name: total / count for name, (total, count) in found.items()}
 
-# %% ../../nbs/core/08_engine.ipynb #38f44edd
+# %% ../../nbs/core/08_engine.ipynb #cell-058
 HALFWAY = "means.json"
 
 def keep_halfway(
@@ -409,7 +426,7 @@ def keep_halfway(
     if writes:
         write_text(folder / HALFWAY, json.dumps(sums))
 
-# %% ../../nbs/core/08_engine.ipynb #d38aaf31
+# %% ../../nbs/core/08_engine.ipynb #cell-059
 def take_up(
     folder: Path,          # a checkpoint
     means: Means,          # filled in the first process
@@ -421,7 +438,7 @@ def take_up(
     if (folder / HALFWAY).is_file() and run.leads:
         means.totals = json.loads((folder / HALFWAY).read_text())
 
-# %% ../../nbs/core/08_engine.ipynb #cell-060
+# %% ../../nbs/core/08_engine.ipynb #cell-062
 def seal_and_prune(
     folder: Path,         # holds the checkpoints
     state: TrainerState,  # its step was just written; its best step is kept
@@ -433,7 +450,7 @@ def seal_and_prune(
         if old.name != f"checkpoint-{state.best_global_step}":
             shutil.rmtree(old, ignore_errors=True)
 
-# %% ../../nbs/core/08_engine.ipynb #cell-063
+# %% ../../nbs/core/08_engine.ipynb #cell-065
 def note_choice(
     run: Run,                  # gets the warnings
     state: TrainerState,       # its best step and metric are set
@@ -452,12 +469,12 @@ def note_choice(
     state.best_global_step, state.best_metric = state.global_step, best[select]
     return True
 
-# %% ../../nbs/core/08_engine.ipynb #cell-066
+# %% ../../nbs/core/08_engine.ipynb #cell-068
 PRIVATE = (  # of Trainer, overridden or called by the engine or a study
     "_load_from_checkpoint", "_save_checkpoint", "_get_output_dir", "_determine_best_metric", "_clip_grad_norm",
     "_get_train_sampler", "_prepare_inputs", "_save_rng_state", "_load_rng_state", "_save")
 
-# %% ../../nbs/core/08_engine.ipynb #cell-068
+# %% ../../nbs/core/08_engine.ipynb #cell-070
 def record_incident(
     run: Run,                   # where it happened
     incident: dict[str, Any],   # step, epoch, and what the guard saw
@@ -467,7 +484,7 @@ def record_incident(
     logger.warning("step %d undone: non-finite %s (first parameter: %s)",
                    incident["step"], incident["kind"], incident["parameter"])
 
-# %% ../../nbs/core/08_engine.ipynb #cell-070
+# %% ../../nbs/core/08_engine.ipynb #cell-072
 def share_loss(
     engine: "Engine",         # that trains
     loss: Float[Tensor, ""],  # of a forward pass
@@ -483,7 +500,7 @@ def share_loss(
     engine.means.add({k: v for k, v in logs.items() if k != "loss"} | ({"loss": loss} if finite else {}))
     return loss
 
-# %% ../../nbs/core/08_engine.ipynb #cell-071
+# %% ../../nbs/core/08_engine.ipynb #cell-074
 def count_real(
     engine: "Engine",           # whose batch it is
     inputs: dict[str, Any],     # one evaluation batch
@@ -495,7 +512,7 @@ def count_real(
     real = remainder - size * engine.args.process_index
     return {k: v[:real] if len(v) == size else v for k, v in inputs.items()} if 0 < real < size else None
 
-# %% ../../nbs/core/08_engine.ipynb #cell-072
+# %% ../../nbs/core/08_engine.ipynb #cell-076
 class Engine(Trainer):
     "transformers.Trainer with the stability guard, seeded sampling and sealed checkpoints."
 

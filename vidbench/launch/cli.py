@@ -70,9 +70,11 @@ def _run(args: argparse.Namespace) -> int:
     if args.presets or args.executor:
         return _run_several(args)
     planned = settings.plan_as_written(find_job(args.job), args.settings, args.preset, args.config)
+    if args.device_gb is not None and not args.check:
+        raise LaunchError(f"--device-gb {args.device_gb:g} plans and trains nothing: add --check")
     if not args.check:
         return run_job(planned, args.name)
-    print(jobs.check_job(planned))
+    print(jobs.check_job(planned, args.device_gb))
     return 0
 
 # %% ../../nbs/launch/11_cli.ipynb #cell-012
@@ -113,6 +115,7 @@ def _add_run(commands: Any) -> None:
         behavior -p data=events.csv -p video_root=films --name first
         sensors --config my.yaml -p unseen=18,24
         my_folder/behavior.ipynb --check
+        anomaly -p model=Qwen/Qwen2.5-VL-7B-Instruct --check --device-gb 24
         behavior --presets smoke,disjoint --parallel 2
         behavior --seeds 0,1,2 --name first
         behavior --executor slurm --gpus 1 --time 8:00:00""")
@@ -123,6 +126,7 @@ def _add_run(commands: Any) -> None:
     run.add_argument("--seeds", default="", help="several, such as 0,1,2: a run for each, and one report over them")
     run.add_argument("--parallel", type=int, default=1, metavar="K", help="so many of them at a time")
     run.add_argument("--check", action="store_true", help="look whether everything is there, and train nothing")
+    run.add_argument("--device-gb", type=float, metavar="GB", help="with --check: plan for a card of so much memory")
     _add_executor(run)
 
 # %% ../../nbs/launch/11_cli.ipynb #cell-016

@@ -117,20 +117,21 @@ def embedded_film(
 ) -> str:  # for the `src` of a video
     "Frames as a film that is part of the page."
     with tempfile.TemporaryDirectory() as folder:
-        data = write_video(Path(folder) / "clip.mp4", frames, fps).read_bytes()
+        data = write_video(Path(folder) / "clip.mp4", frames, fps, crf="30", preset="slow").read_bytes()
     return "data:video/mp4;base64," + base64.b64encode(data).decode()
 
 # %% ../../nbs/launch/22_player.ipynb #1d33c385
 def still_strip(
     frames: UInt8[np.ndarray, "time height width 3"],
-    most: int = 6,  # stills
-) -> bytes:  # PNG
+    most: int = 6,        # stills
+    height_px: int = 72,  # of the strip
+) -> bytes:  # JPEG
     "Frames beside each other."
     from PIL import Image
     chosen = frames[np.unique(np.linspace(0, len(frames) - 1, most).round().astype(int))]
-    strip = np.concatenate([np.pad(frame, ((0, 0), (0, 3), (0, 0)), constant_values=255) for frame in chosen], axis=1)
+    strip = Image.fromarray(np.concatenate([np.pad(f, ((0, 0), (0, 3), (0, 0)), constant_values=255) for f in chosen], axis=1))
     picture = io.BytesIO()
-    Image.fromarray(strip).save(picture, "PNG")
+    strip.resize((round(strip.width * height_px / strip.height), height_px)).save(picture, "JPEG", quality=70)
     return picture.getvalue()
 
 # %% ../../nbs/launch/22_player.ipynb #5d859577
@@ -157,7 +158,7 @@ def film_html(
     bars: str = "",                                    # HTML below the film
 ) -> str:
     "A film that plays or is stepped through, its time and frame, and what belongs to its time below it."
-    strip = "data:image/png;base64," + base64.b64encode(still_strip(frames)).decode()
+    strip = "data:image/jpeg;base64," + base64.b64encode(still_strip(frames)).decode()
     buttons = "".join(_STEP.format(where=where, step=step / fps, sign=sign)
                       for where, step, sign in (("back", -1, "&#9664;"), ("on", 1, "&#9654;")))
     return _FILM.format(width=max(320, frames.shape[2]), title=html.escape(title), film=embedded_film(frames, fps), fps=fps,
