@@ -138,7 +138,9 @@ class SensorWindows:
     def table(self) -> pd.DataFrame:  # one row a window: event_id, activity, person, domain, recording, start_sec, who
         "Everything about the windows but their samples."
         names = ("activity", "person", "domain", "recording", "start_sec", "who")
-        return pd.DataFrame({"event_id": event_ids(self)} | {name: getattr(self, name) for name in names})
+        table = pd.DataFrame({"event_id": event_ids(self)} | {name: getattr(self, name) for name in names})
+        table.attrs = dict(self.notes)  # what the reader did: format, rows_read, dropped, notes
+        return table
 
     def __repr__(self) -> str:
         return (f"SensorWindows({len(self)} windows of {self.x.shape[1]} samples at {self.sample_rate_hz:g} Hz, "
