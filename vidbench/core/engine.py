@@ -149,13 +149,14 @@ def warn(
     message: str,  # one line
     step: int,     # when
 ) -> None:
-    "Record a warning in the run's `warnings.jsonl`, once, and log it."
+    "Record a warning in the run's `warnings.jsonl`, once, and log it where no dashboard shows it."
     if not run.leads:
         return
     path = run.path("warnings.jsonl")
     if all(line["message"] != message for line in read_lines(path)):
         append_line(path, {"step": step, "message": message})
-        logger.warning("step %d: %s", step, message)
+        if not run.watched:                                # a dashboard says it in its own place
+            logger.warning("step %d: %s", step, message)
 
 # %% ../../nbs/core/08_engine.ipynb #cell-023
 def has_collapsed(
