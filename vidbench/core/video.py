@@ -88,6 +88,7 @@ def write_video(
     path: str | Path,                                      # an .mp4 file to make or replace
     frames: UInt8[np.ndarray, "time height width 3"],      # RGB; height and width even
     fps: float = 12.0,                                     # frames a second, above 0
+    **options: str,                                        # of x264 beside these, such as crf="30" for a smaller file
 ) -> Path:                                                 # the file
     "Write frames as an H.264 MP4."
     path, (total_frames, height, width, _) = Path(path), frames.shape
@@ -96,7 +97,7 @@ def write_video(
     path.parent.mkdir(parents=True, exist_ok=True)
     half = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     with av.open(str(half), "w", format="mp4") as box:
-        stream = box.add_stream("libx264", rate=Fraction(fps).limit_denominator(1001), options=_H264)
+        stream = box.add_stream("libx264", rate=Fraction(fps).limit_denominator(1001), options=_H264 | options)
         stream.height, stream.width, stream.pix_fmt = height, width, "yuv420p"
         stream.codec_context.thread_count = 1  # the same bytes on every machine
         for frame in frames:
@@ -475,7 +476,7 @@ class VideoInfo:
     duration_sec: float  # from the first frame to the end of the last
     rotation: int        # clockwise degrees by which stored frames are turned to be upright: 0, 90, 180, 270
 
-# %% ../../nbs/core/02_video.ipynb #cell-069
+# %% ../../nbs/core/02_video.ipynb #cell-070
 def probe(
     path: str | Path,          # a video file
     timeout_sec: float = 20.0, # limit for the file, in seconds
@@ -483,7 +484,7 @@ def probe(
     "Frames, rate, size, duration and rotation of a video; a `VideoError` where it cannot be read."
     return VideoInfo(path=str(path), **_ask("probe", path, timeout_sec))
 
-# %% ../../nbs/core/02_video.ipynb #cell-071
+# %% ../../nbs/core/02_video.ipynb #cell-072
 def read_clip(
     path: str | Path,                         # a video file
     times_sec: Any = None,                    # times from the first frame on, within the video, in any order
@@ -499,7 +500,7 @@ def read_clip(
     size = None if size_px is None else (int(size_px[0]), int(size_px[1]))
     return _ask("read", path, timeout_sec, times, numbers, size, False)
 
-# %% ../../nbs/core/02_video.ipynb #cell-081
+# %% ../../nbs/core/02_video.ipynb #cell-082
 def grid_times(
     start_sec: float,  # window's start; may lie before 0
     end_sec: float,    # window's end, after its start
@@ -511,13 +512,13 @@ def grid_times(
     times = start_sec + np.arange(math.ceil((end_sec - start_sec) * fps - 1e-6)) / fps
     return times[times > -1e-6]
 
-# %% ../../nbs/core/02_video.ipynb #cell-084
+# %% ../../nbs/core/02_video.ipynb #cell-085
 @lru_cache(maxsize=65536)
 def _resolved(path: str, inode: int) -> str:
     "The path without links; remembered, because it asks the disk about every folder on the way."
     return os.path.realpath(path)
 
-# %% ../../nbs/core/02_video.ipynb #cell-085
+# %% ../../nbs/core/02_video.ipynb #cell-086
 FORMAT_VERSION = 2  # raise when the same settings would give other pixels
 ENDING, HALF = ".clip", ".clip-part"  # of an entry, and of one that is being written
 
@@ -541,7 +542,7 @@ def entry_name(
     name = hashlib.sha1(repr(what).encode()).hexdigest()
     return f"{name[:2]}/{name}{ENDING}"
 
-# %% ../../nbs/core/02_video.ipynb #cell-088
+# %% ../../nbs/core/02_video.ipynb #cell-089
 HEADER_BYTES = 128  # before the frames of an entry
 _MAGIC = b"vidbench clip 3\n"
 
@@ -554,7 +555,7 @@ def _checksum(data: UInt8[np.ndarray, " byte"], quality: int) -> int:
     pages = zlib.crc32(data[:whole].reshape(-1, 4096)[:, :64].tobytes())
     return zlib.crc32(data[whole:].tobytes(), pages)
 
-# %% ../../nbs/core/02_video.ipynb #cell-090
+# %% ../../nbs/core/02_video.ipynb #cell-091
 def _pack(frames: UInt8[np.ndarray, "time height width 3"], quality: int) -> bytes:
     "Frames as bytes: as they are, or the lengths of their JPEGs and these."
     if not quality:
@@ -566,7 +567,7 @@ def _pack(frames: UInt8[np.ndarray, "time height width 3"], quality: int) -> byt
         pictures.append(file.getvalue())
     return np.array([len(p) for p in pictures], "<u4").tobytes() + b"".join(pictures)
 
-# %% ../../nbs/core/02_video.ipynb #cell-091
+# %% ../../nbs/core/02_video.ipynb #cell-092
 def _unpack(data: UInt8[np.ndarray, " byte"], shape: tuple[int, ...], quality: int) -> UInt8[np.ndarray, "time height width 3"]:
     "The frames again."
     if not quality:
@@ -576,7 +577,7 @@ def _unpack(data: UInt8[np.ndarray, " byte"], shape: tuple[int, ...], quality: i
     starts = [4 * shape[0], *ends[:-1]]
     return np.stack([np.asarray(Image.open(io.BytesIO(data[a:b].tobytes()))) for a, b in zip(starts, ends, strict=True)])
 
-# %% ../../nbs/core/02_video.ipynb #cell-094
+# %% ../../nbs/core/02_video.ipynb #cell-095
 def save_entry(
     path: Path,                                        # where the entry belongs
     frames: UInt8[np.ndarray, "time height width 3"],  # its clip
@@ -597,13 +598,13 @@ def save_entry(
         raise
     return HEADER_BYTES + len(data)
 
-# %% ../../nbs/core/02_video.ipynb #f52ce274
+# %% ../../nbs/core/02_video.ipynb #cell-097
 def _header(head: bytes) -> list[int]:
     "What the beginning of an entry says: frames, height, width, 3, quality, bytes, checksum; zeros where it is none."
     found = head[len(_MAGIC):HEADER_BYTES].split() if head[:len(_MAGIC)] == _MAGIC else []
     return list(map(int, found)) if len(found) == 7 and all(map(bytes.isdigit, found)) else [0] * 7
 
-# %% ../../nbs/core/02_video.ipynb #a5ea9978
+# %% ../../nbs/core/02_video.ipynb #cell-099
 def entry_length(
     path: str | Path,  # where a window's entry would be
 ) -> int:              # frames; 0 where there is none that can be read
@@ -614,7 +615,7 @@ def entry_length(
     except OSError:
         return 0
 
-# %% ../../nbs/core/02_video.ipynb #cell-096
+# %% ../../nbs/core/02_video.ipynb #cell-101
 def load_entry(
     path: str | Path,          # a cache entry
     size_px: tuple[int, int],  # (height, width) of its frames
@@ -633,7 +634,7 @@ def load_entry(
         raise ValueError(f"{path}: frames of {shape[1]} x {shape[2]}, not of {size_px[0]} x {size_px[1]}")
     return _unpack(data, tuple(shape), quality)
 
-# %% ../../nbs/core/02_video.ipynb #cell-099
+# %% ../../nbs/core/02_video.ipynb #cell-104
 def _is_entry(path: str | Path) -> bool:
     "Whether a file is one of ours: by its ending and its first bytes."
     try:
@@ -642,7 +643,7 @@ def _is_entry(path: str | Path) -> bool:
     except OSError:
         return False
 
-# %% ../../nbs/core/02_video.ipynb #cell-100
+# %% ../../nbs/core/02_video.ipynb #cell-105
 def _entries(folder: str | Path) -> Iterator[tuple[float, int, str]]:
     "When each entry and each half was used last, its size, and where it is: one after the other."
     for item in os.scandir(folder):
@@ -652,7 +653,7 @@ def _entries(folder: str | Path) -> Iterator[tuple[float, int, str]]:
             elif item.name.endswith((ENDING, HALF)) and item.is_file(follow_symlinks=False):
                 yield item.stat().st_mtime, item.stat().st_size, item.path
 
-# %% ../../nbs/core/02_video.ipynb #cell-102
+# %% ../../nbs/core/02_video.ipynb #cell-107
 _BINS = 4096  # of age: a hundredth of it each, at the most
 
 
@@ -660,7 +661,7 @@ def _age_bin(age_sec: float) -> int:
     "A number that rises with age, in steps of a hundredth of it."
     return min(_BINS - 1, int(100 * math.log1p(max(0.0, age_sec))))
 
-# %% ../../nbs/core/02_video.ipynb #89c91c1f
+# %% ../../nbs/core/02_video.ipynb #cell-108
 def _remove(path: str) -> bool:
     "Remove an entry of ours; whether it is gone. What another user owns stays."
     if not _is_entry(path):
@@ -670,7 +671,7 @@ def _remove(path: str) -> bool:
         return True
     return False
 
-# %% ../../nbs/core/02_video.ipynb #cell-103
+# %% ../../nbs/core/02_video.ipynb #cell-109
 def evict_oldest(
     folder: Path,     # holds the entries
     max_bytes: float, # all of them together may take this much
@@ -686,7 +687,7 @@ def evict_oldest(
             sizes[_age_bin(now - used)] -= size
     return int(sizes.sum())
 
-# %% ../../nbs/core/02_video.ipynb #cell-108
+# %% ../../nbs/core/02_video.ipynb #cell-114
 def refuse_foreign(
     folder: Path,  # that a cache is to use
 ) -> None:
@@ -697,7 +698,7 @@ def refuse_foreign(
         raise VideoError(folder, f"holds {len(foreign)} files that are no clips of the cache, such as {foreign[0]}: "
                          "give the cache a folder of its own")
 
-# %% ../../nbs/core/02_video.ipynb #cell-110
+# %% ../../nbs/core/02_video.ipynb #cell-116
 class ClipStore:
     "Clips on the disk under a bound: what a cache is made of."
 
@@ -726,14 +727,14 @@ class ClipStore:
         evict_oldest(self.folder, -1)
         self._room_bytes = 0.0
 
-# %% ../../nbs/core/02_video.ipynb #cell-114
+# %% ../../nbs/core/02_video.ipynb #cell-120
 class CachedClip(NamedTuple):
     "A window's frames and their times."
 
     frames: UInt8[np.ndarray, "time height width 3"]  # read-only, mapped from the cache
     times_sec: Float[np.ndarray, "time"]              # seconds in the video
 
-# %% ../../nbs/core/02_video.ipynb #cell-115
+# %% ../../nbs/core/02_video.ipynb #cell-122
 class ClipCache:
     "Clips decoded once at one size and rate, kept in a folder that workers and runs may share."
 
@@ -794,7 +795,7 @@ class ClipCache:
         "Remove every entry."
         self.store.clear()
 
-# %% ../../nbs/core/02_video.ipynb #cell-121
+# %% ../../nbs/core/02_video.ipynb #cell-128
 class TooManyBadVideos(RuntimeError):
     "More than allowed cannot be read; `quarantine` lists it with the reasons."
 
@@ -802,7 +803,7 @@ class TooManyBadVideos(RuntimeError):
         super().__init__(message)
         self.quarantine = quarantine
 
-# %% ../../nbs/core/02_video.ipynb #cell-122
+# %% ../../nbs/core/02_video.ipynb #cell-130
 def check_quarantine(
     quarantine: Any,       # table with a row a bad video, or a bad window: video_path, reason
     total: int,            # how many were asked for
@@ -817,7 +818,7 @@ def check_quarantine(
             f"{bad} of {total} {what} cannot be read, more than max_bad_share={max_bad_share:g}; "
             f"first {path}: {reason}; mend or leave out these files, or raise max_bad_share", quarantine)
 
-# %% ../../nbs/core/02_video.ipynb #cell-124
+# %% ../../nbs/core/02_video.ipynb #cell-132
 def usable(
     windows: Any,     # DataFrame: video_path, start_sec, end_sec
     quarantine: Any,  # of `fill_windows`
@@ -827,7 +828,7 @@ def usable(
     keys = [set(map(tuple, table[columns].astype({"video_path": str}).to_numpy().tolist())) for table in (windows, quarantine)]
     return windows[columns].apply(lambda row: (str(row.iloc[0]), *row.iloc[1:]) not in keys[1], axis=1).astype(bool)
 
-# %% ../../nbs/core/02_video.ipynb #cell-126
+# %% ../../nbs/core/02_video.ipynb #cell-134
 def _fill_film(cache: ClipCache, film: str, spans: list[tuple], bar: Any) -> list[tuple]:
     "Decode the missing windows of a film; those that cannot be, with their reasons."
     bad, late = [], []  # late: a decoder that hung or died twice is not asked a third time
@@ -846,7 +847,7 @@ def _fill_film(cache: ClipCache, film: str, spans: list[tuple], bar: Any) -> lis
         bar.update()
     return bad
 
-# %% ../../nbs/core/02_video.ipynb #cell-127
+# %% ../../nbs/core/02_video.ipynb #cell-135
 def _fill_films(cache: ClipCache, films: dict[str, list], workers: int, bar: Any) -> list[tuple]:
     "Spread films over threads, each with a decoding process; what is bad in all of them."
     order = sorted(films, key=lambda path: hash((path, os.getpid())))  # runs that fill together share the work
@@ -858,7 +859,7 @@ def _fill_films(cache: ClipCache, films: dict[str, list], workers: int, bar: Any
             pool.shutdown(cancel_futures=True)
             raise
 
-# %% ../../nbs/core/02_video.ipynb #cell-128
+# %% ../../nbs/core/02_video.ipynb #cell-136
 def fill_windows(
     cache: ClipCache,            # to be filled
     windows: Any,                # DataFrame with a row a window: video_path, start_sec, end_sec
@@ -883,7 +884,7 @@ def fill_windows(
     check_quarantine(quarantine, len(asked), max_bad_share, "windows")
     return quarantine
 
-# %% ../../nbs/core/02_video.ipynb #cell-135
+# %% ../../nbs/core/02_video.ipynb #cell-143
 def clip_cache(
     cfg: Any,        # settings with size_px (one number: square), fps, cache_gb, cache_quality and decode_sec
 ) -> ClipCache:
