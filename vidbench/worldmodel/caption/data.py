@@ -117,6 +117,7 @@ class Film:
     captions: tuple[str, ...]                             # references of one another
     read: Callable[[], UInt8[np.ndarray, "time height width 3"]]  # decodes or draws the frames
     group: str = ""                                       # recording, person or place; its own when empty
+    place: tuple[str, float, float] = ("", np.nan, np.nan)  # its file, start and end in seconds; none of a toy
 
     @property
     def belongs_to(self) -> str:
@@ -139,7 +140,8 @@ def _film(cfg: CaptionConfig, path: str, start: float, end: float, part: pd.Data
     window = "" if np.isnan(start) and np.isnan(end) else f" {start:g}-{end:g}"
     version = f"{path} {stat.st_size} {stat.st_mtime_ns} {cfg.num_frames} {cfg.size_px}"
     read = functools.partial(_read_video, path, cfg.num_frames, cfg.size_px, start, end)
-    return Film(f"{first.get('named', path)}{window}", version, tuple(dict.fromkeys(part["caption"])), read, first["belongs"])
+    return Film(f"{first.get('named', path)}{window}", version, tuple(dict.fromkeys(part["caption"])), read, first["belongs"],
+                (path, start, end))
 
 # %% ../../../nbs/worldmodel/caption/01_data.ipynb #cell-017
 def films_of(

@@ -8,7 +8,7 @@ __all__ = ['logger', 'FROZEN', 'SELECT', 'WHO', 'AGAINST', 'RIVALS', 'open_run',
            'chosen_by', 'build_model', 'fit', 'taught_probes', 'probe_answers', 'SupervisedNetwork',
            'supervised_answers', 'probe_table', 'probe_numbers', 'probe_gains', 'surprise_numbers', 'first_epoch_above',
            'verdict', 'checks_of', 'audit_of', 'asked_of_all', 'pair_table', 'trained_model', 'Found', 'find_out',
-           'evaluate', 'make_figures', 'write_features', 'window_features', 'predict', 'check']
+           'with_places', 'evaluate', 'make_figures', 'write_features', 'window_features', 'predict', 'check']
 
 # %% ../../../nbs/worldmodel/pretrain/07_study.ipynb #cell-002
 import functools
@@ -515,6 +515,18 @@ def find_out(
     own = numbers.pop("trained") | probed.pop("trained") | gains | probe_gains(table) | rank
     return Found(own, {who: numbers.get(who, {}) | probed.get(who, {}) for who in numbers | probed}, table)
 
+# %% ../../../nbs/worldmodel/pretrain/07_study.ipynb #f9b56534
+def with_places(
+    table: pd.DataFrame,  # of predictions: event_id, ...
+    material: Material,   # with its tables
+) -> pd.DataFrame:        # video_path, start_sec, end_sec added where the clips are of films
+    "Where the clips are that were asked about."
+    known = material.tables.get("probe_test", material.tables.get("test", material.tables.get("val")))
+    columns = ["event_id", "video_path", "start_sec", "end_sec"]
+    if known is None or not set(columns) <= set(known) or not set(table["event_id"]) <= set(known["event_id"]):
+        return table
+    return table.merge(known[columns], on="event_id", how="left")
+
 # %% ../../../nbs/worldmodel/pretrain/07_study.ipynb #cell-060
 def evaluate(
     cfg: PretrainConfig,  # the run's settings
@@ -527,7 +539,7 @@ def evaluate(
         material, trained = prepare(cfg, run), trained_model(cfg, run)
         found = find_out(cfg, material, trained)
         save_encoder(trained, run.path("encoder"))
-        reports.write_predictions(run, found.predictions)
+        reports.write_predictions(run, with_places(found.predictions, material))
         run.write_report(_report(cfg, run, material, found))
         for name, figure in make_figures(cfg, run).items():
             run.save_figure(figure, name)
