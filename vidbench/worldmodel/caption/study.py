@@ -46,7 +46,7 @@ from ..pretrain.figures import compared, told
 
 logger = logging.getLogger(__name__)
 
-# %% ../../../nbs/worldmodel/caption/05_study.ipynb #de14be46
+# %% ../../../nbs/worldmodel/caption/05_study.ipynb #cell-005
 class FilmFeatures(Sequence):
     "Features of films, each mapped when it is asked for and closed with the last look at it."
 
@@ -63,7 +63,7 @@ class FilmFeatures(Sequence):
     def __getitem__(self, index: int) -> Float[np.ndarray, "token width"]:  # 16-bit floats
         return self.cache.read(self.films[index])
 
-# %% ../../../nbs/worldmodel/caption/05_study.ipynb #cell-005
+# %% ../../../nbs/worldmodel/caption/05_study.ipynb #cell-006
 class CaptionSet(Dataset):
     "Captions with the features of their clips; one item a caption."
 
@@ -94,7 +94,7 @@ class CaptionSet(Dataset):
         "Features of some clips."
         return FilmFeatures(self.cache, [self.films[row] for row in rows] if rows is not None else self.films)
 
-# %% ../../../nbs/worldmodel/caption/05_study.ipynb #cell-007
+# %% ../../../nbs/worldmodel/caption/05_study.ipynb #cell-008
 @dataclass
 class Material:
     "A job's data, encoded."
@@ -108,7 +108,7 @@ class Material:
         "What the report is about; where nothing was held back for it, the clips that chose the checkpoint."
         return self.sides.get("test", self.sides["val"])
 
-# %% ../../../nbs/worldmodel/caption/05_study.ipynb #cell-007
+# %% ../../../nbs/worldmodel/caption/05_study.ipynb #cell-010
 def prepare(
     cfg: CaptionConfig,      # the job's settings
     run: Run | None = None,  # keeps the sides
@@ -129,7 +129,7 @@ def prepare(
     return Material({name: CaptionSet(side, cache) for name, side in sides.items()}, cache.read(nothing),
                     grid_of(encoder, cfg), left_out | unread)
 
-# %% ../../../nbs/worldmodel/caption/05_study.ipynb #cell-012
+# %% ../../../nbs/worldmodel/caption/05_study.ipynb #cell-015
 def build_model(
     cfg: CaptionConfig,   # sizes, seed, and where to start from
     material: Material,   # its grid, and the encoder's width
@@ -140,7 +140,7 @@ def build_model(
     model = Captioner(cfg, material.grid, material.blank.shape[1], llm, tokenizer)
     return qformer.load_bridge(model, cfg.qformer) if cfg.qformer else model
 
-# %% ../../../nbs/worldmodel/caption/05_study.ipynb #cell-015
+# %% ../../../nbs/worldmodel/caption/05_study.ipynb #cell-018
 def choices_of(
     references: Sequence[Sequence[str]],  # some a clip
     wanted: int,                          # captions to choose from
@@ -149,7 +149,7 @@ def choices_of(
     fewest = min(len({other[0] for other in references if not set(other) & set(own)}) for own in references)
     return min(wanted, fewest + 1)
 
-# %% ../../../nbs/worldmodel/caption/05_study.ipynb #cell-017
+# %% ../../../nbs/worldmodel/caption/05_study.ipynb #cell-020
 @dataclass
 class Watcher:
     "Describes validation clips; what the engine calls `compute_metrics`."
@@ -168,7 +168,7 @@ class Watcher:
         return overlap | scores.vocabulary_use(self.said, references, self.cfg.vocabulary) | {
             "retrieval": float(found.mean()), "distinct": len(set(self.said)) / len(set(r[0] for r in references))}
 
-# %% ../../../nbs/worldmodel/caption/05_study.ipynb #cell-019
+# %% ../../../nbs/worldmodel/caption/05_study.ipynb #cell-022
 class KeepSamples(TrainerCallback):
     "Writes what was said at each evaluation into `samples/` of the run, and onto the dashboard."
 
@@ -183,7 +183,7 @@ class KeepSamples(TrainerCallback):
             pairs = zip(self.watcher.said[:5], self.watcher.side.references, strict=False)
             self.run.save_panel("captions", "\n".join(f"{s}   (reference: {r[0]})" for s, r in pairs))
 
-# %% ../../../nbs/worldmodel/caption/05_study.ipynb #cell-021
+# %% ../../../nbs/worldmodel/caption/05_study.ipynb #cell-024
 def warnings_of(
     metrics: pd.DataFrame,  # run.metrics()
 ) -> list[str]:             # one line a worry
@@ -197,7 +197,7 @@ def warnings_of(
         said.append("validation loss is 20 % above its best: more captions, or fewer epochs, would help")
     return said
 
-# %% ../../../nbs/worldmodel/caption/05_study.ipynb #cell-024
+# %% ../../../nbs/worldmodel/caption/05_study.ipynb #cell-027
 SELECT = {"loss": ("eval_loss", False), "cider": ("eval_cider", True), "retrieval": ("eval_retrieval", True)}
 
 def _train(cfg: CaptionConfig, run: Run, material: Material, callbacks: tuple = ()) -> TrainResult:
@@ -211,7 +211,7 @@ def _train(cfg: CaptionConfig, run: Run, material: Material, callbacks: tuple = 
         callbacks=(KeepSamples(run, watcher), *callbacks), watch=warnings_of,
         memory_settings=("batch_size", "max_caption_tokens", "num_query_tokens"))
 
-# %% ../../../nbs/worldmodel/caption/05_study.ipynb #cell-025
+# %% ../../../nbs/worldmodel/caption/05_study.ipynb #cell-028
 def fit(
     cfg: CaptionConfig,  # what to run
     run: Run,            # where it goes; resumes what is there
@@ -222,7 +222,7 @@ def fit(
     with run.stage("fit"):
         return _train(cfg, run, prepare(cfg, run))
 
-# %% ../../../nbs/worldmodel/caption/05_study.ipynb #cell-032
+# %% ../../../nbs/worldmodel/caption/05_study.ipynb #cell-035
 def other_clips(
     references: Sequence[Sequence[str]],  # some a clip
 ) -> list[int]:                           # one a clip; its own number where none differs
@@ -231,16 +231,14 @@ def other_clips(
     return [next((j % count for j in range(i + 1, i + count) if not set(own) & set(references[j % count])), i)
             for i, own in enumerate(references)]
 
-
-
-# %% ../../../nbs/worldmodel/caption/05_study.ipynb #cell-034
+# %% ../../../nbs/worldmodel/caption/05_study.ipynb #cell-037
 def _shown(side: CaptionSet, blank: np.ndarray, others: list[int]) -> Iterator[tuple[str, Sequence[np.ndarray]]]:
     "The clips, black frames, and other clips, one after another; nothing of it is held in memory."
     yield "clip", side.features()
     yield "blank", [blank] * len(side.films)
     yield "swapped", side.features(others)
 
-# %% ../../../nbs/worldmodel/caption/05_study.ipynb #cell-034
+# %% ../../../nbs/worldmodel/caption/05_study.ipynb #cell-038
 def prediction_table(
     cfg: CaptionConfig,   # choices, eval_batch_size
     model: Captioner,     # in evaluation mode
@@ -266,14 +264,14 @@ def prediction_table(
         table[["video_path", "start_sec", "end_sec"]] = places
     return table.assign(**scores.seen_shares(pred, table["said_blank"], table["said_swapped"])).drop(columns="said_clip")
 
-# %% ../../../nbs/worldmodel/caption/05_study.ipynb #cell-037
+# %% ../../../nbs/worldmodel/caption/05_study.ipynb #cell-041
 def commonest(
     side: CaptionSet,  # training
 ) -> str:
     "The caption that training has most often."
     return Counter(caption for _, caption in side.items).most_common(1)[0][0]
 
-# %% ../../../nbs/worldmodel/caption/05_study.ipynb #cell-037
+# %% ../../../nbs/worldmodel/caption/05_study.ipynb #cell-043
 def step_vectors(
     side: CaptionSet,   # any
     steps: int,         # in time
@@ -282,14 +280,14 @@ def step_vectors(
     each = (np.asarray(side.cache.read(film), np.float32) for film in side.films)
     return np.stack([clip.reshape(steps, -1, clip.shape[-1]).mean(1).ravel() for clip in each])
 
-# %% ../../../nbs/worldmodel/caption/05_study.ipynb #cell-037
+# %% ../../../nbs/worldmodel/caption/05_study.ipynb #cell-045
 def unit(
     vectors: Float[np.ndarray, "clip feature"],  # any
 ) -> Float[np.ndarray, "clip feature"]:
     "Vectors of length 1."
     return vectors / np.linalg.norm(vectors, axis=1, keepdims=True).clip(1e-12)
 
-# %% ../../../nbs/worldmodel/caption/05_study.ipynb #cell-037
+# %% ../../../nbs/worldmodel/caption/05_study.ipynb #cell-047
 def nearest_captions(
     learned: CaptionSet,  # training
     side: CaptionSet,     # to be described
@@ -300,7 +298,7 @@ def nearest_captions(
     known, asked = (unit(vectors - theirs.mean(0)) for vectors in (theirs, step_vectors(side, steps)))
     return [learned.films[i].captions[0] for i in (asked @ known.T).argmax(1)]
 
-# %% ../../../nbs/worldmodel/caption/05_study.ipynb #cell-039
+# %% ../../../nbs/worldmodel/caption/05_study.ipynb #cell-049
 def rivals_of(
     material: Material,  # its training side speaks
 ) -> dict[str, list[str]]:  # rival -> a caption a test clip
@@ -309,7 +307,7 @@ def rivals_of(
     return {"most_frequent": [commonest(learned)] * len(side.films),
             "nearest_neighbour": nearest_captions(learned, side, material.grid[0])}
 
-# %% ../../../nbs/worldmodel/caption/05_study.ipynb #cell-042
+# %% ../../../nbs/worldmodel/caption/05_study.ipynb #cell-052
 def overlap_numbers(
     pred: Sequence[str],                  # a caption a clip
     references: Sequence[Sequence[str]],  # some a clip
@@ -320,7 +318,7 @@ def overlap_numbers(
     return {"cider": mean_interval(scores.cider_each(pred, references), groups, (0, 10)),
             "bleu4": interval(scores.bleu4_of(pred, references), groups), "rouge_l": mean_interval(rouge, groups)}
 
-# %% ../../../nbs/worldmodel/caption/05_study.ipynb #cell-044
+# %% ../../../nbs/worldmodel/caption/05_study.ipynb #cell-054
 def numbers_of(
     table: pd.DataFrame,                  # of `prediction_table`
     references: Sequence[Sequence[str]],  # some a clip
@@ -336,7 +334,7 @@ def numbers_of(
         "retrieval": mean(table["found_clip"]), "caption_loss": mean(table["loss_clip"], None),
         "vocabulary_rate": mean(rate), "vocabulary_recall": mean(recall)} | changed | worth
 
-# %% ../../../nbs/worldmodel/caption/05_study.ipynb #cell-044
+# %% ../../../nbs/worldmodel/caption/05_study.ipynb #cell-056
 def fact_numbers(
     table: pd.DataFrame,  # of `prediction_table`, of toy clips
 ) -> dict[str, Interval]:  # fact_kind, ...; empty for others
@@ -347,7 +345,7 @@ def fact_numbers(
     right = {name: [s[name] == t[name] for s, t in zip(pred, true, strict=True)] for name in true[0]}
     return {f"fact_{name}": mean_interval(np.asarray(values, float), table["group"]) for name, values in right.items()}
 
-# %% ../../../nbs/worldmodel/caption/05_study.ipynb #cell-046
+# %% ../../../nbs/worldmodel/caption/05_study.ipynb #cell-058
 def rival_numbers(
     table: pd.DataFrame,                  # of `prediction_table`
     rivals: Mapping[str, Sequence[str]],  # from `rivals_of`
@@ -363,7 +361,7 @@ def rival_numbers(
     luck = 1 / int(table["choices"].iloc[0])
     return found | {"chance": {"retrieval": Interval(luck, np.nan, np.nan, len(table), groups.nunique())}}, gains
 
-# %% ../../../nbs/worldmodel/caption/05_study.ipynb #cell-049
+# %% ../../../nbs/worldmodel/caption/05_study.ipynb #cell-061
 def video_used(
     numbers: Mapping[str, Interval],  # of `numbers_of`
 ) -> dict[str, Any]:                  # used, words
@@ -376,7 +374,7 @@ def video_used(
              f"{told(worth[0], sign=True)} and {told(worth[1], sign=True)} a word")
     return {"used": True if seen else None if unsure else False, "words": words}
 
-# %% ../../../nbs/worldmodel/caption/05_study.ipynb #cell-051
+# %% ../../../nbs/worldmodel/caption/05_study.ipynb #cell-063
 def verdict(
     numbers: Mapping[str, Interval],  # the metrics
     choices: int,                     # captions to choose from
@@ -396,7 +394,7 @@ def verdict(
 
 RIVALS = {"most_frequent": "one sentence said of every clip", "nearest_neighbour": "the caption of the most alike training clip"}
 
-# %% ../../../nbs/worldmodel/caption/05_study.ipynb #cell-053
+# %% ../../../nbs/worldmodel/caption/05_study.ipynb #cell-065
 def audit_of(
     material: Material,  # with the groups of its films
     split_by: str,       # of the settings
@@ -415,7 +413,7 @@ def audit_of(
     return {"clean": clean, "verdict": " ".join(lines), "clips_of_trained_recordings": len(shared),
             "test_captions_in_training": known, "groups": {"train": len(set(train)), "test": len(set(test))}}
 
-# %% ../../../nbs/worldmodel/caption/05_study.ipynb #cell-056
+# %% ../../../nbs/worldmodel/caption/05_study.ipynb #cell-068
 def evaluate(
     cfg: CaptionConfig,  # the run's settings
     run: Run,            # after `fit`
@@ -435,7 +433,7 @@ def evaluate(
             run.save_figure(figure, name)
     return run.report
 
-# %% ../../../nbs/worldmodel/caption/05_study.ipynb #cell-057
+# %% ../../../nbs/worldmodel/caption/05_study.ipynb #cell-069
 def _report(cfg: CaptionConfig, run: Run, material: Material, found: tuple) -> dict[str, Any]:
     "The one shape of all jobs."
     (table, rivals, tuned), audit = found, audit_of(material, cfg.split_by)
@@ -454,7 +452,7 @@ def _report(cfg: CaptionConfig, run: Run, material: Material, found: tuple) -> d
         checkpoint=reports.checkpoint_of(run, f"best {SELECT[cfg.select][0]} on the validation side"),
         left_out=reports.left_out(out, "what", "why"), video_used=used, details=_details(cfg, run, material, choices))
 
-# %% ../../../nbs/worldmodel/caption/05_study.ipynb #cell-057
+# %% ../../../nbs/worldmodel/caption/05_study.ipynb #cell-070
 def _details(cfg: CaptionConfig, run: Run, material: Material, choices: int) -> dict[str, Any]:
     "The study's own."
     facts = [spoken_facts(film.captions[0]) for film in material.sides["train"].films]
@@ -464,7 +462,7 @@ def _details(cfg: CaptionConfig, run: Run, material: Material, choices: int) -> 
             "encoder": cfg.encoder or "a tiny one with random weights", "model": cfg.model or "a tiny one",
             "clips": {name: len(side.films) for name, side in material.sides.items()}}
 
-# %% ../../../nbs/worldmodel/caption/05_study.ipynb #cell-058
+# %% ../../../nbs/worldmodel/caption/05_study.ipynb #cell-071
 def checks_of(
     numbers: Mapping[str, Interval],  # the metrics
     used: Mapping[str, Any],          # from `video_used`
@@ -478,7 +476,7 @@ def checks_of(
                             f"CIDEr {told(numbers[f'gain_over_{rival}_cider'], sign=True)}") for rival, name in RIVALS.items()),
             reports.check("no alarm while it learned", not worries, "; ".join(worries) or "none")]
 
-# %% ../../../nbs/worldmodel/caption/05_study.ipynb #cell-061
+# %% ../../../nbs/worldmodel/caption/05_study.ipynb #cell-074
 def make_figures(
     cfg: CaptionConfig,  # the run's settings
     run: Run,            # with its report written
@@ -488,7 +486,7 @@ def make_figures(
     shown = figures.captions_figure(run, films["val"])
     return figures.all_figures(run.metrics(), run.report) | {"captions": shown}
 
-# %% ../../../nbs/worldmodel/caption/05_study.ipynb #cell-065
+# %% ../../../nbs/worldmodel/caption/05_study.ipynb #cell-078
 @functools.lru_cache(maxsize=1)
 def _describer(source: str) -> tuple[CaptionConfig, Any, Captioner]:
     "The models of a run; the last ones are kept for the next video."
@@ -502,7 +500,7 @@ def _describer(source: str) -> tuple[CaptionConfig, Any, Captioner]:
     model = Captioner(cfg, grid_of(encoder, cfg), encoder.config.hidden_size, llm, tokenizer)
     return cfg, encoder, qformer.load_bridge(model, weights).eval().to(device_of(cfg))
 
-# %% ../../../nbs/worldmodel/caption/05_study.ipynb #cell-066
+# %% ../../../nbs/worldmodel/caption/05_study.ipynb #cell-079
 def describe(
     video: str | Path,       # a file
     checkpoint: str | Path,  # a caption run, or a checkpoint in it
@@ -514,7 +512,7 @@ def describe(
     (film,) = films_of(pd.DataFrame({"video_path": [str(video)], "caption": [""]}), cfg.replace(split_by="video_path"))
     return qformer.speak(model, qformer.encode_frames(encoder, [film.read()], cfg.mixed_precision))[0]
 
-# %% ../../../nbs/worldmodel/caption/05_study.ipynb #cell-069
+# %% ../../../nbs/worldmodel/caption/05_study.ipynb #cell-082
 def _sentences(cfg: CaptionConfig, encoder: Any, model: Captioner, film: Path, length_sec: float) -> list[tuple]:
     "What is said of each window of a film; read and encoded a few at a time."
     spans, rows, size = windows_of(probe(film).duration_sec, length_sec), [], (cfg.size_px, cfg.size_px)
@@ -525,7 +523,7 @@ def _sentences(cfg: CaptionConfig, encoder: Any, model: Captioner, film: Path, l
         rows += [(str(film), *span, sentence, "") for span, sentence in zip(part, said, strict=True)]
     return rows
 
-# %% ../../../nbs/worldmodel/caption/05_study.ipynb #cell-069
+# %% ../../../nbs/worldmodel/caption/05_study.ipynb #cell-083
 def predict(
     run: Run,                                   # that has trained
     inputs: str | Path | Sequence[str | Path],  # a film, a folder of films, or several of either
@@ -548,7 +546,7 @@ def predict(
     table.to_csv(out, index=False) if out.suffix == ".csv" else table.to_json(out, orient="records", lines=True)
     return table
 
-# %% ../../../nbs/worldmodel/caption/05_study.ipynb #cell-072
+# %% ../../../nbs/worldmodel/caption/05_study.ipynb #cell-086
 def check(
     cfg: CaptionConfig,  # what would be run
 ) -> str:                # lines of text
