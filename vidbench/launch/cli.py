@@ -413,6 +413,7 @@ def _use(args: argparse.Namespace) -> int:
     run = find_run(args.run)
     function = jobs.study_function(find_job(run.job), args.command)
     more = settings.parse_assignments(args.settings)
+    more |= {name: value for name in ("query", "queries") if (value := getattr(args, name, ""))}
     done = function(run, args.inputs, Path(args.out or run.folder / "predict"), **more) if args.command == "predict" else (
         function(run, Path(args.folder), **more))
     print(plain_text(str(done if done is not None else args.out or args.folder)))
@@ -434,6 +435,8 @@ def _add_using(commands: Any) -> None:
                    "behavior/first films/ --out answers")
     predict.add_argument("run", metavar="RUN")
     predict.add_argument("inputs", nargs="+", metavar="INPUT", help="files or folders")
+    predict.add_argument("--query", default="", metavar="TEXT", help="what to look for, for a job that is asked (grounding)")
+    predict.add_argument("--queries", default="", metavar="FILE", help="several, one a line")
     predict.add_argument("--out", default="", metavar="FOLDER", help="of the results; `predict` in the run's when not given")
     export = _add(commands, "export", _use, "write a run's model into a folder that others load", "behavior/first my_model")
     export.add_argument("run", metavar="RUN")
