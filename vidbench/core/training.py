@@ -29,7 +29,7 @@ from transformers.trainer_callback import PrinterCallback
 
 from .checkpoints import TrainingError, newest_checkpoint, rule_of, since_better, trainer_state
 from .config import TrainingConfig
-from .engine import Engine, highest, trainer_arguments, warn
+from .engine import HALF_LINE, Engine, highest, trainer_arguments, warn
 from .runs import Run, log_line, read_lines, write_text
 from .trackers import close_wandb, ready_wandb
 
@@ -94,7 +94,9 @@ class Course(TrainerCallback):
         if self.evaluates and evaluation_is_due(state, self.cfg.eval_every):
             control.should_evaluate = control.should_save = True
         control.should_log |= control.should_save
-        if self._must_stop(state):      # no line of the log: what came since the last one is kept in the checkpoint
+        if self._must_stop(state):
+            self.engine.halfway = not control.should_log  # a line for now; the checkpoint keeps what came since the last one
+            control.should_log = True
             control.should_save = control.should_training_stop = True
         if self.engine.guard.in_a_row >= self.cfg.max_bad_steps:
             self.stopped_by = "guard"
@@ -236,11 +238,11 @@ def forget_after(
     run: Run,   # its logs are cut
     step: int,  # the last step to keep
 ) -> None:
-    "Drop what was logged after a step that is about to be repeated."
+    "Drop what was logged after a step that is about to be repeated, and the lines of stops between two lines."
     for name in ("metrics.jsonl", "incidents.jsonl", "warnings.jsonl"):
         path = run.path(name)
         if path.exists():
-            kept = [json.dumps(r) + "\n" for r in read_lines(path) if r.get("step", 0) <= step]
+            kept = [json.dumps(r) + "\n" for r in read_lines(path) if r.get("step", 0) <= step and not r.get(HALF_LINE)]
             write_text(path, "".join(kept))
 
 # %% ../../nbs/core/09_training.ipynb #cell-029

@@ -242,8 +242,8 @@ class Objective(Recomputes, nn.Module):
         if self.cfg.adapt == "dann":
             return cross_entropy(self.target_head(reverse_gradient(z, alpha)), target.long())
         if self.cfg.adapt == "dsan":
-            believed = out.get("latent_logits", out["activity_logits"])[target].softmax(1)
-            return local_mmd(z[~target], z[target], activity[~target], believed)
+            believed = out.get("latent_logits", out["activity_logits"])[target].softmax(1).detach()
+            return alpha * local_mmd(z[~target], z[target], activity[~target], believed)
         return {"coral": coral, "mmd": mmd}[self.cfg.adapt](z[~target], z[target])
 
     def recomputed_parts(self) -> list[nn.Module]:

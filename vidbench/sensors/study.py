@@ -7,7 +7,7 @@ __all__ = ['logger', 'PRIMARY', 'SELECT', 'RULE_WORDS', 'MAIN', 'load_windows', 
            'draw_sides', 'recall_sides', 'Material', 'make_material', 'prepare', 'build_model', 'recall_table',
            'Watcher', 'describe', 'fit', 'load_model', 'answers_of', 'prediction_table', 'side_metrics', 'by_recording',
            'recording_metrics', 'report_metrics', 'rivals', 'against', 'verdict', 'build_report', 'make_figures',
-           'evaluate', 'load_trained', 'predict', 'export', 'example_recording', 'check']
+           'evaluate', 'load_trained', 'predict', 'export', 'example_recording', 'batch_of', 'check']
 
 # %% ../../nbs/sensors/08_study.ipynb #cell-002
 import functools
@@ -25,9 +25,10 @@ import torch
 from ..core.bouts import BoutRules, ethogram_figure, write_results
 from ..core.checkpoints import best_checkpoint, load_weights
 from ..core.doubt import Interval, calibration_interval, intervals, mean_interval
-from ..core.engine import SeededSampler, has_collapsed, warn
+from ..core.engine import SeededSampler, device_of, has_collapsed, warn
 from ..core.events import read_sides, write_sides
 from ..core.figures import Figure
+from ..core.forecast import HALVES, Step, forecast, measured_step, weigh_module
 from ..core.reports import check as looked_at
 from ..core.reports import checkpoint_of, make_report, metric, read_predictions, said, write_predictions
 from ..core.runs import Run, write_text
@@ -71,12 +72,13 @@ def _read(source: str, cfg: SensorsConfig) -> SensorWindows:
     if reader in ("phyphox", "android"):
         told["domain"] = reader
     if reader != "uci_har":
-        told |= {"window_samples": cfg.window_samples, "overlap": cfg.overlap, "sample_rate_hz": cfg.sample_rate_hz}
+        told |= {"window_samples": cfg.window_samples, "overlap": cfg.overlap, "sample_rate_hz": cfg.sample_rate_hz,
+                 "stretch": cfg.stretch}
     found = _READERS[reader](place, **told)
     return found if own or not cfg.channels else windows.align_channels(found, cfg.channels)
 
 # %% ../../nbs/sensors/08_study.ipynb #cell-008
-_READ_BY = ("data", "columns", "people", "rate_hz", "channels", "vocabulary", "place", "window_samples", "overlap",
+_READ_BY = ("data", "columns", "people", "rate_hz", "channels", "vocabulary", "place", "window_samples", "overlap", "stretch",
             "sample_rate_hz", "toy", "hidden_dims", "kernel_size")
 
 @functools.lru_cache(maxsize=2)
@@ -666,7 +668,8 @@ def _answer(path: Path, cfg: SensorsConfig, model: TCNVAE, known: dict, rate_hz:
     normalise = Normaliser(*(tuple(known["normaliser"][part]) for part in ("channels", "mean", "std")))
     tables = []
     for recording in recordings.read_recordings(path, rate_hz or cfg.rate_hz):
-        cut = recordings.slide(recording, known["window_samples"], known["sample_rate_hz"], cfg.overlap)
+        cut = recordings.slide(recording, known["window_samples"], known["sample_rate_hz"], cfg.overlap, cfg.stretch)
+        length = len(recording.signal) / recording.rate_hz if cfg.stretch else known["window_samples"] / known["sample_rate_hz"]
         if not len(cut):
             continue
         if all(source.startswith("utd_mhad=") for source in cfg.data):
@@ -676,7 +679,7 @@ def _answer(path: Path, cfg: SensorsConfig, model: TCNVAE, known: dict, rate_hz:
         found = evaluation.predict(model, data, cfg.eval_batch_size)
         tables.append(pd.DataFrame({
             "video_path": recording.name, "start_sec": cut.start_sec,
-            "end_sec": cut.start_sec + known["window_samples"] / known["sample_rate_hz"],
+            "end_sec": cut.start_sec + length,
             "pred": np.array(known["vocabulary"])[found.answer], "reconstruction_error": np.nanmean(found.error, 1),
             **{f"prob_{name}": found.probability[:, i] for i, name in enumerate(known["vocabulary"])}}))
     if not tables:
@@ -761,16 +764,42 @@ def example_recording(
     write_text(run.path("example.csv"), table.to_csv(index=False))
     return run.path("example.csv")
 
+# %% ../../nbs/sensors/08_study.ipynb #b2455286
+def batch_of(
+    data: WindowData,   # one side
+    size: int,          # windows; repeated where there are fewer
+) -> dict[str, torch.Tensor]:
+    "A batch for looking at, in the data's own order."
+    batch = batches.collate([data[i % len(data)] for i in range(size)])
+    batch.pop("sample_id")
+    return batch
+
+# %% ../../nbs/sensors/08_study.ipynb #647e5460
+def _forecast(cfg: SensorsConfig, material: Material, device_gb: float | None, processes: int) -> list[str]:
+    "What training will take."
+    data = material.sides["train"]
+    objective = Objective(build_model(cfg.replace(model=""), material), cfg, material.adversary)
+
+    def weigh(changed: SensorsConfig) -> Step:
+        return weigh_module(objective, batch_of(data, changed.batch_size), changed, batch_of(data, changed.eval_batch_size))
+
+    def measure() -> tuple[float, float]:
+        return measured_step(objective.to(device_of(cfg)), batch_of(data, cfg.batch_size), HALVES[cfg.mixed_precision])
+
+    return forecast(cfg, weigh, samples=len(data) * (1 if cfg.adapt == "none" else 2), width=max(cfg.hidden_dims),
+                    device_gb=device_gb, processes=processes, measure=measure)
+
 # %% ../../nbs/sensors/08_study.ipynb #cell-117
 def check(
-    cfg: SensorsConfig,  # what would be run
-) -> str:                # lines of text
+    cfg: SensorsConfig,              # what would be run
+    device_gb: float | None = None,  # plan for a card of this size; none = what is here
+    processes: int = 1,              # that train together
+) -> str:                            # lines of text
     "Everything that can be known before training: data, sides, one batch, shapes; a few seconds, nothing is written."
     everything = load_windows(cfg)
     material = make_material(cfg, share_activities(split_windows(cfg, everything), cfg.only_shared_activities))
     data, model = material.sides["train"], build_model(cfg, material)
-    batch = batches.collate([data[i] for i in range(min(cfg.batch_size, len(data)))])
-    batch.pop("sample_id")
+    batch = batch_of(data, min(cfg.batch_size, len(data)))
     with torch.no_grad():
         loss = Objective(model.eval(), cfg, material.adversary)(**batch)["loss"]
     counts = pd.DataFrame({name: side.windows.table()["activity"].value_counts() for name, side in material.sides.items()})
@@ -782,5 +811,5 @@ def check(
              *(f"left out: {row['count']} {row['what']}, {row['why']}" for row in material.left_out),
              f"one batch {tuple(x)} -> latent {cfg.latent_dim}, {len(material.vocabulary)} activities; loss {loss:.3f}",
              f"receptive field {model.encoder.receptive_field} of {x[1]} samples; "
-             f"{sum(p.numel() for p in model.parameters()):,} parameters"]
+             f"{sum(p.numel() for p in model.parameters()):,} parameters", *_forecast(cfg, material, device_gb, processes)]
     return "\n".join(lines)

@@ -33,6 +33,7 @@ from ...core.doubt import Interval, mean_interval, paired_difference, word
 from ...core.engine import Draw, Engine, device_of, processes, warn
 from ...core.events import audit_split
 from ...core.figures import Figure
+from ...core.forecast import forecast_module
 from ...core.reports import metric
 from ...core.runs import Run, RunError, all_runs, unfinished_run
 from ...core.tiny_vlm import read_window
@@ -624,8 +625,10 @@ def predict(
 
 # %% ../../../nbs/worldmodel/pretrain/07_study.ipynb #cell-093
 def check(
-    cfg: PretrainConfig,  # what would be run
-) -> str:                 # lines of text
+    cfg: PretrainConfig,             # what would be run
+    device_gb: float | None = None,  # plan for a card of this size
+    processes: int = 1,              # that train together
+) -> str:                            # lines of text
     "Everything that can be known before training: data, sides, one batch, shapes; nothing is trained."
     material, model = prepare(cfg), build_model(cfg).eval()
     side, (steps, across) = material.sides["train"], cfg.grid
@@ -639,5 +642,6 @@ def check(
               f"tokens    {steps} steps of {across} x {across}; the student sees {batch['visible'].shape[1]} "
               f"of {steps * across * across}",
               f"network   encoder {sizes[0]:.2f} M, predictor {sizes[1]:.2f} M parameters",
-              f"one batch loss {float(loss):.3f}; selection by {chosen_by(cfg, material)}"]
+              f"one batch loss {float(loss):.3f}; selection by {chosen_by(cfg, material)}",
+              *forecast_module(cfg, model, batch, len(side), device_gb, processes)]
     return "\n".join(lines)
