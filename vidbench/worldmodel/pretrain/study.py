@@ -8,7 +8,7 @@ __all__ = ['logger', 'FROZEN', 'SELECT', 'WHO', 'AGAINST', 'RIVALS', 'open_run',
            'chosen_by', 'build_model', 'fit', 'taught_probes', 'probe_answers', 'SupervisedNetwork',
            'supervised_answers', 'probe_table', 'probe_numbers', 'probe_gains', 'surprise_numbers', 'first_epoch_above',
            'verdict', 'checks_of', 'audit_of', 'asked_of_all', 'pair_table', 'trained_model', 'Found', 'find_out',
-           'evaluate', 'make_figures', 'write_features', 'window_features', 'predict', 'check']
+           'with_places', 'evaluate', 'make_figures', 'write_features', 'window_features', 'predict', 'check']
 
 # %% ../../../nbs/worldmodel/pretrain/07_study.ipynb #cell-002
 import functools
@@ -517,6 +517,18 @@ def find_out(
     return Found(own, {who: numbers.get(who, {}) | probed.get(who, {}) for who in numbers | probed}, table)
 
 # %% ../../../nbs/worldmodel/pretrain/07_study.ipynb #cell-079
+def with_places(
+    table: pd.DataFrame,  # of predictions: event_id, ...
+    material: Material,   # with its tables
+) -> pd.DataFrame:        # video_path, start_sec, end_sec added where the clips are of films
+    "Where the clips are that were asked about."
+    known = material.tables.get("probe_test", material.tables.get("test", material.tables.get("val")))
+    columns = ["event_id", "video_path", "start_sec", "end_sec"]
+    if known is None or not set(columns) <= set(known) or not set(table["event_id"]) <= set(known["event_id"]):
+        return table
+    return table.merge(known[columns], on="event_id", how="left")
+
+# %% ../../../nbs/worldmodel/pretrain/07_study.ipynb #cell-081
 def evaluate(
     cfg: PretrainConfig,  # the run's settings
     run: Run,             # after `fit`
@@ -528,13 +540,13 @@ def evaluate(
         material, trained = prepare(cfg, run), trained_model(cfg, run)
         found = find_out(cfg, material, trained)
         save_encoder(trained, run.path("encoder"))
-        reports.write_predictions(run, found.predictions)
+        reports.write_predictions(run, with_places(found.predictions, material))
         run.write_report(_report(cfg, run, material, found))
         for name, figure in make_figures(cfg, run).items():
             run.save_figure(figure, name)
     return run.report
 
-# %% ../../../nbs/worldmodel/pretrain/07_study.ipynb #cell-080
+# %% ../../../nbs/worldmodel/pretrain/07_study.ipynb #cell-082
 def _report(cfg: PretrainConfig, run: Run, material: Material, found: Found) -> dict[str, Any]:
     "The one shape of all jobs."
     health, by = health_summary(run), chosen_by(cfg, material)
@@ -550,7 +562,7 @@ def _report(cfg: PretrainConfig, run: Run, material: Material, found: Found) -> 
                  "first_epoch_above_chance": first_epoch_above(run.metrics(), material.pairs["val"]),
                  "clips": {name: len(side) for name, side in material.sides.items()}})
 
-# %% ../../../nbs/worldmodel/pretrain/07_study.ipynb #cell-081
+# %% ../../../nbs/worldmodel/pretrain/07_study.ipynb #cell-083
 def make_figures(
     cfg: PretrainConfig,  # the run's settings
     run: Run,             # with its report written
@@ -562,7 +574,7 @@ def make_figures(
     curves = surprise_curves(trained_model(cfg, run), pairs)
     return drawn | {"surprise": figures.surprise_figure(*curves, pairs.violations, cfg.tubelet_frames)}
 
-# %% ../../../nbs/worldmodel/pretrain/07_study.ipynb #cell-086
+# %% ../../../nbs/worldmodel/pretrain/07_study.ipynb #cell-088
 def write_features(
     table: pd.DataFrame,                            # a row a window, and one a film that was left out
     features: Float[np.ndarray, "window feature"],  # of those that were not
@@ -584,7 +596,7 @@ def write_features(
     else:
         raise ConfigError(f"{out}: features are written as .parquet, .csv or .npy")
 
-# %% ../../../nbs/worldmodel/pretrain/07_study.ipynb #cell-088
+# %% ../../../nbs/worldmodel/pretrain/07_study.ipynb #cell-090
 def window_features(
     cfg: PretrainConfig,   # num_frames, fps, size_px, crop
     encoder: nn.Module,    # frozen
@@ -598,7 +610,7 @@ def window_features(
     tokens = [probes.frozen_tokens(encoder, [clip], cfg.grid, autocast=cfg.mixed_precision) for clip in frames]
     return spans, torch.cat(tokens).mean(1).numpy()
 
-# %% ../../../nbs/worldmodel/pretrain/07_study.ipynb #cell-090
+# %% ../../../nbs/worldmodel/pretrain/07_study.ipynb #cell-092
 def predict(
     run: Run,                                   # that has been evaluated
     inputs: str | Path | Sequence[str | Path],  # a film, a folder of films, or several of either
@@ -623,7 +635,7 @@ def predict(
     write_features(table, np.concatenate(found), out)
     return table
 
-# %% ../../../nbs/worldmodel/pretrain/07_study.ipynb #cell-093
+# %% ../../../nbs/worldmodel/pretrain/07_study.ipynb #cell-095
 def check(
     cfg: PretrainConfig,             # what would be run
     device_gb: float | None = None,  # plan for a card of this size
