@@ -237,13 +237,16 @@ def study_function(
     notebook: Path,  # an experiment notebook
     name: str,       # such as predict or export
 ) -> Callable:
-    "A function of the module that the job's `fit` comes from, whether the notebook imports it or not."
+    "A function of the module that the job's `fit` comes from, or of the module of its own beside that one."
     homes = {original: _home(module, original)[0] for module, original in imported_names(notebook).values()}
     module = homes.get("fit", "its notebook, which imports no fit,")
-    try:
-        return load_name(module, name)
-    except (LaunchError, ValueError):
-        raise LaunchError(f"{notebook.stem} has no {name}: {module} defines none") from None
+    beside = f"{module.rpartition('.')[0]}.{name}"
+    for place in (module, beside):
+        try:
+            return load_name(place, name)
+        except (LaunchError, ValueError):
+            continue
+    raise LaunchError(f"{notebook.stem} has no {name}: {module} defines none")
 
 # %% ../../nbs/launch/00_jobs.ipynb #cell-b85749
 def check_job(
