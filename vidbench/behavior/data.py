@@ -249,7 +249,7 @@ class ClipDataset(Dataset):
         self.cache, self.num_frames, self.jitter_sec = cache, num_frames, jitter_sec
         self.views, self.augment = views, augment
         self.statistics = statistics or pixel_statistics("r3d_18")
-        self.rows = list(events[["event_id", "start_sec", "end_sec"]].itertuples(index=False))
+        self.rows = list(events[["event_id", "start_sec", "end_sec"]].itertuples(index=False, name=None))
         self.windows = list(event_windows(events, self.clip_sec, jitter_sec).itertuples(index=False, name=None))
         self.labels = np.array([list(classes).index(label) for label in events.label])
 
@@ -273,11 +273,11 @@ class ClipDataset(Dataset):
     def _item(self, event: int, frames: Tensor, **more: Any) -> dict[str, Any]:
         "What the collate function takes."
         return {"clips": normalise(frames, *self.statistics), "labels": int(self.labels[event]), "event": event,
-                "sample_id": str(self.rows[event].event_id), **more}
+                "sample_id": str(self.rows[event][0]), **more}
 
     def __getitem__(self, item: Draw | int) -> dict[str, Any]:
         event, view = (item.index, 0) if isinstance(item, Draw) else divmod(int(item), self.views)
-        first, last = clip_starts(self.rows[event].start_sec, self.rows[event].end_sec, self.clip_sec, self.jitter_sec)
+        first, last = clip_starts(*self.rows[event][1:], self.clip_sec, self.jitter_sec)
         if not isinstance(item, Draw):
             return self._item(event, self.frames(event, view_starts(first, last, self.views)[view]))
         rng = np.random.default_rng(item.seed)

@@ -20,8 +20,10 @@ from jaxtyping import Float, Int
 from vidbench.core.doubt import (
     Interval,
     calibration_error,
+    calibration_interval,
     confusion_counts,
     confusion_scores,
+    debiased_calibration_error,
     intervals,
     mean_interval,
     ranking_scores,
@@ -128,16 +130,23 @@ class Answers:
         return cls(labels, table["true"].map(known).to_numpy(), table["pred"].map(known).to_numpy(),
                    np.stack(columns, axis=1), positive)
 
+# %% ../../nbs/behavior/03_evaluation.ipynb #b4019d2a
+def _promised(a: Answers) -> tuple[np.ndarray, np.ndarray]:
+    "The probability that calibration is about, and whether it came: of the positive class, or else of the winner."
+    if not a.positive:
+        return a.prob.max(axis=1), a.pred == a.true
+    which = a.labels.index(a.positive)
+    return a.prob[:, which], a.true == which
+
 # %% ../../nbs/behavior/03_evaluation.ipynb #1375dfe9
 def _ranked(a: Answers, weights: np.ndarray) -> dict[str, np.ndarray]:
     "ROC AUC, average precision and calibration; of the positive class, or of all of them."
     if a.positive:
-        which = a.labels.index(a.positive)
-        prob, flag = a.prob[:, which], a.true == which
+        prob, flag = _promised(a)
         roc_auc, pr_auc = ranking_scores(prob, flag, weights)
         return {"roc_auc": roc_auc, "pr_auc": pr_auc, "ece": calibration_error(prob, flag, weights)}
     each = [ranking_scores(a.prob[:, i], a.true == i, weights)[0] for i in range(len(a.labels))]
-    sure = calibration_error(a.prob.max(axis=1), a.pred == a.true, weights)
+    sure = calibration_error(*_promised(a), weights)
     known = np.isfinite(each)
     mean = np.where(known, each, 0.0).sum(axis=0) / np.where(known.any(axis=0), known.sum(axis=0), np.nan)
     return {"macro_roc_auc": mean, "ece": sure}
@@ -198,7 +207,7 @@ def score_intervals(
     answers, videos = Answers.of(table, positive), video_of(table)
     groups = np.arange(len(table)) if videos is None else videos.to_numpy()
     found = intervals(Remembered(answers), groups, {"mcc": (-1, 1)})
-    return found | _of_classes(answers, groups)
+    return found | _of_classes(answers, groups) | {"ece": calibration_interval(*_promised(answers), groups)}
 
 # %% ../../nbs/behavior/03_evaluation.ipynb #2a4603c0
 def _notes(table: pd.DataFrame, labels: Sequence[str], positive: str) -> dict[str, str]:
@@ -298,7 +307,7 @@ def _ece(prob: np.ndarray, labels: np.ndarray, positive: int | None) -> float:
     "Calibration error of a class's probability, or of the winner's."
     which, flag = ((prob.max(axis=1), prob.argmax(axis=1) == labels) if positive is None else
                    (prob[:, positive], labels == positive))
-    return float(calibration_error(which, flag, np.ones((1, len(labels))))[0])
+    return float(debiased_calibration_error(which, flag, np.ones((1, len(labels))))[0])
 
 # %% ../../nbs/behavior/03_evaluation.ipynb #af8623d0
 def fit_temperature(

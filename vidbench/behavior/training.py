@@ -36,7 +36,7 @@ from vidbench.behavior.data import (
     training_data,
 )
 from .evaluation import in_top, softmax
-from .models import Head, VideoClassifier, build_model, clip_features, learning_rate_shares
+from .models import Head, VideoClassifier, build_model, learning_rate_shares, logits_and_features
 from .settings import BehaviorConfig
 from ..core import figures
 from ..core.engine import Draw, Engine, SeededSampler, device_of, has_collapsed
@@ -292,7 +292,7 @@ def side_features(
     data = evaluation_data(cfg, events, material.cache, material.classes)
     loader = DataLoader(data, cfg.eval_batch_size, collate_fn=Collate(0), num_workers=cfg.num_workers)
     bar, device = tqdm(loader, desc="features", disable=not progress), next(model.parameters()).device
-    found = np.concatenate([clip_features(model, batch["clips"].to(device)).float().cpu().numpy() for batch in bar])
+    found = np.concatenate([logits_and_features(model, batch["clips"].to(device))[1].float().cpu().numpy() for batch in bar])
     path.parent.mkdir(parents=True, exist_ok=True)
     half = path.with_suffix(f".{os.getpid()}.part.npy")
     np.save(half, found)

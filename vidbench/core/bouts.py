@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['AGGREGATED', 'WRITERS', 'class_names', 'over_time', 'BoutRules', 'bouts_of', 'segment_hits', 'segment_f1',
-           'ethogram_figure', 'write_events', 'write_results']
+           'frame_accuracy', 'ethogram_figure', 'write_events', 'write_results']
 
 # %% ../../nbs/core/13_bouts.ipynb #12265210
 import json
@@ -36,28 +36,31 @@ def over_time(
     step_sec: float = 0.1,   # of the clock
 ) -> tuple[Float[np.ndarray, " moment"], Float[np.ndarray, "moment class"]]:  # where each step begins, in seconds; probabilities
     "Probabilities of each class at each moment of a film; NaN where no window looked."
-    names = class_names(windows)
-    first, last = windows["start_sec"].min(), windows["end_sec"].max()
-    steps = max(1, int(round((last - first) / step_sec)))
-    total, seen = np.zeros((steps + 1, len(names))), np.zeros(steps + 1)
-    begin = np.clip(np.round((windows["start_sec"] - first) / step_sec).astype(int), 0, steps - 1)
-    end = np.clip(np.round((windows["end_sec"] - first) / step_sec).astype(int), begin + 1, steps)
+    names, first = class_names(windows), windows["start_sec"].min()
+    clock = first + step_sec * np.arange(max(1, int(round((windows["end_sec"].max() - first) / step_sec))))
+    middle = clock + step_sec / 2
+    total, seen = np.zeros((len(clock), len(names))), np.zeros((len(clock), 1))
     prob = windows[[f"prob_{name}" for name in names]].to_numpy(float)
-    np.add.at(total, begin, prob); np.subtract.at(total, end, prob)
-    np.add.at(seen, begin, 1); np.subtract.at(seen, end, 1)
-    count = seen.cumsum()[:-1, None]
-    mean = np.divide(total.cumsum(axis=0)[:-1], count, out=np.full((steps, len(names)), np.nan), where=count > 0.5)
-    return first + step_sec * np.arange(steps), mean
+    for begin, end, answer in zip(windows["start_sec"], windows["end_sec"], prob, strict=True):
+        here = slice(*np.searchsorted(middle, (begin, end)))
+        weight = 1 - np.abs(2 * middle[here, None] - begin - end) / (end - begin)
+        total[here] += weight * answer
+        seen[here] += weight
+    return clock, np.divide(total, seen, out=np.full_like(total, np.nan), where=seen > 1e-9)
 
 # %% ../../nbs/core/13_bouts.ipynb #10ca86c5
 @dataclass(frozen=True)
 class BoutRules:
     "How bouts are made of probabilities over time."
-    threshold: float = 0.5            # a moment counts as a class from this probability on
+    threshold: float | None = None    # a moment counts as a class from this on; None: 0.5 of two classes, 0.3 of more
     gap_sec: float = 0.5              # gaps between bouts of one class up to this long are closed
     min_sec: float = 0.5              # bouts shorter than this are dropped
     background: tuple[str, ...] = ()  # classes that are no bouts
     step_sec: float = 0.1             # of the clock
+
+    def least(self, classes: int) -> float:
+        "The probability that is asked for among so many classes."
+        return self.threshold if self.threshold is not None else 0.5 if classes <= 2 else 0.3
 
 # %% ../../nbs/core/13_bouts.ipynb #c27fba34
 def _stretches(inside: np.ndarray) -> list[tuple[int, int]]:
@@ -77,27 +80,42 @@ def _joined(stretches: list[tuple[int, int]], gap: float) -> list[tuple[int, int
     return joined
 
 # %% ../../nbs/core/13_bouts.ipynb #e2a888e7
+def _film_bouts(
+    windows: pd.DataFrame,    # of one film
+    rules: BoutRules,
+) -> list[dict]:              # start_sec, end_sec, label, certainty
+    "The bouts of one film, class by class."
+    clock, prob = over_time(windows, rules.step_sec)
+    names, prob = class_names(windows), np.nan_to_num(prob)
+    inside, rows = prob.max(axis=1) >= rules.least(prob.shape[1]), []
+    for number, name in enumerate(names):
+        mine = inside & (prob.argmax(axis=1) == number) & (name not in rules.background)
+        for begin, end in _joined(_stretches(mine), rules.gap_sec / rules.step_sec + 1e-9):
+            if (end - begin) * rules.step_sec >= rules.min_sec - 1e-9:
+                start, length = clock[begin], (end - begin) * rules.step_sec
+                rows.append({"start_sec": round(start, 3), "end_sec": round(start + length, 3), "label": name,
+                             "certainty": round(float(prob[begin:end, number].mean()), 4)})
+    return rows
+
+# %% ../../nbs/core/13_bouts.ipynb #b6f30668
+def _share_of(windows: pd.DataFrame, bout: dict, column: str) -> float:
+    "The share of the windows whose middle lies in a bout that are marked in a column."
+    middle = (windows["start_sec"] + windows["end_sec"]) / 2
+    inside = windows.loc[middle.between(bout["start_sec"], bout["end_sec"]), column]
+    return round(float(inside.mean()), 4) if len(inside) else 0.0
+
+# %% ../../nbs/core/13_bouts.ipynb #c8305f74
 def bouts_of(
-    windows: pd.DataFrame,             # video_path, start_sec, end_sec, prob_<class>; any number of films
+    windows: pd.DataFrame,             # video_path, start_sec, end_sec, prob_<class>, perhaps unfamiliar; any number of films
     rules: BoutRules = BoutRules(),    # how
-) -> pd.DataFrame:                     # video_path, start_sec, end_sec, label, certainty; by film and time
-    "The bouts of each film."
-    names, rows = class_names(windows), []
+) -> pd.DataFrame:                     # video_path, start_sec, end_sec, label, certainty (and unfamiliar); by film and time
+    "The bouts of each film; `unfamiliar` is the share of a bout's windows that are like nothing that was trained on."
+    columns, rows = ["video_path", "start_sec", "end_sec", "label", "certainty"], []
+    marked = ["unfamiliar"] if "unfamiliar" in windows else []
     for film, own in windows.groupby("video_path", sort=True):
-        clock, prob = over_time(own, rules.step_sec)
-        known = ~np.isnan(prob).any(axis=1)
-        best = np.where(known, np.nan_to_num(prob).argmax(axis=1), -1)
-        for number, name in enumerate(names):
-            if name in rules.background:
-                continue
-            inside = (best == number) & (np.nan_to_num(prob[:, number]) >= rules.threshold)
-            for begin, end in _joined(_stretches(inside), rules.gap_sec / rules.step_sec + 1e-9):
-                if (end - begin) * rules.step_sec >= rules.min_sec - 1e-9:
-                    start = clock[begin]
-                    rows.append((film, round(start, 3), round(start + (end - begin) * rules.step_sec, 3), name,
-                                 round(float(np.nanmean(prob[begin:end, number])), 4)))
-    table = pd.DataFrame(rows, columns=["video_path", "start_sec", "end_sec", "label", "certainty"])
-    return table.sort_values(["video_path", "start_sec"], ignore_index=True)
+        rows += [{"video_path": film, **bout, **{name: _share_of(own, bout, name) for name in marked}}
+                 for bout in _film_bouts(own, rules)]
+    return pd.DataFrame(rows, columns=columns + marked).sort_values(["video_path", "start_sec"], ignore_index=True)
 
 # %% ../../nbs/core/13_bouts.ipynb #14790004
 def _overlap(one: np.ndarray, other: np.ndarray) -> Float[np.ndarray, "one other"]:
@@ -140,6 +158,27 @@ def segment_f1(
                     f"false@{iou:g}": false, f"missed@{iou:g}": missed}
         rows.append(row)
     return pd.DataFrame(rows)
+
+# %% ../../nbs/core/13_bouts.ipynb #d0356e87
+def _on_clock(events: pd.DataFrame, moments: np.ndarray) -> np.ndarray:
+    "The label of each moment; empty where there is none; the later bout where two meet."
+    labels = np.full(len(moments), "", dtype=object)
+    for row in events.sort_values("start_sec").itertuples(index=False):
+        labels[(moments >= row.start_sec) & (moments < row.end_sec)] = row.label
+    return labels
+
+# %% ../../nbs/core/13_bouts.ipynb #288cde7d
+def frame_accuracy(
+    pred: pd.DataFrame,        # video_path, start_sec, end_sec, label
+    true: pd.DataFrame,        # the same
+    step_sec: float = 0.05,    # of the clock
+) -> float:                    # share of the moments up to the last true bout's end
+    "How often the label of a moment is the true one, none included."
+    right = []
+    for film, own in true.groupby("video_path"):
+        moments = np.arange(step_sec / 2, own["end_sec"].max(), step_sec)
+        right.append(_on_clock(pred[pred["video_path"] == film], moments) == _on_clock(own, moments))
+    return float(np.concatenate(right).mean()) if right else float("nan")
 
 # %% ../../nbs/core/13_bouts.ipynb #c097c6bc
 def ethogram_figure(
