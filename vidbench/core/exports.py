@@ -7,10 +7,12 @@ __all__ = ['BALLAST', 'ExportError', 'Exported', 'here', 'largest_difference', '
            'slim_run']
 
 # %% ../../nbs/core/14_exports.ipynb #586be5d3
+import ast
 import importlib.util
 import inspect
 import logging
 import shutil
+import textwrap
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -102,13 +104,37 @@ def write_onnx(
     return f"ONNX agrees with PyTorch to {worst:.1e}"
 
 # %% ../../nbs/core/14_exports.ipynb #698de079
+def _used_by(thing: Callable) -> dict[str, Any]:
+    "What a definition of ours uses of its own module: functions, classes and plain constants of the house."
+    home = vars(inspect.getmodule(thing))
+    tree = ast.parse(textwrap.dedent(inspect.getsource(thing)))
+    words = [node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and node.id in home and node.id != thing.__name__]
+    found = {word: home[word] for word in words}
+    ours = lambda value: getattr(value, "__module__", "").startswith("vidbench") and callable(value)
+    return {word: value for word, value in found.items() if ours(value) or isinstance(value, int | float | str | tuple | dict)}
+
+# %% ../../nbs/core/14_exports.ipynb #9d94e670
 def source_file(
-    things: Sequence[Callable],   # functions and classes, in the order that they need one another
+    things: Sequence[Callable],   # functions and classes that others need
     imports: Sequence[str],       # lines
 ) -> str:
-    "A module made of the source of some definitions."
+    "A module made of the source of some definitions, and of whatever of ours they use, in the order that they need one another."
     shapes = ["class _Shape:", "    def __class_getitem__(cls, shape):", "        return cls", "", "Float = Int = UInt8 = _Shape"]
-    return "\n".join([*imports, "", *shapes, "", *(f"\n{inspect.getsource(thing)}" for thing in things)])
+    parts: dict[str, str] = {}
+
+    def add(name: str, thing: Any) -> None:
+        "What it needs first."
+        if name in parts:
+            return
+        parts[name] = ""
+        uses = _used_by(thing) if callable(thing) else {}
+        for other, value in uses.items():
+            add(other, value)
+        parts[name] = parts.pop(name) or (inspect.getsource(thing) if callable(thing) else f"{name} = {thing!r}\n")
+
+    for thing in things:
+        add(thing.__name__, thing)
+    return "\n".join([*imports, "", *shapes, "", *(f"\n{part}" for part in parts.values())])
 
 # %% ../../nbs/core/14_exports.ipynb #fb950b1e
 BALLAST = ("optimizer.pt", "rng_state.pth", "scheduler.pt", "seal.json")

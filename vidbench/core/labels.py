@@ -251,6 +251,20 @@ def _widened(mark: Mark, point_sec: float) -> dict:
     return mark.more | {"label": mark.label, "start_sec": start, "end_sec": start + point_sec, "kind": "point",
                         "at_sec": mark.time}
 
+# %% ../../nbs/core/03a_labels.ipynb #fca6e3be
+def _in_order(marks: list[Mark]) -> list[Mark]:
+    "Marks by time; of two at one moment the STOP of what goes on comes first, the START of what lasts no time too."
+    ordered, running = [], set()
+    by_time: dict[float, list[Mark]] = {}
+    for mark in marks:
+        by_time.setdefault(mark.time, []).append(mark)
+    for moment in sorted(by_time):
+        for mark in sorted(by_time[moment], key=lambda m: (m.status == "STOP") != (m.key in running)):
+            ordered.append(mark)
+        for mark in by_time[moment]:
+            running.add(mark.key) if mark.status == "START" else running.discard(mark.key)
+    return ordered
+
 # %% ../../nbs/core/03a_labels.ipynb #17d8065b
 def pair_marks(
     marks: list[Mark],       # of one file, any order
@@ -261,7 +275,7 @@ def pair_marks(
     begun: dict[tuple, Mark] = {}
     alone: list[Mark] = []
     points = sum(mark.status == "POINT" for mark in marks)
-    for mark in sorted(marks, key=lambda m: (m.time, m.status != "STOP")):
+    for mark in _in_order(marks):
         if mark.status == "POINT":
             reading.rows.append(_widened(mark, point_sec))
         elif mark.status == "START":
