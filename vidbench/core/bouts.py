@@ -242,8 +242,8 @@ def _state_rows(own: pd.DataFrame) -> list[list]:
     for row in own.sort_values(["start_sec", "end_sec"]).itertuples(index=False):
         key = (_subject(row), str(row.label))
         if round(row.start_sec, 3) < last.get(key, -1):
-            raise ValueError(f"{row.video_path}: two events '{row.label}' overlap at {row.start_sec:g} s, which a BORIS project cannot "
-                             "hold: join them, or name who does it in a column individual")
+            raise ValueError(f"{row.video_path}: two events '{row.label}' overlap at {row.start_sec:g} s, which a BORIS project "
+                             "cannot hold: join them, or name who does it in a column individual")
         last[key] = round(row.end_sec, 3)
         rows += [[round(time, 3), *key, "", ""] for time in (row.start_sec, row.end_sec)]
     return sorted(rows, key=lambda row: row[0])

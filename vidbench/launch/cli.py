@@ -419,6 +419,10 @@ def _use(args: argparse.Namespace) -> int:
     function = jobs.study_function(find_job(run.job), args.command)
     done = function(run, args.inputs, Path(args.out or run.folder / "predict"), **more)
     print(plain_text(str(done if done is not None else args.out)))
+    if args.write:
+        from vidbench.launch.formats import leave_formats
+        made = leave_formats(args.out or run.folder / "predict", args.write.split(","))
+        print(plain_text("\n".join(f"written  {path}" for path in made) or "nothing was found, so nothing was written"))
     return 0
 
 # %% ../../nbs/launch/11_cli.ipynb #cell-044
@@ -437,10 +441,12 @@ def _add_using(commands: Any) -> None:
     report.add_argument("run", metavar="RUN")
     report.add_argument("--json", action="store_true", help="for a program to read")
     predict = _add(commands, "predict", _use, "use what was trained on data without labels",
-                   "behavior/first films/ --out answers")
+                   "behavior/first films/ --out answers --write boris,strip")
     predict.add_argument("run", metavar="RUN")
     predict.add_argument("inputs", nargs="+", metavar="INPUT", help="files or folders")
     predict.add_argument("--out", default="", metavar="FOLDER", help="of the results; `predict` in the run's when not given")
+    predict.add_argument("--write", default="", metavar="FORMATS",
+                         help="also the bouts as boris, tsv, jsonl, eaf, vtt, strip, film")
     export = _add(commands, "export", _use, "write a run's model into a folder that others load", "behavior/first my_model")
     export.add_argument("run", metavar="RUN")
     export.add_argument("folder", metavar="FOLDER", help="new: what is there is never written over")
