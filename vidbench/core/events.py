@@ -466,11 +466,11 @@ def read_events(
     film = _film_finder(path, video_root)
     table = _load(path, columns, point_sec=point_sec, measure=lambda name: getattr(film(name), "duration_sec", None),
                   rate=lambda name: fps or getattr(film(name), "fps", None))
-    table = _without_repeats(table)
     try:
         found = match_columns(list(table.columns), columns)
     except EventError as error:
         raise EventError(f"{path.name}: {error}") from None
+    table = table if "event_id" in found else _without_repeats(table)     # a boosted table repeats its events by their names
     written = _texts(table, found["video_path"], "video_path", path.name)
     starts, ends = _window(table, found, path.name)
     made = pd.Series(_make_ids(written, starts, ends), index=table.index)
