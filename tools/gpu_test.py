@@ -18,6 +18,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -106,24 +107,26 @@ def prompt(bench: Bench, tokens: int) -> dict[str, Any]:
 # --- the parts
 
 def prefix(bench: Bench, shape: str) -> list[dict[str, Any]]:
-    "A group behind one prompt against the prompt repeated: forward and backward."
-    from vidbench.grounding.grpo import completion_logps
+    "A group behind one prompt (by blocks where they work, by a dense mask) against the prompt repeated: forward and backward."
+    from vidbench.grounding.grpo import completion_logps, packed_kernel
     model, rows = with_adapters(video_llm(bench, shape)), []
     inputs, tokens = prompt(bench, bench.size(128, 3584)), bench.size(8, 200)
     for group in bench.size((2, 4), (4, 8, 16, 32)):
         ids = bench.torch.randint(20, 200, (group, tokens), device=bench.device)
         row = {"what": f"{shape} G={group}"}
-        for name, shared in (("shared", True), ("repeated", False)):
-            def work(ids: Any = ids, shared: bool = shared) -> None:
-                completion_logps(model, inputs, ids, shared_prefix=shared).sum().backward()
+        kernel = packed_kernel(model)
+        for name, shared in (("shared", True), ("dense", True), ("repeated", False)):
+            def work(ids: Any = ids, shared: bool = shared, kernel: str = "dense" if name == "dense" else kernel) -> None:
+                completion_logps(model, inputs, ids, shared_prefix=shared, kernel=kernel).sum().backward()
                 model.zero_grad()
             try:
                 row |= {f"{name}_{key}": value for key, value in bench.measured(work).items()}
             except bench.torch.OutOfMemoryError:
                 row |= {f"{name}_seconds": math.nan, f"{name}_peak_gb": math.inf}
                 bench.torch.cuda.empty_cache()
-        rows.append(row | {"times_faster": row["repeated_seconds"] / row["shared_seconds"],
-                           "times_smaller": row["repeated_peak_gb"] / row["shared_peak_gb"]})
+        rows.append(row | {"kernel": kernel, "times_faster": row["repeated_seconds"] / row["shared_seconds"],
+                           "times_smaller": row["repeated_peak_gb"] / row["shared_peak_gb"],
+                           "blocks_over_dense": row["dense_seconds"] / row["shared_seconds"]})
     return rows
 
 
@@ -136,8 +139,10 @@ def rollouts(bench: Bench) -> list[dict[str, Any]]:
         model.generation_config.eos_token_id = -1        # all as long as one another
         inputs, tokens = prompt(bench, bench.size(128, 3584)), bench.size(8, 200)
         for group in bench.size((2,), (8, 16)):
-            found = bench.measured(lambda m=model, g=group, i=inputs, t=tokens: sample_completions(m, i, g, t), turns=2)
-            rows.append({"what": f"{shape} G={group}", **found, "tokens_a_second": group * tokens / found["seconds"]})
+            for cache in ("growing", "static", "compiled"):
+                draw = partial(sample_completions, model, inputs, group, tokens, cache=cache)
+                found = bench.measured(draw, turns=2)
+                rows.append({"what": f"{shape} G={group} {cache}", **found, "tokens_a_second": group * tokens / found["seconds"]})
         del model
         gc.collect()
     return rows

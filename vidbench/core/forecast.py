@@ -179,7 +179,7 @@ class Step:
 
 # %% ../../nbs/core/14_forecast.ipynb #ea2eb65a
 # bytes that the optimizer remembers on the device, for each byte of weight that learns
-STATES = {"adamw": 2.0, "adamw_8bit": 0.5, "paged_adamw_8bit": 0.0}
+STATES = {"adamw": 2.0, "adamw_8bit": 0.5, "paged_adamw": 0.0, "paged_adamw_8bit": 0.0, "adafactor": 0.0}
 
 def _onto_meta(
     batch: Mapping[str, Any],  # of a collate function
