@@ -417,6 +417,7 @@ def _use(args: argparse.Namespace) -> int:
         return print(plain_text(export_run(args.run, args.folder, args.push, **more))) or 0
     run = find_run(args.run)
     function = jobs.study_function(find_job(run.job), args.command)
+    more |= {name: value for name in ("query", "queries") if (value := getattr(args, name, ""))}
     done = function(run, args.inputs, Path(args.out or run.folder / "predict"), **more)
     print(plain_text(str(done if done is not None else args.out)))
     if args.write:
@@ -444,6 +445,8 @@ def _add_using(commands: Any) -> None:
                    "behavior/first films/ --out answers --write boris,strip")
     predict.add_argument("run", metavar="RUN")
     predict.add_argument("inputs", nargs="+", metavar="INPUT", help="files or folders")
+    predict.add_argument("--query", default="", metavar="TEXT", help="what to look for, for a job that is asked (grounding)")
+    predict.add_argument("--queries", default="", metavar="FILE", help="several, one a line")
     predict.add_argument("--out", default="", metavar="FOLDER", help="of the results; `predict` in the run's when not given")
     predict.add_argument("--write", default="", metavar="FORMATS",
                          help="also the bouts as boris, tsv, jsonl, eaf, vtt, strip, film")
