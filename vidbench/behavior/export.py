@@ -42,12 +42,12 @@ class ClipConfig(PretrainedConfig):
         width: int = 112,             # pixels
         mean: tuple = (0.0, 0.0, 0.0),  # of R, G, B, on a scale of 0 to 1
         std: tuple = (1.0, 1.0, 1.0),   # of R, G, B
-        temperature: float = 1.0,     # that logits are divided by
+        softness: float = 1.0,        # temperature that logits are divided by (transformers keeps that name for writing)
         dropout: float = 0.0,         # in front of the head
         **more: Any,
     ):
         self.network, self.num_frames, self.fps, self.height, self.width = network, num_frames, fps, height, width
-        self.mean, self.std, self.temperature, self.dropout = list(mean), list(std), temperature, dropout
+        self.mean, self.std, self.softness, self.dropout = list(mean), list(std), softness, dropout
         super().__init__(**more)
 
 # %% ../../nbs/behavior/11_export.ipynb #499aacea
@@ -123,7 +123,7 @@ class ClipClassifier(PreTrainedModel):
     @torch.no_grad()
     def classify(self, pixel_values: Float[Tensor, "1 time 3 height width"]) -> dict[str, float]:
         "Calibrated probability of each class."
-        prob = (self(pixel_values.to(self.device)).logits[0] / self.config.temperature).softmax(-1)
+        prob = (self(pixel_values.to(self.device)).logits[0] / self.config.softness).softmax(-1)
         return {self.config.id2label[number]: round(float(p), 4) for number, p in enumerate(prob)}
 
 # %% ../../nbs/behavior/11_export.ipynb #f1d3dd2b
