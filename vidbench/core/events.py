@@ -76,6 +76,12 @@ def _declared(names: Sequence[str], columns: Mapping[str, str]) -> dict[str, str
             raise EventError(f"columns: neither {left!r} nor {right!r} is a standard column{_nearest(left, ALIASES)}")
     return found
 
+# %% ../../nbs/core/03_events.ipynb #3976d267
+def _some(names: Sequence[str], most: int = 12) -> str:
+    "Some names of columns, for a message of one line."
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(str(name)[:30] for name in names[:most]) + more
+
 # %% ../../nbs/core/03_events.ipynb #cell-017
 def match_columns(
     names: Sequence[str],                        # the table's own column names
@@ -94,11 +100,11 @@ def match_columns(
     timed = "end_sec" in found or "duration_sec" in found
     for needed in ("video_path", "label", *(["start_sec"] if timed else [])):
         if needed not in found:
-            raise EventError(f"no column for {needed}{_nearest(needed, names)}: the table has {', '.join(map(str, names[:40]))}; "
+            raise EventError(f"no column for {needed}{_nearest(needed, names)}: the table has {_some(names)}; "
                              f"say columns={{'{needed}': '...'}}; nearest formats: {labels.nearest_formats(names)}")
     if "start_sec" in found and not timed:
         raise EventError(f"{found['start_sec']} needs an end_sec or duration_sec beside it: "
-                         f"the table has {', '.join(names)}")
+                         f"the table has {_some(names)}")
     return found
 
 # %% ../../nbs/core/03_events.ipynb #cell-021
@@ -360,6 +366,29 @@ def _beside(standard: Mapping[str, pd.Series], table: pd.DataFrame) -> pd.DataFr
             originals[f"{name}_in_table" if name in standard else name] = table[name]
     return pd.DataFrame({**{name: standard[name] for name in STANDARD if name in standard}, **originals})
 
+# %% ../../nbs/core/03_events.ipynb #3cc8d483
+def _told_apart(ids: list[str], events: pd.DataFrame) -> list[str]:
+    "Made ids, each once: of several events of one stretch each gets its label and individual in."
+    twice = pd.Series(ids).duplicated(keep=False)
+    seen: Counter = Counter()
+    for number in np.flatnonzero(twice):
+        row = events.iloc[number]
+        digest = hashlib.blake2b(f"{row['label']}|{row.get('individual', '')}".encode(), digest_size=2).hexdigest()
+        name = f"{ids[number]}-{digest}"
+        seen[name] += 1
+        ids[number] = name if seen[name] == 1 else f"{name}-{seen[name]}"
+    return ids
+
+# %% ../../nbs/core/03_events.ipynb #d91af784
+def _without_repeats(table: pd.DataFrame) -> pd.DataFrame:
+    "Rows that are the same in every column, once; how many were left out is counted."
+    again = table.astype(str).duplicated()
+    if not again.any():
+        return table
+    kept = table[~again].reset_index(drop=True)
+    kept.attrs = table.attrs | {"dropped": table.attrs["dropped"] | {"a row that repeats another": int(again.sum())}}
+    return kept
+
 # %% ../../nbs/core/03_events.ipynb #cell-059
 def _say_overlaps(events: pd.DataFrame) -> None:
     "Note how many events of a known format stand twice, and how many of one individual overlap as different classes."
@@ -373,9 +402,6 @@ def _say_overlaps(events: pd.DataFrame) -> None:
         same = " and ".join(keys)
         events.attrs["notes"].append(f"{overlaps} events begin while another of the same {same} goes on: a moment can have two "
                                      "labels; where a study takes one, keep one kind of label (vidbench look --only)")
-    twice = int(events.duplicated(["video_path", "label", "start_sec", "end_sec", *[k for k in keys if k != "video_path"]]).sum())
-    if twice:
-        events.attrs["notes"].append(f"{twice} events stand twice")
 
 # %% ../../nbs/core/03_events.ipynb #e100fd35
 def _as_files(places: pd.Series, fps: float | None) -> pd.Series:
@@ -444,6 +470,7 @@ def read_events(
         found = match_columns(list(table.columns), columns)
     except EventError as error:
         raise EventError(f"{path.name}: {error}") from None
+    table = table if "event_id" in found else _without_repeats(table)     # a boosted table repeats its events by their names
     written = _texts(table, found["video_path"], "video_path", path.name)
     starts, ends = _window(table, found, path.name)
     made = pd.Series(_make_ids(written, starts, ends), index=table.index)
@@ -457,6 +484,8 @@ def read_events(
                 "start_sec": starts, "end_sec": ends, **_optional(table, found, places, path.name)}
     if table.attrs["format"] == "table":
         _refuse_contradictions(standard, path.name)
+    standard["event_id"] = standard["event_id"] if "event_id" in found else pd.Series(
+        _told_apart(list(ids), pd.DataFrame(standard)), index=table.index)
     events = _beside(standard, table)
     events.attrs = dict(table.attrs)
     if table.attrs["format"] != "table":
