@@ -183,10 +183,11 @@ def share_moved(
     before: dict[str, Tensor],  # of `sample_weights`
     after: dict[str, Tensor],   # the same, later
 ) -> float | None:              # 0 to 1; none when there is nothing to compare
-    "The share of the trainable weights that have changed."
-    pairs = [(before[name], x) for name, x in after.items() if name in before and before[name].shape == x.shape]
+    "The share of the trainable weights that have changed, by more than a ten-millionth of their usual size."
+    pairs = [(before[name].float(), x.float()) for name, x in after.items() if name in before and before[name].shape == x.shape]
     total = sum(len(x) for _, x in pairs)
-    return sum(int((a != b).sum()) for a, b in pairs) / total if total else None
+    least = 1e-7 * (sum(float(a.square().sum()) for a, _ in pairs) / max(1, total)) ** 0.5
+    return sum(int(((a - b).abs() > least).sum()) for a, b in pairs) / total if total else None
 
 # %% ../../nbs/core/09_training.ipynb #cell-022
 LEAST_MOVED = 0.01  # share of the trainable weights; embeddings of words that never came do not move either
