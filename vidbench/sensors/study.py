@@ -24,7 +24,7 @@ import torch
 
 from ..core.bouts import BoutRules, ethogram_figure, write_results
 from ..core.checkpoints import best_checkpoint, load_weights
-from ..core.doubt import Interval, intervals
+from ..core.doubt import Interval, calibration_interval, intervals
 from ..core.engine import SeededSampler, has_collapsed, warn
 from ..core.events import read_sides, write_sides
 from ..core.figures import Figure
@@ -391,7 +391,8 @@ def side_metrics(
 ) -> dict[str, Interval]:         # accuracy, macro_f1, ece, f1_<activity>
     "The scores of one side with their intervals."
     true, pred = _coded(table, vocabulary, "true", "pred")
-    return intervals(evaluation.side_scores(true, pred, vocabulary, table["confidence"].to_numpy(float)), table["group"])
+    sure = calibration_interval(table["confidence"].to_numpy(float), true == pred, table["group"])
+    return intervals(evaluation.side_scores(true, pred, vocabulary), table["group"]) | {"ece": sure}
 
 # %% ../../nbs/sensors/08_study.ipynb #9d6ce9f0
 MAIN = ("macro_f1", "accuracy", "ece")
@@ -545,6 +546,13 @@ def _details(cfg: SensorsConfig, run: Run, material: Material, found: dict[str, 
                        "active_units": evaluation.active_units(inside.latent)},
             "rules": evaluation.compare_rules(run.metrics()).to_dict("records"), "read": material.notes}
 
+# %% ../../nbs/sensors/08_study.ipynb #61d3659f
+def _moved(health: dict[str, Any]) -> dict:
+    "Whether training did anything at all."
+    share = health.get("weights_moved")
+    words = "not known" if share is None else f"{share:.0%} of the weights changed"
+    return looked_at("weights moved", health.get("learned"), words)
+
 # %% ../../nbs/sensors/08_study.ipynb #298579b0
 def build_report(
     cfg: SensorsConfig,             # of the run
@@ -564,7 +572,7 @@ def build_report(
     return make_report(
         "sensors", headline=("macro_f1", "accuracy", "in_domain_macro_f1", "gain_over_forest_macro_f1"), metrics=metrics,
         baselines=baselines, verdict=verdict(metrics, baselines, details, audit),
-        checks=_checks(metrics, table, primary, audit), audit=audit, health=health_summary(run),
+        checks=[*_checks(metrics, table, primary, audit), _moved(health_summary(run))], audit=audit, health=health_summary(run),
         checkpoint=checkpoint_of(run, RULE_WORDS[cfg.select]), left_out=material.left_out, details=details)
 
 # %% ../../nbs/sensors/08_study.ipynb #629a4424
