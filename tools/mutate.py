@@ -41,12 +41,24 @@ OPERATORS = {ast.Add: "-", ast.Sub: "+", ast.Mult: "/", ast.Div: "*", ast.FloorD
 NAMES = {"min": "max", "max": "min", "any": "all", "all": "any", "mean": "sum", "sum": "mean", "minimum": "maximum",
          "maximum": "minimum", "argmax": "argmin", "argmin": "argmax", "floor": "ceil", "ceil": "floor", "nlargest": "nsmallest",
          "cumsum": "cumprod", "idxmax": "idxmin", "first": "last", "nanmean": "nansum", "amax": "amin", "median": "max"}
-UNWRAPPED = {"abs", "sqrt", "log", "exp", "round", "clip", "clamp", "normalize", "detach", "float", "softmax",
+UNWRAPPED = {"abs", "sqrt", "log", "exp", "round", "clip", "clamp", "normalize", "detach", "softmax",
              "log_softmax", "square", "log1p", "unique", "sorted", "nan_to_num", "fillna", "dropna",
              "drop_duplicates", "reversed", "lower", "strip", "set"}
-KEPT_DEFAULTS = {"seed", "resamples", "permutations", "draws", "worlds", "digits", "width", "height", "name", "progress", "step"}
+KEPT_DEFAULTS = {"seed", "resamples", "permutations", "draws", "worlds", "digits", "width", "height", "name", "progress", "step",
+                 "batch_size", "most", "most_cells", "epochs", "neighbours", "heads", "size", "columns", "autocast"}
 EQUIVALENT: list[tuple[str, str, str, str]] = [  # notebook, in the line, in the mutated line (empty: any), why nobody can see it
     ("core/04_doubt", "step = max(1, int(4e6 / len(codes)))", "", "rows at a time: memory, not what comes out"),
+    ("core/04_doubt", "for first in range(0, number, step)", "", "the same"),
+    ("core/04_doubt", "out=np.full(len(weights), NAN), where=size", ">= 0", "0 / 0 is NaN as well"),
+    ("core/03_events", "max(piece, size // 64)", "", "where a large file is looked at; how densely, not what comes out"),
+    ("behavior/04_confounding", "step = max(1, int(2e6 / len(values)))", "", "rows at a time"),
+    ("sensors/06_evaluation", "weight = np.exp(similar", "", "what all of a row share goes out when it is made to add up to 1"),
+    ("sensors/06_evaluation", "(np.ones((1, len(true))))", "np.ones((2", "the second row is not looked at"),
+    ("worldmodel/pretrain/04_probes", "np.where(impossible == possible, 0.5", ">=", "equal ones were taken out before"),
+    ("worldmodel/pretrain/04_probes", "reshape(-1,", "-2", "numpy takes any negative number"),
+    ("worldmodel/pretrain/04_probes", "torch.autocast(", "", "no accelerator of this machine has another precision"),
+    ("grounding/04_grpo", "if top_p < 1", "<=", "all of the probability keeps all tokens, but for rounding"),
+    ("grounding/04_grpo", "below, above = _share(", "=", "a ratio that lies on the bound to the last bit"),
 ]
 
 
