@@ -578,6 +578,13 @@ def _details(cfg: SensorsConfig, run: Run, material: Material, found: dict[str, 
             "rules": evaluation.compare_rules(run.metrics()).to_dict("records"), "read": material.notes}
 
 # %% ../../nbs/sensors/08_study.ipynb #cell-091
+def _moved(health: dict[str, Any]) -> dict:
+    "Whether training did anything at all."
+    share = health.get("weights_moved")
+    words = "not known" if share is None else f"{share:.0%} of the weights changed"
+    return looked_at("weights moved", health.get("learned"), words)
+
+# %% ../../nbs/sensors/08_study.ipynb #cell-093
 def build_report(
     cfg: SensorsConfig,             # of the run
     run: Run,                       # that has trained
@@ -596,10 +603,10 @@ def build_report(
     return make_report(
         "sensors", headline=("macro_f1", "accuracy", "in_domain_macro_f1", "gain_over_forest_macro_f1"), metrics=metrics,
         baselines=baselines, verdict=verdict(metrics, baselines, details, audit),
-        checks=_checks(metrics, table, primary, audit), audit=audit, health=health_summary(run),
+        checks=[*_checks(metrics, table, primary, audit), _moved(health_summary(run))], audit=audit, health=health_summary(run),
         checkpoint=checkpoint_of(run, RULE_WORDS[cfg.select]), left_out=material.left_out, details=details)
 
-# %% ../../nbs/sensors/08_study.ipynb #cell-094
+# %% ../../nbs/sensors/08_study.ipynb #cell-096
 def _keep_looks(run: Run, cfg: SensorsConfig, model: TCNVAE, material: Material, found: dict[str, Predictions]) -> None:
     "What pictures need beside tables: latents, and one window of each of the first activities with its reconstruction."
     both, data = ("in_domain", material.primary), material.sides[material.primary]
@@ -614,7 +621,7 @@ def _keep_looks(run: Run, cfg: SensorsConfig, model: TCNVAE, material: Material,
         windows=data.windows.x[rows], drawn=drawn, titles=data.windows.activity[rows].astype(str),
         channels=np.array(data.windows.channels), rate_hz=data.windows.sample_rate_hz)
 
-# %% ../../nbs/sensors/08_study.ipynb #cell-095
+# %% ../../nbs/sensors/08_study.ipynb #cell-097
 def make_figures(
     cfg: SensorsConfig,         # of the run
     run: Run,                   # that was evaluated
@@ -632,7 +639,7 @@ def make_figures(
             looks["windows"], looks["drawn"], looks["titles"], looks["channels"].tolist(), float(looks["rate_hz"]))
     return found
 
-# %% ../../nbs/sensors/08_study.ipynb #cell-097
+# %% ../../nbs/sensors/08_study.ipynb #cell-099
 def evaluate(
     cfg: SensorsConfig,      # of the run
     run: Run,                # that has trained
@@ -653,7 +660,7 @@ def evaluate(
             run.save_figure(figure, name)
     return run.report
 
-# %% ../../nbs/sensors/08_study.ipynb #cell-104
+# %% ../../nbs/sensors/08_study.ipynb #cell-106
 def load_trained(
     run: Run,                                 # that has trained
 ) -> tuple[SensorsConfig, TCNVAE, dict]:      # settings, model in evaluation mode, data.json
@@ -663,7 +670,7 @@ def load_trained(
                    max(1, len(known["domains"])), cfg.dropout, cfg.kernel_size, cfg.answer_from)
     return cfg, load_weights(Objective(model, cfg), best_checkpoint(run)).model.eval(), known
 
-# %% ../../nbs/sensors/08_study.ipynb #cell-106
+# %% ../../nbs/sensors/08_study.ipynb #cell-108
 def _answer(path: Path, cfg: SensorsConfig, model: TCNVAE, known: dict, rate_hz: float | None) -> pd.DataFrame:
     "A row a window of one file."
     normalise = Normaliser(*(tuple(known["normaliser"][part]) for part in ("channels", "mean", "std")))
@@ -687,7 +694,7 @@ def _answer(path: Path, cfg: SensorsConfig, model: TCNVAE, known: dict, rate_hz:
         raise WindowError(f"{path}: shorter than a window of {known['window_samples']} samples at {known['sample_rate_hz']:g} Hz")
     return pd.concat(tables, ignore_index=True)
 
-# %% ../../nbs/sensors/08_study.ipynb #cell-107
+# %% ../../nbs/sensors/08_study.ipynb #cell-109
 def _unusual(run: Run, error: pd.Series) -> np.ndarray:
     "Share of the known people's later windows that are drawn better; NaN where there is no report yet."
     table = read_predictions(run)
@@ -696,13 +703,13 @@ def _unusual(run: Run, error: pd.Series) -> np.ndarray:
     known = np.sort(table.loc[table["side"] == "in_domain", "reconstruction_error"].to_numpy(float))
     return np.searchsorted(known, error.to_numpy(float)) / len(known)
 
-# %% ../../nbs/sensors/08_study.ipynb #cell-108
+# %% ../../nbs/sensors/08_study.ipynb #cell-110
 def _part(out: Path, path: Path, run: Run) -> Path:
     "Where the answers about one file are kept: by the file as it is now, and the checkpoint."
     stamp = f"{path.resolve()} {path.stat().st_size} {path.stat().st_mtime_ns} {best_checkpoint(run)}"
     return out / "parts" / (hashlib.blake2b(stamp.encode(), digest_size=8).hexdigest() + ".csv")
 
-# %% ../../nbs/sensors/08_study.ipynb #cell-109
+# %% ../../nbs/sensors/08_study.ipynb #cell-111
 def predict(
     run: Run,                             # that has trained
     inputs: Any,                          # a file or folder of recordings, or several
@@ -732,7 +739,7 @@ def predict(
     ethogram_figure(bouts).savefig(out / "bouts.png", dpi=120, bbox_inches="tight")
     return out
 
-# %% ../../nbs/sensors/08_study.ipynb #cell-112
+# %% ../../nbs/sensors/08_study.ipynb #cell-114
 LOAD = """import json, torch
 known = json.load(open("{folder}/config.json"))
 windows = torch.zeros(1, known["window_samples"], len(known["channels"]))     # as measured
@@ -759,7 +766,7 @@ def export(
                     notes=(f"a window is {known['window_samples']} samples at {known['sample_rate_hz']:g} Hz, as measured, of "
                            + ", ".join(constants["channels"]),))
 
-# %% ../../nbs/sensors/08_study.ipynb #cell-114
+# %% ../../nbs/sensors/08_study.ipynb #cell-116
 def example_recording(
     cfg: SensorsConfig,   # of the run
     run: Run,             # whose reported side it is from
@@ -776,7 +783,7 @@ def example_recording(
     write_text(run.path("example.csv"), table.to_csv(index=False))
     return run.path("example.csv")
 
-# %% ../../nbs/sensors/08_study.ipynb #cell-117
+# %% ../../nbs/sensors/08_study.ipynb #cell-119
 def batch_of(
     data: WindowData,   # one side
     size: int,          # windows; repeated where there are fewer
@@ -786,7 +793,7 @@ def batch_of(
     batch.pop("sample_id")
     return batch
 
-# %% ../../nbs/sensors/08_study.ipynb #cell-119
+# %% ../../nbs/sensors/08_study.ipynb #cell-121
 def _forecast(cfg: SensorsConfig, material: Material, device_gb: float | None, processes: int) -> list[str]:
     "What training will take."
     data = material.sides["train"]
@@ -801,7 +808,7 @@ def _forecast(cfg: SensorsConfig, material: Material, device_gb: float | None, p
     return forecast(cfg, weigh, samples=len(data) * (1 if cfg.adapt == "none" else 2), width=max(cfg.hidden_dims),
                     device_gb=device_gb, processes=processes, measure=measure)
 
-# %% ../../nbs/sensors/08_study.ipynb #cell-120
+# %% ../../nbs/sensors/08_study.ipynb #cell-122
 def check(
     cfg: SensorsConfig,              # what would be run
     device_gb: float | None = None,  # plan for a card of this size; none = what is here
