@@ -8,7 +8,7 @@ __all__ = ['MAP', 'prepare', 'fit', 'headline', 'compared', 'class_table', 'opti
            'positive_said', 'details', 'report_of', 'positive_figures', 'class_figures', 'answers_of',
            'where_it_looked', 'make_figures', 'evaluate', 'one_batch', 'check']
 
-# %% ../../nbs/behavior/10_study.ipynb #6b810c32
+# %% ../../nbs/behavior/10_study.ipynb #cell-002
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -17,7 +17,7 @@ import pandas as pd
 import torch
 from torch import nn
 
-from . import figures as pictures
+from vidbench.behavior import figures as pictures
 from vidbench.behavior.answers import (
     DISTORTIONS,
     answer,
@@ -27,7 +27,7 @@ from vidbench.behavior.answers import (
     side_clip_features,
     was_video_used,
 )
-from .confounding import ConfoundingCheck, check_confounding
+from vidbench.behavior.confounding import ConfoundingCheck, check_confounding
 from vidbench.behavior.data import (
     Collate,
     Material,
@@ -55,24 +55,31 @@ from vidbench.behavior.evaluation import (
     softmax,
     worth_of_choosing,
 )
-from .familiar import FILE
-from .films import predict  # noqa: F401 - one of the verbs
-from .models import build_model
-from .settings import BehaviorConfig, stacking_warning
-from .training import criterion, fit_head, fit_network
-from .verdict import firm, gain_over, judge, verdict_said
-from .where import clip_map, map_figure, needed, where_figure
-from ..core import figures, reports
-from ..core.config import ConfigError
-from ..core.doubt import Interval, difference, said
-from ..core.engine import SeededSampler, warn
-from ..core.events import audit_split, close_ends, missing_videos
-from ..core.figures import Figure
-from ..core.runs import Run, write_text
-from ..core.training import TrainResult, finished_training, health_summary
-from ..core.video import clip_cache
+from vidbench.behavior.familiar import FILE
+from vidbench.behavior.films import predict  # noqa: F401 - one of the verbs
+from vidbench.behavior.models import build_model
+from vidbench.behavior.settings import BehaviorConfig, stacking_warning
+from vidbench.behavior.training import criterion, fit_head, fit_network
+from vidbench.behavior.verdict import firm, gain_over, judge, verdict_said
+from vidbench.behavior.where import clip_map, map_figure, needed, where_figure
+from vidbench.core import figures, reports
+from vidbench.core.config import ConfigError
+from vidbench.core.doubt import Interval, difference, said
+from vidbench.core.engine import SeededSampler, warn
+from vidbench.core.events import audit_split, close_ends, missing_videos
+from vidbench.core.figures import Figure
+<<<<<<< /tmp/tmpvuwk3y5i/ours
+from vidbench.core.runs import Run, write_text
+||||||| /tmp/tmpvuwk3y5i/base
+from vidbench.core.runs import Run
+=======
+from vidbench.core.forecast import forecast_module
+from vidbench.core.runs import Run
+>>>>>>> /tmp/tmpvuwk3y5i/theirs
+from vidbench.core.training import TrainResult, finished_training, health_summary
+from vidbench.core.video import clip_cache
 
-# %% ../../nbs/behavior/10_study.ipynb #ed85e701
+# %% ../../nbs/behavior/10_study.ipynb #cell-005
 def prepare(
     cfg: BehaviorConfig,     # what to prepare
     run: Run,                # where it is left
@@ -83,7 +90,7 @@ def prepare(
         found = leave_material(draw_material(cfg, not run.watched), run)
     return found or draw_material(cfg, progress=False)    # of several processes one writes; all draw the same
 
-# %% ../../nbs/behavior/10_study.ipynb #c0caadbf
+# %% ../../nbs/behavior/10_study.ipynb #cell-008
 def fit(
     cfg: BehaviorConfig,  # what to run
     run: Run,             # where it goes
@@ -97,7 +104,7 @@ def fit(
             warn(run, message, 0)
         return (fit_head if cfg.frozen else fit_network)(cfg, run, material)
 
-# %% ../../nbs/behavior/10_study.ipynb #3532e66a
+# %% ../../nbs/behavior/10_study.ipynb #cell-011
 def headline(
     scores: Mapping[str, Interval],    # from `score_intervals`
     positive: str,                     # empty: none
@@ -106,14 +113,14 @@ def headline(
     names = ["roc_auc", f"recall_{positive}", "macro_f1"] if positive else ["accuracy", "macro_f1", "top5_accuracy"]
     return [name for name in names if name in scores]
 
-# %% ../../nbs/behavior/10_study.ipynb #fd7af8e9
+# %% ../../nbs/behavior/10_study.ipynb #cell-013
 def compared(
     positive: str,    # empty: none
 ) -> str:
     "The score by which model and rivals are compared."
     return "roc_auc" if positive else "macro_f1"
 
-# %% ../../nbs/behavior/10_study.ipynb #a9dd9d69
+# %% ../../nbs/behavior/10_study.ipynb #cell-015
 def class_table(
     scores: Mapping[str, Interval],    # from `score_intervals`
     matrix: Sequence[Sequence[int]],   # rows are the true classes
@@ -123,7 +130,7 @@ def class_table(
     return {label: {name: reports.metric(scores[f"{name}_{label}"]) for name in ("recall", "precision", "f1")}
             | {"support": int(sum(row))} for label, row in zip(labels, matrix, strict=True)}
 
-# %% ../../nbs/behavior/10_study.ipynb #27aa8724
+# %% ../../nbs/behavior/10_study.ipynb #cell-018
 def optimism(
     val: pd.DataFrame,     # predictions of the validation side
     test: pd.DataFrame,    # of the test side
@@ -137,7 +144,7 @@ def optimism(
     other = lambda weights: one_score(sides, weights * ~chosen, name)
     return difference(one, other, both["group"])
 
-# %% ../../nbs/behavior/10_study.ipynb #1dd34e48
+# %% ../../nbs/behavior/10_study.ipynb #cell-021
 def choosing_said(
     cfg: BehaviorConfig,    # what was selected by
     run: Run,               # its evaluations
@@ -154,7 +161,7 @@ def choosing_said(
              f"permuted labels that alone is worth {chosen - mean:+.2f} of macro F1 ({chosen:.2f} where {mean:.2f} is meant).")
     return {"evaluations": len(found), "chosen": chosen, "mean": mean, "words": words}
 
-# %% ../../nbs/behavior/10_study.ipynb #60be0b8c
+# %% ../../nbs/behavior/10_study.ipynb #cell-023
 def choice_said(
     cfg: BehaviorConfig,             # select
     run: Run,                        # its evaluations
@@ -169,7 +176,7 @@ def choice_said(
     return (f"The report is on the test side ({len(material.events)} events of {material.events['group'].nunique()} groups), "
             f"which nothing was chosen by. On the validation side{kind} {name} is {said(firm(found), sign=True)} higher.")
 
-# %% ../../nbs/behavior/10_study.ipynb #b3bca586
+# %% ../../nbs/behavior/10_study.ipynb #cell-026
 def confounding(
     material: Material,      # both sides
     table: pd.DataFrame,     # predictions of the reported side
@@ -180,7 +187,7 @@ def confounding(
         return None
     return check_confounding(table, material.positive, train=material.train, seed=seed)
 
-# %% ../../nbs/behavior/10_study.ipynb #9f2c1186
+# %% ../../nbs/behavior/10_study.ipynb #cell-029
 def logits_of(
     material: Material,     # classes
     table: pd.DataFrame,    # predictions
@@ -189,7 +196,7 @@ def logits_of(
     return (table[[f"logit_{name}" for name in material.classes]].to_numpy(),
             table["true"].map(material.classes.index).to_numpy())
 
-# %% ../../nbs/behavior/10_study.ipynb #f301d3c8
+# %% ../../nbs/behavior/10_study.ipynb #cell-031
 def temperature_of(
     material: Material,            # classes, positive
     table: pd.DataFrame,           # predictions of the reported side
@@ -204,7 +211,7 @@ def temperature_of(
         return None
     return fit_temperature(*logits_of(material, table), which, table["group"], seed)
 
-# %% ../../nbs/behavior/10_study.ipynb #2b96756c
+# %% ../../nbs/behavior/10_study.ipynb #cell-033
 def tempered(
     material: Material,         # classes
     table: pd.DataFrame,        # predictions, with logits
@@ -214,7 +221,7 @@ def tempered(
     prob = softmax(logits_of(material, table)[0], heat.temperature if heat else 1.0)
     return table.assign(**{f"prob_{name}": prob[:, i] for i, name in enumerate(material.classes)})
 
-# %% ../../nbs/behavior/10_study.ipynb #c8ef12e3
+# %% ../../nbs/behavior/10_study.ipynb #cell-035
 MAP = "map.csv"    # in a run: where each clip of the reported side lies on a plane
 
 def leave_map(
@@ -228,7 +235,7 @@ def leave_map(
     table = pd.DataFrame(places, columns=["x", "y"]).assign(event_id=material.events["event_id"].astype(str).to_numpy())
     write_text(run.path(MAP), table.to_csv(index=False))
 
-# %% ../../nbs/behavior/10_study.ipynb #70d9a5d6
+# %% ../../nbs/behavior/10_study.ipynb #cell-037
 def measure(
     cfg: BehaviorConfig,    # the run's settings
     run: Run,               # its best checkpoint
@@ -251,7 +258,7 @@ def measure(
             "gains": {rival: gain_over(table, found, name, positive) for rival, found in rivals.items()},
             "flattered": flattered, "doubt": confounding(material, table, cfg.seed), "heat": heat}
 
-# %% ../../nbs/behavior/10_study.ipynb #87893373
+# %% ../../nbs/behavior/10_study.ipynb #cell-040
 def all_metrics(
     found: Mapping[str, Any],    # from `measure`
     material: Material,          # classes, positive
@@ -266,7 +273,7 @@ def all_metrics(
     metrics |= {short[change]: reports.metric(gain) for change, gain in found["still"].items()}
     return metrics | {f"optimism_{each}": reports.metric(gain) for each, gain in found["flattered"].items()}
 
-# %% ../../nbs/behavior/10_study.ipynb #7c4d62f6
+# %% ../../nbs/behavior/10_study.ipynb #cell-042
 def baselines(
     rivals: Mapping[str, pd.DataFrame],    # from `rival_tables`
     positive: str,                         # empty: none
@@ -276,7 +283,7 @@ def baselines(
     return {rival: {name: reports.metric(score) for name, score in score_intervals(table, positive).items() if name in wanted}
             for rival, table in rivals.items()}
 
-# %% ../../nbs/behavior/10_study.ipynb #156c9f60
+# %% ../../nbs/behavior/10_study.ipynb #cell-044
 def positive_said(
     cfg: BehaviorConfig,    # positive
     material: Material,     # the class that is taken
@@ -286,7 +293,7 @@ def positive_said(
         return []
     return [f"No class was named: roc_auc and recall are about '{material.positive}', which has fewer events than the other."]
 
-# %% ../../nbs/behavior/10_study.ipynb #5ce92a67
+# %% ../../nbs/behavior/10_study.ipynb #cell-046
 def details(
     cfg: BehaviorConfig,         # the run's settings
     run: Run,                    # its evaluations
@@ -302,7 +309,7 @@ def details(
             "confounding": found["doubt"].to_dict() if found["doubt"] else None,
             "choosing": None if found["flattered"] else choosing_said(cfg, run, material)}
 
-# %% ../../nbs/behavior/10_study.ipynb #bb856c5d
+# %% ../../nbs/behavior/10_study.ipynb #cell-048
 def report_of(
     cfg: BehaviorConfig,         # the run's settings
     run: Run,                    # trained
@@ -323,7 +330,7 @@ def report_of(
         left_out=reports.left_out(not_on_sides(cfg, material)), video_used=found["used"],
         details=details(cfg, run, material, found))
 
-# %% ../../nbs/behavior/10_study.ipynb #6b64675f
+# %% ../../nbs/behavior/10_study.ipynb #cell-051
 def positive_figures(
     table: pd.DataFrame,    # predictions
     positive: str,          # a class that both is and is not true
@@ -335,7 +342,7 @@ def positive_figures(
         found |= {"roc": figures.roc_curve(flag, prob), "precision_recall": figures.pr_curve(flag, prob)}
     return found
 
-# %% ../../nbs/behavior/10_study.ipynb #f2082a64
+# %% ../../nbs/behavior/10_study.ipynb #cell-053
 def class_figures(
     table: pd.DataFrame,                 # predictions
     per_class: Mapping[str, Mapping],    # of the report
@@ -346,7 +353,7 @@ def class_figures(
     return {"reliability": figures.reliability_diagram(sure, (table["true"] == table["pred"]).to_numpy()),
             "classes": pictures.class_figure(per_class), "class_curves": figures.class_curves(table["true"], prob)}
 
-# %% ../../nbs/behavior/10_study.ipynb #68d8bc6f
+# %% ../../nbs/behavior/10_study.ipynb #cell-055
 def answers_of(
     cfg: BehaviorConfig,    # length of a clip
     material: Material,     # clips
@@ -358,7 +365,7 @@ def answers_of(
     clips = [data.frames(i, float(table["start_sec"][i])).permute(0, 2, 3, 1).numpy() for i in rows]
     return pictures.answers_figure(table, rows, clips, cfg.fps)
 
-# %% ../../nbs/behavior/10_study.ipynb #91c2d2e3
+# %% ../../nbs/behavior/10_study.ipynb #cell-057
 def where_it_looked(
     cfg: BehaviorConfig,    # clips
     run: Run,               # trained
@@ -378,7 +385,7 @@ def where_it_looked(
     shown = [((clip.permute(0, 2, 3, 1).numpy() * std + mean) * 255).clip(0, 255).astype(np.uint8) for clip in clips]
     return where_figure(shown, found, [str(table["pred"][row]) for row in rows], cfg.fps)
 
-# %% ../../nbs/behavior/10_study.ipynb #a5bbfe58
+# %% ../../nbs/behavior/10_study.ipynb #cell-059
 def make_figures(
     cfg: BehaviorConfig,  # the run's settings
     run: Run,             # after `evaluate`
@@ -402,7 +409,7 @@ def make_figures(
         found["map"] = map_figure(table.astype({"event_id": str}).merge(places, on="event_id"))
     return found | {"answers": answers_of(cfg, material, table), "where": where_it_looked(cfg, run, material, table)}
 
-# %% ../../nbs/behavior/10_study.ipynb #ee2551bf
+# %% ../../nbs/behavior/10_study.ipynb #cell-061
 def evaluate(
     cfg: BehaviorConfig,  # the run's settings
     run: Run,             # after `fit`
@@ -419,11 +426,12 @@ def evaluate(
             run.save_figure(figure, name)
     return run.report
 
-# %% ../../nbs/behavior/10_study.ipynb #48c56934
+# %% ../../nbs/behavior/10_study.ipynb #cell-067
 @torch.no_grad()
 def one_batch(
     cfg: BehaviorConfig,                 # model, clips
     sides: Mapping[str, pd.DataFrame],   # events
+    **plan: Any,                         # of `forecast_module`: device_gb, processes
 ) -> list[str]:                          # lines of text
     "One batch through the network, described."
     classes = class_names(*sides.values())
@@ -436,12 +444,15 @@ def one_batch(
     millions = sum(p.numel() for p in model.parameters()) / 1e6
     return [f"batch       clips {tuple(batch['clips'].shape)} (batch, time, channel, height, width)",
             f"model       {cfg.model}, {millions:.2f} M parameters, logits {tuple(out['logits'].shape)}, "
-            f"loss {float(out['loss']):.3f}"]
+            f"loss {float(out['loss']):.3f}",
+            *forecast_module(cfg, model, {name: batch[name] for name in ("clips", "labels")}, len(sides["train"]), **plan)]
 
-# %% ../../nbs/behavior/10_study.ipynb #9a37cee5
+# %% ../../nbs/behavior/10_study.ipynb #cell-069
 def check(
-    cfg: BehaviorConfig,  # what would be run
-) -> str:                 # lines of text
+    cfg: BehaviorConfig,             # what would be run
+    device_gb: float | None = None,  # plan for a card of this size
+    processes: int = 1,              # that train together
+) -> str:                            # lines of text
     "Look at everything that training needs, without training."
     events = load_events(cfg)
     absent = missing_videos(events)
@@ -457,4 +468,4 @@ def check(
     lines += [f"{side:<12}{counts_said(rows)} ({rows['group'].nunique()} groups)" for side, rows in sides.items()]
     audit = audit_split(sides["train"], sides.get("test", sides["val"]))
     lines += [f"audit       {line}" for line in audit.verdict.split(". ")]
-    return "\n".join(lines + one_batch(cfg, sides))
+    return "\n".join(lines + one_batch(cfg, sides, device_gb=device_gb, processes=processes))
