@@ -17,7 +17,7 @@ import pandas as pd
 import torch
 from torch import nn
 
-from vidbench.behavior import figures as pictures
+from . import figures as pictures
 from vidbench.behavior.answers import (
     DISTORTIONS,
     answer,
@@ -27,7 +27,7 @@ from vidbench.behavior.answers import (
     side_clip_features,
     was_video_used,
 )
-from vidbench.behavior.confounding import ConfoundingCheck, check_confounding
+from .confounding import ConfoundingCheck, check_confounding
 from vidbench.behavior.data import (
     Collate,
     Material,
@@ -55,29 +55,23 @@ from vidbench.behavior.evaluation import (
     softmax,
     worth_of_choosing,
 )
-from vidbench.behavior.familiar import FILE
-from vidbench.behavior.films import predict  # noqa: F401 - one of the verbs
-from vidbench.behavior.models import build_model
-from vidbench.behavior.settings import BehaviorConfig, stacking_warning
-from vidbench.behavior.training import criterion, fit_head, fit_network
-from vidbench.behavior.verdict import firm, gain_over, judge, verdict_said
-from vidbench.behavior.where import clip_map, map_figure, needed, where_figure
-from vidbench.core import figures, reports
-from vidbench.core.config import ConfigError
-from vidbench.core.doubt import Interval, difference, said
-from vidbench.core.engine import SeededSampler, warn
-from vidbench.core.events import audit_split, close_ends, missing_videos
-from vidbench.core.figures import Figure
-<<<<<<< /tmp/tmpvuwk3y5i/ours
-from vidbench.core.runs import Run, write_text
-||||||| /tmp/tmpvuwk3y5i/base
-from vidbench.core.runs import Run
-=======
-from vidbench.core.forecast import forecast_module
-from vidbench.core.runs import Run
->>>>>>> /tmp/tmpvuwk3y5i/theirs
-from vidbench.core.training import TrainResult, finished_training, health_summary
-from vidbench.core.video import clip_cache
+from .familiar import FILE
+from .films import predict  # noqa: F401 - one of the verbs
+from .models import build_model
+from .settings import BehaviorConfig, stacking_warning
+from .training import criterion, fit_head, fit_network
+from .verdict import firm, gain_over, judge, verdict_said
+from .where import clip_map, map_figure, needed, where_figure
+from ..core import figures, reports
+from ..core.config import ConfigError
+from ..core.doubt import Interval, difference, said
+from ..core.engine import SeededSampler, warn
+from ..core.events import audit_split, close_ends, missing_videos
+from ..core.figures import Figure
+from ..core.forecast import forecast_module
+from ..core.runs import Run, write_text
+from ..core.training import TrainResult, finished_training, health_summary
+from ..core.video import clip_cache
 
 # %% ../../nbs/behavior/10_study.ipynb #cell-005
 def prepare(
