@@ -7,6 +7,7 @@ __all__ = ['AGGREGATED', 'WRITERS', 'class_names', 'over_time', 'BoutRules', 'bo
            'frame_accuracy', 'ethogram_figure', 'write_events', 'write_results']
 
 # %% ../../nbs/core/13_bouts.ipynb #cell-002
+import contextlib
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -19,6 +20,7 @@ from jaxtyping import Float
 
 from .figures import Figure, dress, new_figure, palette
 from .runs import write_text
+from .video import VideoError, probe
 
 # %% ../../nbs/core/13_bouts.ipynb #cell-005
 def class_names(
@@ -211,33 +213,74 @@ AGGREGATED = ("Observation id", "Observation date", "Description", "Media file",
               "Behavioral category", "Modifiers", "Behavior type", "Start (s)", "Stop (s)", "Duration (s)", "Comment start",
               "Comment stop")
 
+def _observations(events: pd.DataFrame) -> dict[str, str]:
+    "A name for each film, of its own: two `day.mp4` in two folders are two observations."
+    films = [str(film) for film in dict.fromkeys(events["video_path"])]
+    stems = [Path(film).stem for film in films]
+    return {film: stem if stems.count(stem) == 1 else f"{stem} {number}" for number, (film, stem) in
+            enumerate(zip(films, stems, strict=True), 1)}
+
+# %% ../../nbs/core/13_bouts.ipynb #cell-033
+def _subject(row: object) -> str:
+    "Who an event is about; empty for nobody in particular."
+    said = getattr(row, "individual", "")
+    return "" if pd.isna(said) or said == "No focal subject" else str(said)
+
+# %% ../../nbs/core/13_bouts.ipynb #cell-035
 def _aggregated(events: pd.DataFrame) -> str:
     "BORIS aggregated events, tab-separated."
-    rows = [{"Observation id": Path(e.video_path).stem, "Media file": e.video_path, "Subject": "No focal subject",
+    names = _observations(events)
+    rows = [{"Observation id": names[str(e.video_path)], "Media file": e.video_path, "Subject": _subject(e) or "No focal subject",
              "Behavior": e.label, "Behavior type": "STATE", "Start (s)": f"{e.start_sec:.3f}", "Stop (s)": f"{e.end_sec:.3f}",
              "Duration (s)": f"{e.end_sec - e.start_sec:.3f}"} for e in events.itertuples(index=False)]
     return pd.DataFrame(rows, columns=list(AGGREGATED)).to_csv(sep="\t", index=False)
 
-# %% ../../nbs/core/13_bouts.ipynb #cell-033
+# %% ../../nbs/core/13_bouts.ipynb #cell-036
+def _state_rows(own: pd.DataFrame) -> list[list]:
+    "The rows of one observation: a state is open or not, so two of one kind may not overlap."
+    rows, last = [], {}
+    for row in own.sort_values(["start_sec", "end_sec"]).itertuples(index=False):
+        key = (_subject(row), str(row.label))
+        if round(row.start_sec, 3) < last.get(key, -1):
+            raise ValueError(f"{row.video_path}: two events '{row.label}' overlap at {row.start_sec:g} s, which a BORIS project "
+                             "cannot hold: join them, or name who does it in a column individual")
+        last[key] = round(row.end_sec, 3)
+        rows += [[round(time, 3), *key, "", ""] for time in (row.start_sec, row.end_sec)]
+    return sorted(rows, key=lambda row: row[0])
+
+# %% ../../nbs/core/13_bouts.ipynb #cell-037
+def _boris_observation(film: str, own: pd.DataFrame) -> dict:
+    "One film as an observation, with the keys that BORIS 7 to 9 look for."
+    info = {}
+    if Path(film).is_file():
+        with contextlib.suppress(VideoError):
+            found = probe(film)
+            info = {"length": {film: round(found.duration_sec, 3)}, "fps": {film: round(found.fps, 3)}}
+    media = {"length": {}, "fps": {}, "hasVideo": {film: True}, "hasAudio": {film: False}, "offset": {"1": 0.0}} | info
+    return {"file": {str(player): [film] if player == 1 else [] for player in range(1, 9)}, "type": "MEDIA",
+            "date": "2000-01-01T00:00:00", "description": "", "time offset": 0.0, "events": _state_rows(own),
+            "observation time interval": [0, 0], "independent_variables": {}, "visualize_spectrogram": False,
+            "visualize_waveform": False, "media_creation_date_as_offset": False, "media_scan_sampling_duration": 0,
+            "image_display_duration": 1, "close_behaviors_between_videos": False, "media_info": media}
+
+# %% ../../nbs/core/13_bouts.ipynb #cell-038
 def _boris_project(events: pd.DataFrame) -> str:
     "A project of BORIS: one observation a film, every behaviour a state."
-    codes = sorted(events["label"].unique())
-    states = {str(i): {"type": "State event", "key": chr(97 + i % 26), "code": code, "description": "", "category": "",
+    codes = sorted(events["label"].astype(str).unique())
+    states = {str(i): {"type": "State event", "key": chr(97 + i % 26), "code": code, "description": "", "color": "",
+                       "category": "",
                        "modifiers": "", "excluded": "", "coding map": ""} for i, code in enumerate(codes)}
-    observations = {}
-    for film, own in events.groupby("video_path", sort=True):
-        marks = sorted([t, "", row.label, "", ""] for row in own.itertuples(index=False)
-                       for t in (round(row.start_sec, 3), round(row.end_sec, 3)))
-        observations[Path(str(film)).stem] = {
-            "file": {"1": [str(film)]}, "type": "MEDIA", "date": "2000-01-01T00:00:00", "description": "", "time offset": 0.0,
-            "events": marks, "independent_variables": {}, "close_behaviors_between_videos": False,
-            "visualize_spectrogram": False, "media_info": {"length": {}, "fps": {}}}
+    people = sorted({_subject(row) for row in events.itertuples(index=False)} - {""})
+    names = _observations(events)
+    observations = {names[str(film)]: _boris_observation(str(film), own) for film, own in events.groupby("video_path", sort=True)}
     return json.dumps({"time_format": "hh:mm:ss", "project_date": "2000-01-01T00:00:00", "project_name": "vidbench",
-                       "project_description": "", "project_format_version": "7.0", "subjects_conf": {},
+                       "project_description": "", "project_format_version": "7.0",
+                       "subjects_conf": {str(i): {"key": str(i + 1) if i < 9 else "", "name": name, "description": ""}
+                                         for i, name in enumerate(people)},
                        "behaviors_conf": states, "observations": observations, "behavioral_categories": [],
                        "independent_variables": {}, "coding_map": {}, "behaviors_coding_map": [], "converters": {}}, indent=1)
 
-# %% ../../nbs/core/13_bouts.ipynb #cell-034
+# %% ../../nbs/core/13_bouts.ipynb #cell-039
 def _elan(events: pd.DataFrame) -> str:
     "An ELAN document of one film: a tier a class."
     films = events["video_path"].unique()
@@ -249,8 +292,11 @@ def _elan(events: pd.DataFrame) -> str:
         ElementTree.SubElement(header, "MEDIA_DESCRIPTOR", MEDIA_URL=str(film), MIME_TYPE="video/mp4",
                                RELATIVE_MEDIA_URL=str(film))
     order = ElementTree.SubElement(root, "TIME_ORDER")
-    for label, own in events.groupby("label", sort=True):
-        tier = ElementTree.SubElement(root, "TIER", LINGUISTIC_TYPE_REF="default-lt", TIER_ID=str(label))
+    who = [_subject(row) for row in events.itertuples(index=False)]
+    for (label, name), own in events.groupby([events["label"].astype(str), pd.Series(who, index=events.index)], sort=True):
+        tier = ElementTree.SubElement(root, "TIER", LINGUISTIC_TYPE_REF="default-lt", TIER_ID=f"{label} ({name})" if name
+                                      else label,
+                                      **({"PARTICIPANT": name} if name else {}))
         for row in own.itertuples(index=False):
             slots = []
             for time in (row.start_sec, row.end_sec):
@@ -264,14 +310,14 @@ def _elan(events: pd.DataFrame) -> str:
                            GRAPHIC_REFERENCES="false")
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + ElementTree.tostring(root, encoding="unicode")
 
-# %% ../../nbs/core/13_bouts.ipynb #cell-035
+# %% ../../nbs/core/13_bouts.ipynb #cell-040
 def _webvtt(events: pd.DataFrame) -> str:
     "Subtitles: what is seen, while it is seen."
     clock = lambda t: f"{int(t // 3600):02d}:{int(t // 60 % 60):02d}:{t % 60:06.3f}"
     cues = [f"{clock(e.start_sec)} --> {clock(e.end_sec)}\n{e.label}" for e in events.itertuples(index=False)]
     return "WEBVTT\n\n" + "\n\n".join(cues) + "\n"
 
-# %% ../../nbs/core/13_bouts.ipynb #cell-037
+# %% ../../nbs/core/13_bouts.ipynb #cell-042
 WRITERS = {".tsv": _aggregated, ".boris": _boris_project, ".eaf": _elan, ".vtt": _webvtt,
            ".csv": lambda events: events.to_csv(index=False),
            ".jsonl": lambda events: events.to_json(orient="records", lines=True, force_ascii=False)}
@@ -286,7 +332,7 @@ def write_events(
         raise ValueError(f"{path.name}: no format is known by this ending: use {', '.join(sorted(WRITERS))}")
     return write_text(path, WRITERS[path.suffix.lower()](events))
 
-# %% ../../nbs/core/13_bouts.ipynb #cell-041
+# %% ../../nbs/core/13_bouts.ipynb #cell-048
 def write_results(
     out: str | Path,                 # a folder; made where it is not there
     windows: pd.DataFrame,           # video_path, start_sec, end_sec, pred, prob_<class>

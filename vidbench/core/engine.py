@@ -242,7 +242,7 @@ def device_of(
         return torch.device("cpu")
     return torch.accelerator.current_accelerator()
 
-# %% ../../nbs/core/08_engine.ipynb #745bf92b
+# %% ../../nbs/core/08_engine.ipynb #cell-038
 _OPTIMIZERS = {"adamw_8bit": "adamw_bnb_8bit", "paged_adamw": "paged_adamw_32bit", "paged_adamw_8bit": "paged_adamw_8bit",
                "adafactor": "adafactor"}
 
@@ -257,7 +257,7 @@ def optimizer_options(
             raise TrainingError(f"optimizer='{name}' needs bitsandbytes: pip install 'vidbench[bnb]'")
     return {"optim": _OPTIMIZERS[name]} if name in _OPTIMIZERS else {}
 
-# %% ../../nbs/core/08_engine.ipynb #cell-038
+# %% ../../nbs/core/08_engine.ipynb #cell-040
 _SCHEDULES = {"cosine": "cosine_with_min_lr", "linear": "linear", "constant": "constant_with_warmup"}
 
 def _learning_options(cfg: TrainingConfig) -> dict[str, Any]:
@@ -270,7 +270,7 @@ def _learning_options(cfg: TrainingConfig) -> dict[str, Any]:
             "lr_scheduler_type": _SCHEDULES[cfg.lr_schedule], "lr_scheduler_kwargs": least, **optimizer_options(cfg.optimizer),
             "max_grad_norm": cfg.max_grad_norm or float("inf"), "seed": cfg.seed, "data_seed": cfg.seed}
 
-# %% ../../nbs/core/08_engine.ipynb #cell-039
+# %% ../../nbs/core/08_engine.ipynb #cell-041
 COMPILER = "inductor"  # of torch_compile
 
 def _machine_options(cfg: TrainingConfig) -> dict[str, Any]:
@@ -286,7 +286,7 @@ def _machine_options(cfg: TrainingConfig) -> dict[str, Any]:
         options |= {"torch_compile": True, "torch_compile_backend": COMPILER}
     return options
 
-# %% ../../nbs/core/08_engine.ipynb #cell-040
+# %% ../../nbs/core/08_engine.ipynb #cell-042
 def trainer_arguments(
     cfg: TrainingConfig,  # the job's settings
     folder: Path,         # for checkpoints
@@ -298,7 +298,7 @@ def trainer_arguments(
             "remove_unused_columns": False, "disable_tqdm": True, "log_level": "error"}
     return TrainingArguments(output_dir=str(folder), **(_learning_options(cfg) | _machine_options(cfg) | ours | more))
 
-# %% ../../nbs/core/08_engine.ipynb #cell-043
+# %% ../../nbs/core/08_engine.ipynb #cell-045
 class WholeBatches(Sampler[Draw]):
     "An order whose last batch is filled up from its beginning."
 
@@ -316,12 +316,12 @@ class WholeBatches(Sampler[Draw]):
         draws = list(self.order)
         return iter(draws + [draws[i % len(draws)] for i in range(len(self) - len(draws))])
 
-# %% ../../nbs/core/08_engine.ipynb #cell-045
+# %% ../../nbs/core/08_engine.ipynb #cell-047
 def processes() -> int:  # 1 or more
     "How many processes train together."
     return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
 
-# %% ../../nbs/core/08_engine.ipynb #cell-047
+# %% ../../nbs/core/08_engine.ipynb #cell-049
 def highest(
     number: int,           # of this process
     device: torch.device,  # through which the processes speak
@@ -332,7 +332,7 @@ def highest(
         dist.all_reduce(everywhere, dist.ReduceOp.MAX)
     return int(everywhere)
 
-# %% ../../nbs/core/08_engine.ipynb #cell-050
+# %% ../../nbs/core/08_engine.ipynb #cell-052
 class _Average(torch.autograd.Function):
     "The mean over all processes; its gradient is the mean of theirs."
 
@@ -349,7 +349,7 @@ class _Average(torch.autograd.Function):
         "The mean of all processes' gradients."
         return _Average.forward(context, grad)
 
-# %% ../../nbs/core/08_engine.ipynb #cell-051
+# %% ../../nbs/core/08_engine.ipynb #cell-053
 class SharedBatchNorm(nn.modules.batchnorm._BatchNorm):
     "Batch normalisation over the equal batches of all processes, for CPUs."
 
@@ -377,7 +377,7 @@ class SharedBatchNorm(nn.modules.batchnorm._BatchNorm):
         self.running_mean.lerp_(mean, self.momentum)
         self.running_var.lerp_(var * count / max(1, count - 1), self.momentum)
 
-# %% ../../nbs/core/08_engine.ipynb #cell-053
+# %% ../../nbs/core/08_engine.ipynb #cell-055
 def share_batch_norm(
     model: nn.Module,  # changed in place
 ) -> nn.Module:        # the same
@@ -389,7 +389,7 @@ def share_batch_norm(
         layer.process_group = None
     return model
 
-# %% ../../nbs/core/08_engine.ipynb #cell-056
+# %% ../../nbs/core/08_engine.ipynb #cell-058
 @dataclass
 class Means:
     "Running means of named scalars between two lines of the log."
@@ -414,7 +414,7 @@ class Means:
         self.totals = self.totals if keep else {}
         return {name: total / count for name, (total, count) in found.items()}
 
-# %% ../../nbs/core/08_engine.ipynb #cell-058
+# %% ../../nbs/core/08_engine.ipynb #cell-060
 HALFWAY, HALF_LINE = "means.json", "halfway"  # file of a checkpoint; mark of a line that a resumed training writes anew
 
 def keep_halfway(
@@ -427,7 +427,7 @@ def keep_halfway(
     if writes:
         write_text(folder / HALFWAY, json.dumps(sums))
 
-# %% ../../nbs/core/08_engine.ipynb #cell-059
+# %% ../../nbs/core/08_engine.ipynb #cell-061
 def take_up(
     folder: Path,          # a checkpoint
     means: Means,          # filled in the first process
@@ -439,7 +439,7 @@ def take_up(
     if (folder / HALFWAY).is_file() and run.leads:
         means.totals = json.loads((folder / HALFWAY).read_text())
 
-# %% ../../nbs/core/08_engine.ipynb #cell-062
+# %% ../../nbs/core/08_engine.ipynb #cell-064
 def seal_and_prune(
     folder: Path,         # holds the checkpoints
     state: TrainerState,  # its step was just written; its best step is kept
@@ -451,7 +451,7 @@ def seal_and_prune(
         if old.name != f"checkpoint-{state.best_global_step}":
             shutil.rmtree(old, ignore_errors=True)
 
-# %% ../../nbs/core/08_engine.ipynb #cell-065
+# %% ../../nbs/core/08_engine.ipynb #cell-067
 def note_choice(
     run: Run,                  # gets the warnings
     state: TrainerState,       # its best step and metric are set
@@ -470,12 +470,12 @@ def note_choice(
     state.best_global_step, state.best_metric = state.global_step, best[select]
     return True
 
-# %% ../../nbs/core/08_engine.ipynb #cell-068
+# %% ../../nbs/core/08_engine.ipynb #cell-070
 PRIVATE = (  # of Trainer, overridden or called by the engine or a study
     "_load_from_checkpoint", "_save_checkpoint", "_get_output_dir", "_determine_best_metric", "_clip_grad_norm",
     "_get_train_sampler", "_prepare_inputs", "_save_rng_state", "_load_rng_state", "_save")
 
-# %% ../../nbs/core/08_engine.ipynb #cell-070
+# %% ../../nbs/core/08_engine.ipynb #cell-072
 def record_incident(
     run: Run,                   # where it happened
     incident: dict[str, Any],   # step, epoch, and what the guard saw
@@ -485,7 +485,7 @@ def record_incident(
     logger.warning("step %d undone: non-finite %s (first parameter: %s)",
                    incident["step"], incident["kind"], incident["parameter"])
 
-# %% ../../nbs/core/08_engine.ipynb #cell-072
+# %% ../../nbs/core/08_engine.ipynb #cell-074
 def share_loss(
     engine: "Engine",         # that trains
     loss: Float[Tensor, ""],  # of a forward pass
@@ -501,7 +501,7 @@ def share_loss(
     engine.means.add({k: v for k, v in logs.items() if k != "loss"} | ({"loss": loss} if finite else {}))
     return loss
 
-# %% ../../nbs/core/08_engine.ipynb #cell-074
+# %% ../../nbs/core/08_engine.ipynb #cell-076
 def count_real(
     engine: "Engine",           # whose batch it is
     inputs: dict[str, Any],     # one evaluation batch
@@ -513,7 +513,7 @@ def count_real(
     real = remainder - size * engine.args.process_index
     return {k: v[:real] if len(v) == size else v for k, v in inputs.items()} if 0 < real < size else None
 
-# %% ../../nbs/core/08_engine.ipynb #cell-076
+# %% ../../nbs/core/08_engine.ipynb #cell-078
 class Engine(Trainer):
     "transformers.Trainer with the stability guard, seeded sampling and sealed checkpoints."
 

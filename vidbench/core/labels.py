@@ -202,9 +202,10 @@ def seconds(
     text: Any,  # a number, or what a person wrote
 ) -> float:     # NaN for nothing, or for what is no time
     "A time in seconds from `12.5`, `12,5`, `1:02.5` or `0:01:02.5`."
-    said = str(text).strip().removesuffix("s").strip()
+    said = str(text).strip()[:65].removesuffix("s").strip()
     parts = said.replace(",", ".").split(":")
-    if len(parts) > 3 or not all(re.fullmatch(r"[-+]?\d*\.?\d+(e[-+]?\d+)?|\d+\.", part, re.IGNORECASE) for part in parts):
+    number = r"[-+]?\d*\.?\d+(e[-+]?\d+)?|\d+\."
+    if len(said) > 60 or len(parts) > 3 or not all(re.fullmatch(number, part, re.IGNORECASE) for part in parts):
         return float("nan")
     total = 0.0
     for part in parts:
@@ -250,6 +251,20 @@ def _widened(mark: Mark, point_sec: float) -> dict:
     return mark.more | {"label": mark.label, "start_sec": start, "end_sec": start + point_sec, "kind": "point",
                         "at_sec": mark.time}
 
+# %% ../../nbs/core/03a_labels.ipynb #fca6e3be
+def _in_order(marks: list[Mark]) -> list[Mark]:
+    "Marks by time; of two at one moment the STOP of what goes on comes first, the START of what lasts no time too."
+    ordered, running = [], set()
+    by_time: dict[float, list[Mark]] = {}
+    for mark in marks:
+        by_time.setdefault(mark.time, []).append(mark)
+    for moment in sorted(by_time):
+        for mark in sorted(by_time[moment], key=lambda m: (m.status == "STOP") != (m.key in running)):
+            ordered.append(mark)
+        for mark in by_time[moment]:
+            running.add(mark.key) if mark.status == "START" else running.discard(mark.key)
+    return ordered
+
 # %% ../../nbs/core/03a_labels.ipynb #17d8065b
 def pair_marks(
     marks: list[Mark],       # of one file, any order
@@ -260,7 +275,7 @@ def pair_marks(
     begun: dict[tuple, Mark] = {}
     alone: list[Mark] = []
     points = sum(mark.status == "POINT" for mark in marks)
-    for mark in sorted(marks, key=lambda m: (m.time, m.status != "STOP")):
+    for mark in _in_order(marks):
         if mark.status == "POINT":
             reading.rows.append(_widened(mark, point_sec))
         elif mark.status == "START":
@@ -1070,6 +1085,7 @@ def read_frame_table(
 # %% ../../nbs/core/03a_labels.ipynb #1792a915
 def _path_and_rest(line: str) -> tuple[str, list[str]]:
     "The film of a line of a list, and the words behind it; nothing where there is no film."
+    line = line if len(line) < 5000 else ""            # no path is longer
     for mark in (r"\s*[,;\t]\s*", r"\s+"):
         parts = re.split(mark, line.strip())
         for number in range(len(parts), 0, -1):

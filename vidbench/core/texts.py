@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['NAMES', 'ROLES', 'MOST_OF_A_SHARD', 'read_records', 'get', 'spans_of', 'read_conversations', 'read_caption_records',
-           'read_shards', 'shards_in', 'read_captions', 'read_charades', 'read_queries']
+           'read_shards', 'shards_in', 'read_captions', 'read_charades', 'read_queries', 'as_hi_vtg']
 
 # %% ../../nbs/core/03c_texts.ipynb #06141470
 import json
@@ -504,3 +504,20 @@ def read_queries(
     found.rows_read += lost.dropped.total()
     return _finished(found, path, video_root, stay_in).assign(refused=lambda t: t["refused"].astype(bool) if "refused" in t
                                                               else False)
+
+# %% ../../nbs/core/03c_texts.ipynb #41997e2e
+def as_hi_vtg(
+    queries: pd.DataFrame,  # from `read_queries`
+) -> list[dict]:            # a record a film and moment: video, query_text, timestamp, duration, GRPO
+    "Queries as records of HI-VTG."
+    records: dict[tuple, dict] = {}
+    for number, row in enumerate(queries.itertuples(index=False)):
+        span = [] if row.refused else [float(row.start_sec), float(row.end_sec)]
+        key = (row.video_path, getattr(row, "item", number))
+        length = float(getattr(row, "duration_sec", np.nan))
+        record = records.setdefault(key, {"video": row.video_path, "query_text": row.query, "timestamp": span or None,
+                                          "duration": None if np.isnan(length) else length, "GRPO": []})
+        why = getattr(row, "reason", "") if row.refused else f"{span[0]:g} to {span[1]:g}"
+        record["GRPO"].append({"q": row.query, "a": f"<answer>{why}</answer>", "r": not row.refused})
+        record["timestamp"] = record["timestamp"] or span or None
+    return list(records.values())

@@ -394,7 +394,8 @@ def _add_looking_up(commands: Any) -> None:
 def _look(args: argparse.Namespace) -> int:
     "vidbench look"
     from vidbench.launch.look import look
-    return print(plain_text(str(look(args.path, args.video_root, args.to)))) or 0
+    return print(plain_text(str(look(args.path, args.video_root, args.to,
+                                     dict(part.partition("=")[::2] for part in args.only))))) or 0
 
 # %% ../../nbs/launch/11_cli.ipynb #cell-042
 def _report(args: argparse.Namespace) -> int:
@@ -410,13 +411,19 @@ def _report(args: argparse.Namespace) -> int:
 def _use(args: argparse.Namespace) -> int:
     "vidbench predict, vidbench export"
     from vidbench.core.runs import find_run
+    more = settings.parse_assignments(args.settings)
+    if args.command == "export":
+        from vidbench.launch.export import export_run
+        return print(plain_text(export_run(args.run, args.folder, args.push, **more))) or 0
     run = find_run(args.run)
     function = jobs.study_function(find_job(run.job), args.command)
-    more = settings.parse_assignments(args.settings)
     more |= {name: value for name in ("query", "queries") if (value := getattr(args, name, ""))}
-    done = function(run, args.inputs, Path(args.out or run.folder / "predict"), **more) if args.command == "predict" else (
-        function(run, Path(args.folder), **more))
-    print(plain_text(str(done if done is not None else args.out or args.folder)))
+    done = function(run, args.inputs, Path(args.out or run.folder / "predict"), **more)
+    print(plain_text(str(done if done is not None else args.out)))
+    if args.write:
+        from vidbench.launch.formats import leave_formats
+        made = leave_formats(args.out or run.folder / "predict", args.write.split(","))
+        print(plain_text("\n".join(f"written  {path}" for path in made) or "nothing was found, so nothing was written"))
     return 0
 
 # %% ../../nbs/launch/11_cli.ipynb #cell-044
@@ -424,23 +431,30 @@ def _add_using(commands: Any) -> None:
     "The grammar of these commands."
     look = _add(commands, "look", _look, "what is in a file of labels or a folder of films, before training", """
         labels.csv --video-root films
-        project.boris --to events.csv""")
+        project.boris --to events.csv
+        coded.eaf --only tier=Gesture --to gestures.csv""")
     look.add_argument("path")
     look.add_argument("--video-root", help="where the films are, if not beside it")
-    look.add_argument("--to", help="also write the events as a table")
+    look.add_argument("--to", help="also write the events: .csv .tsv .boris .eaf .vtt .jsonl")
+    look.add_argument("--only", metavar="NAME=VALUE", action="append", default=[],
+                      help="rows with this value alone, such as tier=Gesture")
     report = _add(commands, "report", _report, "what a run found, and what to try next", "behavior/first")
     report.add_argument("run", metavar="RUN")
     report.add_argument("--json", action="store_true", help="for a program to read")
     predict = _add(commands, "predict", _use, "use what was trained on data without labels",
-                   "behavior/first films/ --out answers")
+                   "behavior/first films/ --out answers --write boris,strip")
     predict.add_argument("run", metavar="RUN")
     predict.add_argument("inputs", nargs="+", metavar="INPUT", help="files or folders")
     predict.add_argument("--query", default="", metavar="TEXT", help="what to look for, for a job that is asked (grounding)")
     predict.add_argument("--queries", default="", metavar="FILE", help="several, one a line")
     predict.add_argument("--out", default="", metavar="FOLDER", help="of the results; `predict` in the run's when not given")
+    predict.add_argument("--write", default="", metavar="FORMATS",
+                         help="also the bouts as boris, tsv, jsonl, eaf, vtt, strip, film")
     export = _add(commands, "export", _use, "write a run's model into a folder that others load", "behavior/first my_model")
     export.add_argument("run", metavar="RUN")
-    export.add_argument("folder", metavar="FOLDER")
+    export.add_argument("folder", metavar="FOLDER", help="new: what is there is never written over")
+    export.add_argument("--push", default="", metavar="ORG/NAME",
+                        help="send it to the Hub, private; offline, show what would be sent")
     for parser in (predict, export):
         parser.add_argument("-p", metavar="NAME=VALUE", action="append", default=[], dest="settings",
                             help="a further argument of the study's function")
