@@ -6,6 +6,7 @@ parameters  every experiment notebook has one cell tagged `parameters`, with lit
 readme      README.md is what nbs/index.ipynb gives
 arrows      imports go downhill: core <- study <- launch, pretrain <- caption <- agent; no circle, lazy imports included
 settings    every setting of every job is read somewhere
+results     every stored result says how to repeat it, and README's table of them is what they give
 outputs     the notebooks that readers look at first hold pictures, none is older than its code, and all are fit to be seen
 docs        the documentation builds from what there is (nothing is run), and no link leads nowhere
 import      `import vidbench` takes under 0.1 s, and the command line needs neither torch, pandas nor papermill
@@ -80,6 +81,23 @@ def readme() -> list[str]:
         same = (Path(folder) / "README.md").read_text() == (ROOT / "README.md").read_text()
     command = "jupyter nbconvert --to markdown nbs/index.ipynb --output-dir . --output README"
     return [] if same else [f"README.md is not what nbs/index.ipynb gives: {command}"]
+
+
+RESULT_KEYS = ("what", "command", "machine", "when", "seeds", "minutes", "metrics", "headline")
+
+
+def results() -> list[str]:
+    os.chdir(ROOT)
+    from vidbench.launch.results import results_table, stored
+    wrong = []
+    for path in sorted((ROOT / "nbs/results/data").glob("*.json")):
+        missing = [key for key in RESULT_KEYS if stored(path.stem).get(key) in (None, "", [], {})]
+        wrong += [f"{path.name} lacks {', '.join(missing)}: store it by tools/results.py"] if missing else []
+    readme, (head, *rows) = (ROOT / "README.md").read_text(), results_table().splitlines()
+    if head in readme:
+        wrong += [f"README.md lacks a result (python tools/results.py prints them): {row[:90]}" for row in rows[1:]
+                  if row not in readme]
+    return wrong
 
 
 MOST_MB = 12  # of all files in the repository together
@@ -251,7 +269,7 @@ def this() -> list[str]:
 
 if __name__ == "__main__":
     checks = {"sync": sync, "parameters": parameters, "readme": readme, "arrows": arrows, "settings": settings,
-              "outputs": outputs, "docs": docs, "import": imports, "this": this}
+              "results": results, "outputs": outputs, "docs": docs, "import": imports, "this": this}
     if len(sys.argv) != 2 or sys.argv[1] not in checks:
         sys.exit(__doc__)
     problems = checks[sys.argv[1]]()

@@ -236,10 +236,10 @@ def all_starts() -> list[tuple]:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("names", nargs="*", help="only starts whose name contains each of these")
+    parser.add_argument("names", nargs="*", help="only starts whose name contains each of these; a,b: either")
     parser.add_argument("--jobs", type=int, default=2, help="starts at a time")
     args = parser.parse_args()
-    chosen = [one for one in all_starts() if all(name in one[0] for name in args.names)]
+    chosen = [one for one in all_starts() if all(any(part in one[0] for part in name.split(",")) for name in args.names)]
     for i, row in enumerate(pairwise(SWITCHES)):
         print(f"switches {i}: " + ", ".join(f"{name}={value}" for name, value in row.items()))
     FORKS.set_forkserver_preload(IMPORTED_ONCE)

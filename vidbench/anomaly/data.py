@@ -398,7 +398,10 @@ class ClipFrames:
         row = self.clips.iloc[index]
         clip = self.caches[int(row.height_px), int(row.width_px)].read(row.video_path, row.start_sec, row.end_sec)
         keep = spread(len(clip.frames), self.cfg.num_frames)
-        return np.asarray(clip.frames)[keep], clip.times_sec[:len(clip.frames)][keep] - row.start_sec
+        times = clip.times_sec[:len(clip.frames)][keep] - row.start_sec
+        if len(set(keep)) < len(keep):      # a film of one frame, shown twice: time goes on all the same
+            times = np.arange(len(keep)) / self.cfg.fps
+        return np.asarray(clip.frames)[keep], times
 
 # %% ../../nbs/anomaly/03_data.ipynb #c567c3440
 CONTROLS = ("black", "shuffled", "other")

@@ -4,17 +4,15 @@
 
 # %% auto #0
 __all__ = ['logger', 'TOY_SIZES', 'FAMILIES', 'warm_up', 'toy_model', 'video_gap', 'adaptable', 'ModelError', 'find_targets',
-           'half_type', 'base_dtype', 'four_bit_settings', 'check_model', 'say_why', 'load_base', 'bare_base',
-           'weights_here', 'untie', 'tie', 'adapter_weights', 'require_fp32', 'add_adapters', 'save_adapter',
-           'load_adapter', 'merge_adapter', 'tiny_family']
+           'half_type', 'base_dtype', 'can_run', 'check_model', 'say_why', 'load_base', 'bare_base', 'weights_here',
+           'untie', 'tie', 'adapter_weights', 'require_fp32', 'add_adapters', 'save_adapter', 'load_adapter',
+           'merge_adapter', 'tiny_family']
 
 # %% ../../nbs/anomaly/04_models.ipynb #cell-002
 import copy
 import json
 import logging
-import os
 from collections.abc import Iterator, Sequence
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -26,9 +24,7 @@ from peft import LoraConfig, PeftModel, get_peft_model
 from torch import nn
 from transformers import (
     AutoConfig,
-    AutoModelForImageTextToText,
     AutoProcessor,
-    BitsAndBytesConfig,
     PreTrainedModel,
     ProcessorMixin,
 )
@@ -36,12 +32,15 @@ from transformers import (
 from .captions import DANGER, KEYWORDS, NORMAL
 from .settings import AnomalyConfig
 from .toys import SCENES, neutral_lesson
+from ..core.engine import optimizer_options
+from ..core.forecast import missing_packages
 from ..core.runs import workspace
 from ..core.shapes import bare_model
 from vidbench.core.tiny_vlm import (
     CHAT_TEMPLATE,
     SPECIAL_TOKENS,
     VideoChatCollator,
+    four_bit_base,
     load_vlm,
     make_model,
     make_processor,
@@ -164,16 +163,15 @@ def base_dtype(
     return auto if cfg.weights_dtype == "auto" else _DTYPES[cfg.weights_dtype]
 
 # %% ../../nbs/anomaly/04_models.ipynb #cell-025
-def four_bit_settings(
-    dtype: torch.dtype,   # in which is computed
-) -> BitsAndBytesConfig:  # NF4, doubly quantized
-    "How a 4-bit base is made; refused where it cannot work."
-    if not torch.cuda.is_available():
-        raise ModelError("four_bit=True needs a CUDA device, and there is none here: set four_bit=False")
-    if find_spec("bitsandbytes") is None:
-        raise ModelError("four_bit=True needs bitsandbytes: pip install 'vidbench[bnb]'")
-    return BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=True,
-                              bnb_4bit_compute_dtype=dtype)
+def can_run(
+    cfg: AnomalyConfig,  # what would run
+) -> None:
+    "Refuse what this machine has no device or no package for; one line."
+    optimizer_options(cfg.optimizer)
+    if missing := missing_packages(cfg):
+        raise ModelError("; ".join(missing))
+    if cfg.four_bit:
+        four_bit_base(base_dtype(cfg))
 
 # %% ../../nbs/anomaly/04_models.ipynb #cell-027
 def check_model(
@@ -208,15 +206,9 @@ def say_why(
 def _load(cfg: AnomalyConfig, path: str | Path) -> tuple[PreTrainedModel, Any]:
     "A model and its processor, with errors in one line."
     dtype = base_dtype(cfg)
+    more = four_bit_base(dtype) if cfg.four_bit else {}
     try:
-        if not cfg.four_bit:
-            return load_vlm(path, dtype, cfg.attn_implementation)
-        model = AutoModelForImageTextToText.from_pretrained(
-            path, dtype=dtype, quantization_config=four_bit_settings(dtype), trust_remote_code=False,
-            device_map={"": int(os.environ.get("LOCAL_RANK", "0"))}, attn_implementation=cfg.attn_implementation)
-        return model.eval(), AutoProcessor.from_pretrained(path, trust_remote_code=False)
-    except ModelError:
-        raise
+        return load_vlm(path, dtype, cfg.attn_implementation, **more)
     except (OSError, ValueError, ImportError) as error:
         raise say_why(cfg.model, error) from None
 

@@ -109,8 +109,6 @@ class AnomalyTuning(TrainingConfig, AdapterSettings):
     warmup_share: float = default(TrainingConfig, "warmup_share", 0.1)
     progressive_lr: bool = Field(False, description="let the learning rate rise over the whole run")
     weight_decay: float = default(TrainingConfig, "weight_decay", 0.0)
-    optimizer: Literal["adamw", "adamw_8bit", "paged_adamw_8bit"] = Field(
-        "adamw", description="its memory in 8 bits, or on the host when the device is full (extra bnb, needs CUDA)")
     grad_value_clip: float = Field(1.0, gt=0, description="each gradient's value is clipped to this")
     max_grad_norm: float | None = Field(None, gt=0, description="then their norm; none = twice grad_value_clip")
     clip_percentile: float | None = Field(None, gt=0, le=100, description="also clip the norm to this percentile of itself")
@@ -185,8 +183,6 @@ class AnomalyConfig(AnomalyClips, AnomalyTuning):
                              "model='Qwen/Qwen2.5-VL-3B-Instruct', or model='toy' for the tiny one made in code")
         if self.is_toy and self.four_bit:
             raise ValueError("four_bit=True with model='toy': 64 channels are not worth it; give a real model")
-        if self.is_toy and self.optimizer != "adamw":
-            raise ValueError(f"optimizer='{self.optimizer}' with model='toy': it has little to remember; leave it at adamw")
         if self.attn_implementation == "flash_attention_2" and self.weights_dtype == "fp32":
             raise ValueError("attn_implementation='flash_attention_2' has no fp32: set weights_dtype='bf16'")
         return self

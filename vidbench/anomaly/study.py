@@ -42,7 +42,7 @@ from vidbench.anomaly.models import (
     add_adapters,
     bare_base,
     base_dtype,
-    four_bit_settings,
+    can_run,
     load_adapter,
     load_base,
     weights_here,
@@ -159,8 +159,8 @@ def check(
 ) -> str:                            # some lines
     "Look whether a run can start, and what it would take: no training."
     material = draw_material(cfg, decoded=False)
-    if cfg.four_bit and device_gb is None:
-        four_bit_settings(base_dtype(cfg))
+    if device_gb is None:
+        can_run(cfg)
     dtype = base_dtype(cfg, (8, 0) if device_gb else None)
     model, processor = bare_base(cfg, dtype)
     kind, width, here = type(model).__name__, model.config.get_text_config().hidden_size, weights_here(cfg)
@@ -237,11 +237,9 @@ def prepare(
 # %% ../../nbs/anomaly/08_study.ipynb #c9239f9db
 def _arguments(cfg: AnomalyConfig) -> dict[str, Any]:
     "Trainer's arguments that differ from the settings; fp16 weights need scaled gradients."
-    own = {} if cfg.optimizer == "adamw" else {"optim": cfg.optimizer}
     rising = {"lr_scheduler_type": "constant_with_warmup", "lr_scheduler_kwargs": None, "warmup_steps": 0.999}
     scaled = {"fp16": True} if base_dtype(cfg) is torch.float16 else {}
-    return {"learning_rate": cfg.step_size, "max_grad_norm": cfg.norm_clip, **scaled, **own,
-            **(rising if cfg.progressive_lr else {})}
+    return {"learning_rate": cfg.step_size, "max_grad_norm": cfg.norm_clip, **scaled, **(rising if cfg.progressive_lr else {})}
 
 # %% ../../nbs/anomaly/08_study.ipynb #c4930f6f0
 def _tune(cfg: AnomalyConfig, run: Run, material: Material) -> TrainResult:

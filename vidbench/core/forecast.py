@@ -5,9 +5,10 @@
 # %% auto #0
 __all__ = ['STATES', 'CONTEXT', 'HALVES', 'Ledger', 'Shadow', 'kernels', 'Step', 'foresee', 'shared_out', 'Room', 'free_host',
            'room_of', 'flop_rate', 'gb', 'spell_time', 'planned_steps', 'advise', 'memory_lines', 'disk_line',
-           'time_line', 'measured_step', 'missing_packages', 'weigh_module', 'checkpoint_bytes', 'forecast']
+           'time_line', 'measured_step', 'missing_packages', 'weigh_module', 'checkpoint_bytes', 'forecast', 'grown',
+           'forecast_module']
 
-# %% ../../nbs/core/14_forecast.ipynb #4cb62fec
+# %% ../../nbs/core/14_forecast.ipynb #cell-002
 import contextlib
 import copy
 import math
@@ -31,7 +32,7 @@ from .config import TrainingConfig
 from .engine import device_of
 from .runs import workspace
 
-# %% ../../nbs/core/14_forecast.ipynb #9f7cf5be
+# %% ../../nbs/core/14_forecast.ipynb #cell-005
 class Ledger:
     "Bytes that live, their highest point, and multiplications."
 
@@ -55,7 +56,7 @@ class Ledger:
     def _drop(self, key: int) -> None:
         self.live -= self.sizes.pop(key, 0)
 
-# %% ../../nbs/core/14_forecast.ipynb #ff31eb6f
+# %% ../../nbs/core/14_forecast.ipynb #cell-008
 _ATEN = torch.ops.aten
 
 def _asked_dtype(func: Any, args: tuple, kwargs: dict) -> torch.dtype:
@@ -68,13 +69,15 @@ def _asked_dtype(func: Any, args: tuple, kwargs: dict) -> torch.dtype:
     kind = torch.bool if isinstance(fill, bool) else torch.int64
     return given[0].dtype if given else kind if whole else torch.get_default_dtype()
 
-# %% ../../nbs/core/14_forecast.ipynb #39a468f5
+# %% ../../nbs/core/14_forecast.ipynb #cell-010
 def _chosen(index: Any) -> list:
-    "A mask as the places where it is true."
-    real_mask = isinstance(index, Tensor) and index.dtype == torch.bool and not index.is_meta
-    return list(index.nonzero().unbind(1)) if real_mask else [index]
+    "A mask as the places where it is true; all of them where nobody knows."
+    if not isinstance(index, Tensor) or index.dtype != torch.bool:
+        return [index]
+    return ([index.new_empty(index.numel(), dtype=torch.int64)] * index.ndim if index.is_meta
+            else list(index.nonzero().unbind(1)))
 
-# %% ../../nbs/core/14_forecast.ipynb #d3454008
+# %% ../../nbs/core/14_forecast.ipynb #cell-012
 class Shadow(TorchDispatchMode):
     "Runs what is meant for a device without its numbers, and keeps a ledger."
 
@@ -85,6 +88,8 @@ class Shadow(TorchDispatchMode):
     def __torch_dispatch__(self, func: Any, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
         kwargs, asked = dict(kwargs or {}), (kwargs or {}).get("device")
         if any(t.is_meta for t in tree_leaves((args, kwargs)) if isinstance(t, Tensor)):
+            if func is _ATEN._local_scalar_dense.default:
+                return torch.ones((), dtype=args[0].dtype).item()   # a condition that nobody knows: taken as true
             if func is _ATEN.index.Tensor:
                 args = (args[0], [place for index in args[1] for place in _chosen(index)])
             args, kwargs = tree_map_only(Tensor, lambda t: t.to("meta"), (args, kwargs))
@@ -99,7 +104,7 @@ class Shadow(TorchDispatchMode):
                 self.ledger.note(made)
         return out
 
-# %% ../../nbs/core/14_forecast.ipynb #a0ec2882
+# %% ../../nbs/core/14_forecast.ipynb #cell-015
 class _Attention(torch.autograd.Function):
     "Memory and work of fused attention (FlashAttention-2, arXiv 2307.08691): scores are computed again going back."
 
@@ -116,7 +121,7 @@ class _Attention(torch.autograd.Function):
         ctx.ledger.flops += 5 * ctx.work
         return *(torch.empty_like(x) for x in ctx.saved_tensors[:3]), None
 
-# %% ../../nbs/core/14_forecast.ipynb #6a4e97b5
+# %% ../../nbs/core/14_forecast.ipynb #cell-016
 _HALVED = ("linear", "conv1d", "conv2d", "conv3d", "conv_transpose2d", "bilinear")
 _KEPT_WIDE = ("layer_norm", "group_norm", "softmax", "log_softmax", "cross_entropy", "nll_loss", "mse_loss", "smooth_l1_loss",
               "cosine_similarity", "kl_div")
@@ -126,12 +131,12 @@ def _casting(function: Callable, dtype: torch.dtype) -> Callable:
     fits = lambda x: x.to(dtype) if x.is_floating_point() else x                                # noqa: E731
     return lambda *args, **kwargs: function(*tree_map_only(Tensor, fits, args), **tree_map_only(Tensor, fits, kwargs))
 
-# %% ../../nbs/core/14_forecast.ipynb #be544b65
+# %% ../../nbs/core/14_forecast.ipynb #cell-018
 def _dropout(x: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
     "Dropout as one kernel: the mask is a byte a number."
     return torch.native_dropout(x, p, True)[0] if training and p > 0 else x
 
-# %% ../../nbs/core/14_forecast.ipynb #d5d45f93
+# %% ../../nbs/core/14_forecast.ipynb #cell-019
 @contextlib.contextmanager
 def kernels(
     ledger: Ledger,                  # counts attention's work
@@ -153,7 +158,7 @@ def kernels(
         for (home, name), own in before.items():
             setattr(home, name, own)
 
-# %% ../../nbs/core/14_forecast.ipynb #e343ff49
+# %% ../../nbs/core/14_forecast.ipynb #cell-022
 @dataclass(frozen=True)
 class Step:
     "What one step takes; all sizes in bytes."
@@ -177,9 +182,9 @@ class Step:
         "The highest point of all."
         return max(self.peak, self.evaluating + self.optimizer)
 
-# %% ../../nbs/core/14_forecast.ipynb #ea2eb65a
+# %% ../../nbs/core/14_forecast.ipynb #cell-024
 # bytes that the optimizer remembers on the device, for each byte of weight that learns
-STATES = {"adamw": 2.0, "adamw_8bit": 0.5, "paged_adamw": 0.0, "paged_adamw_8bit": 0.0, "adafactor": 0.0}
+STATES = {"adamw": 2.0, "adamw_8bit": 0.5, "paged_adamw": 0.0, "paged_adamw_8bit": 0.0, "adafactor": 0.01}
 
 def _onto_meta(
     batch: Mapping[str, Any],  # of a collate function
@@ -189,7 +194,7 @@ def _onto_meta(
     return {name: x.to("meta") if isinstance(x, Tensor) and x.is_floating_point() and x.numel() > small else x
             for name, x in batch.items() if name != "sample_id"}
 
-# %% ../../nbs/core/14_forecast.ipynb #e2e8987f
+# %% ../../nbs/core/14_forecast.ipynb #cell-026
 _FOUR_BIT = 0.5 + 0.127 / 8  # bytes a weight: NF4 with doubly quantized scales (QLoRA, arXiv 2305.14314)
 
 def _spared(model: nn.Module) -> tuple[int, int]:
@@ -200,13 +205,14 @@ def _spared(model: nn.Module) -> tuple[int, int]:
     return (sum(round(w.numel() * (w.element_size() - _FOUR_BIT)) for w in packed),
             max((w.numel() * w.element_size() for w in packed), default=0))
 
-# %% ../../nbs/core/14_forecast.ipynb #89ac8512
+# %% ../../nbs/core/14_forecast.ipynb #cell-027
 def _loss(model: nn.Module, batch: Mapping[str, Any], wide: bool) -> tuple[Tensor, Any]:
     "The loss, and everything else that is handed on; under autocast a copy in fp32, as accelerate makes one."
     out = model(**batch)
     return out["loss"], tree_map_only(Tensor, lambda t: t.float() if t.is_floating_point() else t, dict(out)) if wide else out
 
-# %% ../../nbs/core/14_forecast.ipynb #ef2bb63f
+# %% ../../nbs/core/14_forecast.ipynb #cell-028
+@torch.enable_grad()
 def foresee(
     model: nn.Module,                      # on the meta device (model.to("meta"), or made there); not used afterwards
     batch: Mapping[str, Any],              # what it is trained on, real
@@ -239,7 +245,7 @@ def foresee(
                 largest=max((sum(p.numel() * p.element_size() for p in m.parameters(recurse=False)) for m in model.modules()),
                             default=0))
 
-# %% ../../nbs/core/14_forecast.ipynb #746c8a92
+# %% ../../nbs/core/14_forecast.ipynb #cell-034
 def shared_out(
     step: Step,          # of one device
     processes: int,      # that train together
@@ -256,7 +262,7 @@ def shared_out(
     return replace(step, weights=own(step.weights), gradients=own(step.gradients), optimizer=own(step.optimizer),
                    activations=max(0, rest), evaluating=step.evaluating - step.weights + own(step.weights) + gathered)
 
-# %% ../../nbs/core/14_forecast.ipynb #81acf828
+# %% ../../nbs/core/14_forecast.ipynb #cell-037
 CONTEXT = 0.6e9  # bytes that CUDA and its libraries hold beside torch's tensors; 0.4 to 0.8 on the cards seen
 
 @dataclass(frozen=True)
@@ -267,7 +273,7 @@ class Room:
     host: float         # bytes of the machine that are free
     planned: bool = False   # for a card that is not here
 
-# %% ../../nbs/core/14_forecast.ipynb #5504b7ab
+# %% ../../nbs/core/14_forecast.ipynb #cell-038
 def free_host() -> float:  # bytes
     "Memory of this machine that is free, within the limits that it is run under."
     import psutil
@@ -275,7 +281,7 @@ def free_host() -> float:  # bytes
     bounds = [int(text) for path in limits if path.is_file() and (text := path.read_text().strip()).isdigit()]
     return min([psutil.virtual_memory().available, *(bound - psutil.Process().memory_info().rss for bound in bounds)])
 
-# %% ../../nbs/core/14_forecast.ipynb #c373e6a1
+# %% ../../nbs/core/14_forecast.ipynb #cell-040
 def room_of(
     cfg: Any,                        # its `device`
     device_gb: float | None = None,  # plan for a card of this size; none = what is here
@@ -289,7 +295,7 @@ def room_of(
         return Room(torch.cuda.get_device_name(device), free - CONTEXT * (not torch.cuda.is_initialized()), host)
     return Room("the processor" if device.type == "cpu" else str(device), host, host)
 
-# %% ../../nbs/core/14_forecast.ipynb #a2bf507d
+# %% ../../nbs/core/14_forecast.ipynb #cell-043
 def flop_rate(
     device: torch.device,        # that would train
     dtype: torch.dtype,          # in which it multiplies
@@ -307,14 +313,14 @@ def flop_rate(
         made += 1
     return made * 2 * rows * width * 4 * width / (time.perf_counter() - began)
 
-# %% ../../nbs/core/14_forecast.ipynb #b1512e6b
+# %% ../../nbs/core/14_forecast.ipynb #cell-046
 def gb(
     size: float,  # bytes
 ) -> str:
     "A size as people say it."
     return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.0f} MB" if size >= 1e6 else f"{size / 1e3:.0f} kB"
 
-# %% ../../nbs/core/14_forecast.ipynb #0e45eca3
+# %% ../../nbs/core/14_forecast.ipynb #cell-048
 def spell_time(
     seconds: float,  # any
 ) -> str:
@@ -322,7 +328,7 @@ def spell_time(
     return (f"{seconds / 3600:.1f} h" if seconds >= 3600 else f"{seconds / 60:.0f} min" if seconds >= 90 else
             f"{seconds:.1f} s" if seconds >= 1 else f"{1000 * seconds:.0f} ms")
 
-# %% ../../nbs/core/14_forecast.ipynb #bb866858
+# %% ../../nbs/core/14_forecast.ipynb #cell-050
 def planned_steps(
     cfg: TrainingConfig,  # epochs, max_steps, batch_size, accumulation
     samples: int,         # of the training side
@@ -331,7 +337,7 @@ def planned_steps(
     "How many optimizer steps a training makes."
     return cfg.max_steps or cfg.epochs * math.ceil(samples / (cfg.batch_size * cfg.gradient_accumulation_steps * processes))
 
-# %% ../../nbs/core/14_forecast.ipynb #ec972f45
+# %% ../../nbs/core/14_forecast.ipynb #cell-053
 def advise(
     cfg: Any,                                # as it would run
     weigh: Callable[[Any], Step],            # settings -> a step
@@ -340,7 +346,7 @@ def advise(
 ) -> str:                                    # one line
     "Which settings make it fit."
     before, tried = weigh(cfg).most, []
-    for change in changes:
+    for change in (c for c in changes if any(getattr(cfg, name) != value for name, value in c.items())):
         with contextlib.suppress(ValueError, RuntimeError):
             tried.append((weigh(cfg.replace(**change)).most, change))
     said = lambda change: ", ".join(f"{name}={value}" for name, value in change.items())        # noqa: E731
@@ -354,7 +360,7 @@ def advise(
                 return f"{words}; {said(together)} fits ({gb(now)})"
     return f"{words}; all of it together is still too much: take a smaller model, or share it out over several cards"
 
-# %% ../../nbs/core/14_forecast.ipynb #10b15156
+# %% ../../nbs/core/14_forecast.ipynb #cell-055
 def memory_lines(
     step: Step,      # of each device
     room: Room,      # that there is
@@ -366,7 +372,7 @@ def memory_lines(
     return [f"memory    forecast {gb(step.peak)} at the peak of a step ({', '.join(f'{n} {gb(b)}' for n, b in parts)}){worst}: "
             f"{fits} {gb(room.device)} of {room.where}"]
 
-# %% ../../nbs/core/14_forecast.ipynb #840dff7e
+# %% ../../nbs/core/14_forecast.ipynb #cell-057
 def disk_line(
     cache: float,        # bytes of decoded clips still to be made
     checkpoints: float,  # bytes of all that are kept
@@ -379,7 +385,7 @@ def disk_line(
     fits = "" if need < there else "; TOO LITTLE ROOM: lower cache_gb or keep_checkpoints, or set VIDBENCH_HOME to a larger disk"
     return f"disk      {gb(cache)} of decoded clips, {gb(checkpoints)} of checkpoints{model}; {gb(there)} free{fits}"
 
-# %% ../../nbs/core/14_forecast.ipynb #03574724
+# %% ../../nbs/core/14_forecast.ipynb #cell-059
 def time_line(
     step: Step,          # its operations
     rate: float,         # operations a second, measured
@@ -391,14 +397,15 @@ def time_line(
     "The forecast of time."
     work = step.flops * cfg.gradient_accumulation_steps
     if planned:
-        return (f"time      {work / 1e12:.3g} TFLOP a step, {steps} steps: divide by what the card computes (half of its data "
-                "sheet)")
+        return (f"time      {work / 1e12:.3g} TFLOP a step, {steps} steps; on a card that computes 100 TFLOP/s (a third of an "
+                f"A100's data sheet) {spell_time(work / 1e14)} a step, {spell_time(work * steps / 1e14)} in all")
     each = took or work / rate
     how = "measured" if took else f"{work / 1e12:.3g} TFLOP at the {rate / 1e12:.2g} TFLOP/s measured here, so at least"
     return (f"time      {spell_time(each)} a step ({how}), {steps} steps: {spell_time(each * steps)} in all, evaluations not "
             "counted")
 
-# %% ../../nbs/core/14_forecast.ipynb #1c589ca5
+# %% ../../nbs/core/14_forecast.ipynb #cell-062
+@torch.enable_grad()
 def measured_step(
     model: nn.Module,                # on the device that would train; its weights are not changed
     batch: Mapping[str, Any],        # anywhere
@@ -423,7 +430,7 @@ def measured_step(
     model.train(was)
     return took, float(torch.cuda.max_memory_allocated()) if on_gpu else math.nan
 
-# %% ../../nbs/core/14_forecast.ipynb #40975d16
+# %% ../../nbs/core/14_forecast.ipynb #cell-065
 _BNB = ("bitsandbytes", "'vidbench[bnb]'")
 _PACKAGES = (("distributed", "zero3", "deepspeed", "'vidbench[deepspeed]'"), ("four_bit", True, *_BNB),
              ("optimizer", "adamw_8bit", *_BNB), ("optimizer", "paged_adamw_8bit", *_BNB),
@@ -440,7 +447,7 @@ def missing_packages(
     return [f"{name}={str(value).lower()} needs {module}: pip install {how}" for name, value, module, how in _PACKAGES
             if wanted(name, value) and find_spec(module) is None]
 
-# %% ../../nbs/core/14_forecast.ipynb #2a64997f
+# %% ../../nbs/core/14_forecast.ipynb #cell-068
 HALVES = {"no": None, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 def weigh_module(
@@ -455,7 +462,7 @@ def weigh_module(
         shadow.gradient_checkpointing_enable({"use_reentrant": False})
     return foresee(shadow, batch, eval_batch=eval_batch, half=HALVES[cfg.mixed_precision])
 
-# %% ../../nbs/core/14_forecast.ipynb #a936e8fe
+# %% ../../nbs/core/14_forecast.ipynb #cell-070
 def checkpoint_bytes(
     cfg: TrainingConfig,  # how many are kept
     step: Step,           # what learns, and what the optimizer remembers of it
@@ -463,7 +470,7 @@ def checkpoint_bytes(
     "Room that a run's checkpoints take: those kept, the best one, and one being written."
     return (cfg.keep_checkpoints + 2) * (step.gradients + max(step.optimizer, step.gradients // 2))
 
-# %% ../../nbs/core/14_forecast.ipynb #891ca7c8
+# %% ../../nbs/core/14_forecast.ipynb #cell-072
 def forecast(
     cfg: TrainingConfig,              # as it would run
     weigh: Callable[[Any], Step],     # settings -> a step on the longest items
@@ -493,3 +500,31 @@ def forecast(
     rate = math.nan if took or room.planned else flop_rate(device, HALVES[cfg.mixed_precision] or dtype, width)
     return [*lines, disk_line(cache, checkpoint_bytes(cfg, step), download),
             time_line(step, rate, planned_steps(cfg, samples, processes), cfg, took, room.planned)]
+
+# %% ../../nbs/core/14_forecast.ipynb #cell-076
+def grown(
+    batch: Mapping[str, Any],  # tensors with a row a sample
+    size: int,                 # rows wanted
+) -> dict[str, Any]:
+    "A batch of another size, its rows again and again."
+    rows = max(len(x) for x in batch.values() if isinstance(x, Tensor) and x.ndim)
+    pick = torch.arange(size) % rows
+    return {name: x[pick] if isinstance(x, Tensor) and x.ndim and len(x) == rows else x for name, x in batch.items()}
+
+# %% ../../nbs/core/14_forecast.ipynb #cell-078
+def forecast_module(
+    cfg: TrainingConfig,             # as it would run
+    model: nn.Module,                # real; it is not changed
+    batch: Mapping[str, Any],        # real, of any size
+    samples: int,                    # of the training side
+    device_gb: float | None = None,  # plan for a card of this size
+    processes: int = 1,              # that train together
+    cache: float = 0.0,              # bytes of clips still to be decoded
+) -> list[str]:                      # as `forecast`
+    "What a run of a network that is made here will take."
+    batch = {name: x for name, x in batch.items() if name != "sample_id"}
+    def measure() -> tuple[float, float]:
+        return measured_step(copy.deepcopy(model).to(device_of(cfg)), grown(batch, cfg.batch_size), HALVES[cfg.mixed_precision])
+    def weigh(changed: TrainingConfig) -> Step:
+        return weigh_module(model, grown(batch, changed.batch_size), changed, grown(batch, changed.eval_batch_size))
+    return forecast(cfg, weigh, samples=samples, cache=cache, device_gb=device_gb, processes=processes, measure=measure)

@@ -185,8 +185,9 @@ def send_report(
     folder: Path,  # of a run whose evaluation has finished
 ) -> None:
     "Show it wherever its settings say."
-    run = Run.open(folder)
-    wanted = [name for name in run.config.get("trackers") or () if name in SENDERS]
+    run = Run(folder)
+    told = run.config if run.path("config.yaml").is_file() else {}
+    wanted = [name for name in told.get("trackers") or () if name in SENDERS]
     shown = exhibits_of(run) if wanted and run.path("report.json").is_file() else None
     for name in wanted if shown else ():
         try:

@@ -246,7 +246,7 @@ class Corrections:
     def mark(
         self,
         row: Mapping[str, Any],    # of predictions.csv
-        correct: str | None,       # its right label; "" = no event; None = no mark
+        correct: str | None,       # its right label; "none" = no event; None = no mark
     ) -> None:
         "Keep a mark, or take one back."
         key = str(row["event_id"])
@@ -271,7 +271,7 @@ class Corrections:
             return ""
         if mark["correct_label"] == mark["label"]:
             return f"marked: {mark['label']} is right"
-        return f"marked: it is {mark['correct_label'] or 'no event'}, not {mark['label']}"
+        return f"marked: it is {mark['correct_label'].replace('none', 'no event')}, not {mark['label']}"
 
 # %% ../../nbs/launch/23_samples.ipynb #9b2d9473
 KEYS = {"ArrowRight": "vb-on", "n": "vb-on", "ArrowLeft": "vb-back", "p": "vb-back", "r": "vb-right", "w": "vb-wrong",
@@ -376,7 +376,7 @@ class SampleBrowser:
         self.menus = {name: _menu(said.get(name, name), options) for name, options in menus.items()}
         self.place, self.view = widgets.IntSlider(min=1, max=1, layout={"width": "300px"}), widgets.HTML()
         names = sorted({*self.table["true"], *self.table["pred"]} - {*REFUSALS})
-        self.right_label = _menu("it is", [("not marked", None), *((name, name) for name in names), ("no event", "")])
+        self.right_label = _menu("it is", [("not marked", None), *((name, name) for name in names), ("no event", "none")])
         self.right_label.observe(lambda change: self._chosen(), "value")
         self.grid = confusion_grid(self.table, self.show_cell)
         self.buttons = [_button("◀", "back", "vb-back", lambda: self.step(-1)),

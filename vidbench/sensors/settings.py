@@ -58,6 +58,7 @@ class WindowSettings(Config):
     place: str = Field("", description="where the sensor sat, for data of several: chest, hand, ...; empty = the reader's own")
     window_samples: int = Field(100, ge=8, le=10_000, description="cut continuous recordings into windows this long")
     overlap: float = Field(0.5, ge=0, lt=1, description="share of a window that the next one repeats")
+    stretch: bool = Field(False, description="one window a recording, stretched to window_samples: for short takes of one action")
     sample_rate_hz: float = Field(50.0, gt=0, description="resample recordings to this")
     only_shared_activities: bool = Field(False, description="drop activities that not every side knows")
     toy: SensorsToy = SensorsToy()

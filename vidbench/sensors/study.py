@@ -7,7 +7,7 @@ __all__ = ['logger', 'PRIMARY', 'SELECT', 'RULE_WORDS', 'MAIN', 'LOAD', 'load_wi
            'group_of', 'draw_sides', 'recall_sides', 'Material', 'make_material', 'prepare', 'build_model',
            'recall_table', 'Watcher', 'describe', 'fit', 'load_model', 'answers_of', 'prediction_table', 'side_metrics',
            'by_recording', 'recording_metrics', 'report_metrics', 'rivals', 'against', 'verdict', 'build_report',
-           'make_figures', 'evaluate', 'load_trained', 'predict', 'export', 'example_recording', 'check']
+           'make_figures', 'evaluate', 'load_trained', 'predict', 'export', 'example_recording', 'batch_of', 'check']
 
 # %% ../../nbs/sensors/08_study.ipynb #cell-002
 import functools
@@ -25,10 +25,11 @@ import torch
 from ..core.bouts import BoutRules, ethogram_figure, write_results
 from ..core.checkpoints import best_checkpoint, load_weights
 from ..core.doubt import Interval, calibration_interval, intervals, mean_interval
-from ..core.engine import SeededSampler, has_collapsed, warn
+from ..core.engine import SeededSampler, device_of, has_collapsed, warn
 from ..core.events import read_sides, write_sides
 from ..core.exports import Exported, write_program
 from ..core.figures import Figure
+from ..core.forecast import HALVES, Step, forecast, measured_step, weigh_module
 from ..core.reports import check as looked_at
 from ..core.reports import checkpoint_of, make_report, metric, read_predictions, said, write_predictions
 from ..core.runs import Run, write_text
@@ -72,12 +73,13 @@ def _read(source: str, cfg: SensorsConfig) -> SensorWindows:
     if reader in ("phyphox", "android"):
         told["domain"] = reader
     if reader != "uci_har":
-        told |= {"window_samples": cfg.window_samples, "overlap": cfg.overlap, "sample_rate_hz": cfg.sample_rate_hz}
+        told |= {"window_samples": cfg.window_samples, "overlap": cfg.overlap, "sample_rate_hz": cfg.sample_rate_hz,
+                 "stretch": cfg.stretch}
     found = _READERS[reader](place, **told)
     return found if own or not cfg.channels else windows.align_channels(found, cfg.channels)
 
 # %% ../../nbs/sensors/08_study.ipynb #cell-008
-_READ_BY = ("data", "columns", "people", "rate_hz", "channels", "vocabulary", "place", "window_samples", "overlap",
+_READ_BY = ("data", "columns", "people", "rate_hz", "channels", "vocabulary", "place", "window_samples", "overlap", "stretch",
             "sample_rate_hz", "toy", "hidden_dims", "kernel_size")
 
 @functools.lru_cache(maxsize=2)
@@ -576,6 +578,13 @@ def _details(cfg: SensorsConfig, run: Run, material: Material, found: dict[str, 
             "rules": evaluation.compare_rules(run.metrics()).to_dict("records"), "read": material.notes}
 
 # %% ../../nbs/sensors/08_study.ipynb #cell-091
+def _moved(health: dict[str, Any]) -> dict:
+    "Whether training did anything at all."
+    share = health.get("weights_moved")
+    words = "not known" if share is None else f"{share:.0%} of the weights changed"
+    return looked_at("weights moved", health.get("learned"), words)
+
+# %% ../../nbs/sensors/08_study.ipynb #cell-093
 def build_report(
     cfg: SensorsConfig,             # of the run
     run: Run,                       # that has trained
@@ -594,10 +603,10 @@ def build_report(
     return make_report(
         "sensors", headline=("macro_f1", "accuracy", "in_domain_macro_f1", "gain_over_forest_macro_f1"), metrics=metrics,
         baselines=baselines, verdict=verdict(metrics, baselines, details, audit),
-        checks=_checks(metrics, table, primary, audit), audit=audit, health=health_summary(run),
+        checks=[*_checks(metrics, table, primary, audit), _moved(health_summary(run))], audit=audit, health=health_summary(run),
         checkpoint=checkpoint_of(run, RULE_WORDS[cfg.select]), left_out=material.left_out, details=details)
 
-# %% ../../nbs/sensors/08_study.ipynb #cell-094
+# %% ../../nbs/sensors/08_study.ipynb #cell-096
 def _keep_looks(run: Run, cfg: SensorsConfig, model: TCNVAE, material: Material, found: dict[str, Predictions]) -> None:
     "What pictures need beside tables: latents, and one window of each of the first activities with its reconstruction."
     both, data = ("in_domain", material.primary), material.sides[material.primary]
@@ -612,7 +621,7 @@ def _keep_looks(run: Run, cfg: SensorsConfig, model: TCNVAE, material: Material,
         windows=data.windows.x[rows], drawn=drawn, titles=data.windows.activity[rows].astype(str),
         channels=np.array(data.windows.channels), rate_hz=data.windows.sample_rate_hz)
 
-# %% ../../nbs/sensors/08_study.ipynb #cell-095
+# %% ../../nbs/sensors/08_study.ipynb #cell-097
 def make_figures(
     cfg: SensorsConfig,         # of the run
     run: Run,                   # that was evaluated
@@ -630,7 +639,7 @@ def make_figures(
             looks["windows"], looks["drawn"], looks["titles"], looks["channels"].tolist(), float(looks["rate_hz"]))
     return found
 
-# %% ../../nbs/sensors/08_study.ipynb #cell-097
+# %% ../../nbs/sensors/08_study.ipynb #cell-099
 def evaluate(
     cfg: SensorsConfig,      # of the run
     run: Run,                # that has trained
@@ -651,7 +660,7 @@ def evaluate(
             run.save_figure(figure, name)
     return run.report
 
-# %% ../../nbs/sensors/08_study.ipynb #cell-104
+# %% ../../nbs/sensors/08_study.ipynb #cell-106
 def load_trained(
     run: Run,                                 # that has trained
 ) -> tuple[SensorsConfig, TCNVAE, dict]:      # settings, model in evaluation mode, data.json
@@ -661,13 +670,14 @@ def load_trained(
                    max(1, len(known["domains"])), cfg.dropout, cfg.kernel_size, cfg.answer_from)
     return cfg, load_weights(Objective(model, cfg), best_checkpoint(run)).model.eval(), known
 
-# %% ../../nbs/sensors/08_study.ipynb #cell-106
+# %% ../../nbs/sensors/08_study.ipynb #cell-108
 def _answer(path: Path, cfg: SensorsConfig, model: TCNVAE, known: dict, rate_hz: float | None) -> pd.DataFrame:
     "A row a window of one file."
     normalise = Normaliser(*(tuple(known["normaliser"][part]) for part in ("channels", "mean", "std")))
     tables = []
     for recording in recordings.read_recordings(path, rate_hz or cfg.rate_hz):
-        cut = recordings.slide(recording, known["window_samples"], known["sample_rate_hz"], cfg.overlap)
+        cut = recordings.slide(recording, known["window_samples"], known["sample_rate_hz"], cfg.overlap, cfg.stretch)
+        length = len(recording.signal) / recording.rate_hz if cfg.stretch else known["window_samples"] / known["sample_rate_hz"]
         if not len(cut):
             continue
         if all(source.startswith("utd_mhad=") for source in cfg.data):
@@ -677,14 +687,14 @@ def _answer(path: Path, cfg: SensorsConfig, model: TCNVAE, known: dict, rate_hz:
         found = evaluation.predict(model, data, cfg.eval_batch_size)
         tables.append(pd.DataFrame({
             "video_path": recording.name, "start_sec": cut.start_sec,
-            "end_sec": cut.start_sec + known["window_samples"] / known["sample_rate_hz"],
+            "end_sec": cut.start_sec + length,
             "pred": np.array(known["vocabulary"])[found.answer], "reconstruction_error": np.nanmean(found.error, 1),
             **{f"prob_{name}": found.probability[:, i] for i, name in enumerate(known["vocabulary"])}}))
     if not tables:
         raise WindowError(f"{path}: shorter than a window of {known['window_samples']} samples at {known['sample_rate_hz']:g} Hz")
     return pd.concat(tables, ignore_index=True)
 
-# %% ../../nbs/sensors/08_study.ipynb #cell-107
+# %% ../../nbs/sensors/08_study.ipynb #cell-109
 def _unusual(run: Run, error: pd.Series) -> np.ndarray:
     "Share of the known people's later windows that are drawn better; NaN where there is no report yet."
     table = read_predictions(run)
@@ -693,13 +703,13 @@ def _unusual(run: Run, error: pd.Series) -> np.ndarray:
     known = np.sort(table.loc[table["side"] == "in_domain", "reconstruction_error"].to_numpy(float))
     return np.searchsorted(known, error.to_numpy(float)) / len(known)
 
-# %% ../../nbs/sensors/08_study.ipynb #cell-108
+# %% ../../nbs/sensors/08_study.ipynb #cell-110
 def _part(out: Path, path: Path, run: Run) -> Path:
     "Where the answers about one file are kept: by the file as it is now, and the checkpoint."
     stamp = f"{path.resolve()} {path.stat().st_size} {path.stat().st_mtime_ns} {best_checkpoint(run)}"
     return out / "parts" / (hashlib.blake2b(stamp.encode(), digest_size=8).hexdigest() + ".csv")
 
-# %% ../../nbs/sensors/08_study.ipynb #cell-109
+# %% ../../nbs/sensors/08_study.ipynb #cell-111
 def predict(
     run: Run,                             # that has trained
     inputs: Any,                          # a file or folder of recordings, or several
@@ -729,7 +739,7 @@ def predict(
     ethogram_figure(bouts).savefig(out / "bouts.png", dpi=120, bbox_inches="tight")
     return out
 
-# %% ../../nbs/sensors/08_study.ipynb #cell-112
+# %% ../../nbs/sensors/08_study.ipynb #cell-114
 LOAD = """import json, torch
 known = json.load(open("{folder}/config.json"))
 windows = torch.zeros(1, known["window_samples"], len(known["channels"]))     # as measured
@@ -756,7 +766,7 @@ def export(
                     notes=(f"a window is {known['window_samples']} samples at {known['sample_rate_hz']:g} Hz, as measured, of "
                            + ", ".join(constants["channels"]),))
 
-# %% ../../nbs/sensors/08_study.ipynb #cell-114
+# %% ../../nbs/sensors/08_study.ipynb #cell-116
 def example_recording(
     cfg: SensorsConfig,   # of the run
     run: Run,             # whose reported side it is from
@@ -773,16 +783,42 @@ def example_recording(
     write_text(run.path("example.csv"), table.to_csv(index=False))
     return run.path("example.csv")
 
-# %% ../../nbs/sensors/08_study.ipynb #cell-117
+# %% ../../nbs/sensors/08_study.ipynb #cell-119
+def batch_of(
+    data: WindowData,   # one side
+    size: int,          # windows; repeated where there are fewer
+) -> dict[str, torch.Tensor]:
+    "A batch for looking at, in the data's own order."
+    batch = batches.collate([data[i % len(data)] for i in range(size)])
+    batch.pop("sample_id")
+    return batch
+
+# %% ../../nbs/sensors/08_study.ipynb #cell-121
+def _forecast(cfg: SensorsConfig, material: Material, device_gb: float | None, processes: int) -> list[str]:
+    "What training will take."
+    data = material.sides["train"]
+    objective = Objective(build_model(cfg.replace(model=""), material), cfg, material.adversary)
+
+    def weigh(changed: SensorsConfig) -> Step:
+        return weigh_module(objective, batch_of(data, changed.batch_size), changed, batch_of(data, changed.eval_batch_size))
+
+    def measure() -> tuple[float, float]:
+        return measured_step(objective.to(device_of(cfg)), batch_of(data, cfg.batch_size), HALVES[cfg.mixed_precision])
+
+    return forecast(cfg, weigh, samples=len(data) * (1 if cfg.adapt == "none" else 2), width=max(cfg.hidden_dims),
+                    device_gb=device_gb, processes=processes, measure=measure)
+
+# %% ../../nbs/sensors/08_study.ipynb #cell-122
 def check(
-    cfg: SensorsConfig,  # what would be run
-) -> str:                # lines of text
+    cfg: SensorsConfig,              # what would be run
+    device_gb: float | None = None,  # plan for a card of this size; none = what is here
+    processes: int = 1,              # that train together
+) -> str:                            # lines of text
     "Everything that can be known before training: data, sides, one batch, shapes; a few seconds, nothing is written."
     everything = load_windows(cfg)
     material = make_material(cfg, share_activities(split_windows(cfg, everything), cfg.only_shared_activities))
     data, model = material.sides["train"], build_model(cfg, material)
-    batch = batches.collate([data[i] for i in range(min(cfg.batch_size, len(data)))])
-    batch.pop("sample_id")
+    batch = batch_of(data, min(cfg.batch_size, len(data)))
     with torch.no_grad():
         loss = Objective(model.eval(), cfg, material.adversary)(**batch)["loss"]
     counts = pd.DataFrame({name: side.windows.table()["activity"].value_counts() for name, side in material.sides.items()})
@@ -794,5 +830,5 @@ def check(
              *(f"left out: {row['count']} {row['what']}, {row['why']}" for row in material.left_out),
              f"one batch {tuple(x)} -> latent {cfg.latent_dim}, {len(material.vocabulary)} activities; loss {loss:.3f}",
              f"receptive field {model.encoder.receptive_field} of {x[1]} samples; "
-             f"{sum(p.numel() for p in model.parameters()):,} parameters"]
+             f"{sum(p.numel() for p in model.parameters()):,} parameters", *_forecast(cfg, material, device_gb, processes)]
     return "\n".join(lines)

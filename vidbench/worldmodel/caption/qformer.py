@@ -353,7 +353,7 @@ def collate_captions(
 # %% ../../../nbs/worldmodel/caption/03_qformer.ipynb #cell-042
 def with_adapters(
     llm: PreTrainedModel,  # frozen here
-    cfg: CaptionConfig,    # lora_rank, lora_alpha, lora_dropout, lora_targets
+    cfg: CaptionConfig,    # lora_kind, lora_rank, lora_alpha, lora_dropout, lora_targets
 ) -> PreTrainedModel:      # the same
     "The language model, with adapters that learn where the settings ask for some."
     llm.requires_grad_(False)

@@ -258,7 +258,10 @@ def prediction_table(
         table[f"loss_{name}"], table[f"found_{name}"] = losses[:, 0], scores.found_first(losses)
     pred = table["pred"].tolist()
     rouge = [scores.rouge_l(s, refs) for s, refs in zip(pred, references, strict=True)]
+    places = [film.place for film in side.films]
     table = table.assign(cider=scores.cider_each(pred, references), rouge_l=rouge)
+    if any(path for path, _, _ in places):
+        table[["video_path", "start_sec", "end_sec"]] = places
     return table.assign(**scores.seen_shares(pred, table["said_blank"], table["said_swapped"])).drop(columns="said_clip")
 
 # %% ../../../nbs/worldmodel/caption/05_study.ipynb #cell-041

@@ -8,7 +8,7 @@ __all__ = ['logger', 'FROZEN', 'SELECT', 'WHO', 'AGAINST', 'RIVALS', 'open_run',
            'chosen_by', 'build_model', 'fit', 'taught_probes', 'probe_answers', 'SupervisedNetwork',
            'supervised_answers', 'probe_table', 'probe_numbers', 'probe_gains', 'surprise_numbers', 'first_epoch_above',
            'verdict', 'checks_of', 'audit_of', 'asked_of_all', 'pair_table', 'trained_model', 'Found', 'find_out',
-           'evaluate', 'make_figures', 'write_features', 'window_features', 'predict', 'check']
+           'with_places', 'evaluate', 'make_figures', 'write_features', 'window_features', 'predict', 'check']
 
 # %% ../../../nbs/worldmodel/pretrain/07_study.ipynb #cell-002
 import functools
@@ -33,6 +33,7 @@ from ...core.doubt import Interval, mean_interval, paired_difference, word
 from ...core.engine import Draw, Engine, device_of, processes, warn
 from ...core.events import audit_split
 from ...core.figures import Figure
+from ...core.forecast import forecast_module
 from ...core.reports import metric
 from ...core.runs import Run, RunError, all_runs, unfinished_run
 from ...core.tiny_vlm import read_window
@@ -516,6 +517,18 @@ def find_out(
     return Found(own, {who: numbers.get(who, {}) | probed.get(who, {}) for who in numbers | probed}, table)
 
 # %% ../../../nbs/worldmodel/pretrain/07_study.ipynb #cell-079
+def with_places(
+    table: pd.DataFrame,  # of predictions: event_id, ...
+    material: Material,   # with its tables
+) -> pd.DataFrame:        # video_path, start_sec, end_sec added where the clips are of films
+    "Where the clips are that were asked about."
+    known = material.tables.get("probe_test", material.tables.get("test", material.tables.get("val")))
+    columns = ["event_id", "video_path", "start_sec", "end_sec"]
+    if known is None or not set(columns) <= set(known) or not set(table["event_id"]) <= set(known["event_id"]):
+        return table
+    return table.merge(known[columns], on="event_id", how="left")
+
+# %% ../../../nbs/worldmodel/pretrain/07_study.ipynb #cell-081
 def evaluate(
     cfg: PretrainConfig,  # the run's settings
     run: Run,             # after `fit`
@@ -527,13 +540,13 @@ def evaluate(
         material, trained = prepare(cfg, run), trained_model(cfg, run)
         found = find_out(cfg, material, trained)
         save_encoder(trained, run.path("encoder"))
-        reports.write_predictions(run, found.predictions)
+        reports.write_predictions(run, with_places(found.predictions, material))
         run.write_report(_report(cfg, run, material, found))
         for name, figure in make_figures(cfg, run).items():
             run.save_figure(figure, name)
     return run.report
 
-# %% ../../../nbs/worldmodel/pretrain/07_study.ipynb #cell-080
+# %% ../../../nbs/worldmodel/pretrain/07_study.ipynb #cell-082
 def _report(cfg: PretrainConfig, run: Run, material: Material, found: Found) -> dict[str, Any]:
     "The one shape of all jobs."
     health, by = health_summary(run), chosen_by(cfg, material)
@@ -549,7 +562,7 @@ def _report(cfg: PretrainConfig, run: Run, material: Material, found: Found) -> 
                  "first_epoch_above_chance": first_epoch_above(run.metrics(), material.pairs["val"]),
                  "clips": {name: len(side) for name, side in material.sides.items()}})
 
-# %% ../../../nbs/worldmodel/pretrain/07_study.ipynb #cell-081
+# %% ../../../nbs/worldmodel/pretrain/07_study.ipynb #cell-083
 def make_figures(
     cfg: PretrainConfig,  # the run's settings
     run: Run,             # with its report written
@@ -561,7 +574,7 @@ def make_figures(
     curves = surprise_curves(trained_model(cfg, run), pairs)
     return drawn | {"surprise": figures.surprise_figure(*curves, pairs.violations, cfg.tubelet_frames)}
 
-# %% ../../../nbs/worldmodel/pretrain/07_study.ipynb #cell-086
+# %% ../../../nbs/worldmodel/pretrain/07_study.ipynb #cell-088
 def write_features(
     table: pd.DataFrame,                            # a row a window, and one a film that was left out
     features: Float[np.ndarray, "window feature"],  # of those that were not
@@ -583,7 +596,7 @@ def write_features(
     else:
         raise ConfigError(f"{out}: features are written as .parquet, .csv or .npy")
 
-# %% ../../../nbs/worldmodel/pretrain/07_study.ipynb #cell-088
+# %% ../../../nbs/worldmodel/pretrain/07_study.ipynb #cell-090
 def window_features(
     cfg: PretrainConfig,   # num_frames, fps, size_px, crop
     encoder: nn.Module,    # frozen
@@ -597,7 +610,7 @@ def window_features(
     tokens = [probes.frozen_tokens(encoder, [clip], cfg.grid, autocast=cfg.mixed_precision) for clip in frames]
     return spans, torch.cat(tokens).mean(1).numpy()
 
-# %% ../../../nbs/worldmodel/pretrain/07_study.ipynb #cell-090
+# %% ../../../nbs/worldmodel/pretrain/07_study.ipynb #cell-092
 def predict(
     run: Run,                                   # that has been evaluated
     inputs: str | Path | Sequence[str | Path],  # a film, a folder of films, or several of either
@@ -622,10 +635,12 @@ def predict(
     write_features(table, np.concatenate(found), out)
     return table
 
-# %% ../../../nbs/worldmodel/pretrain/07_study.ipynb #cell-093
+# %% ../../../nbs/worldmodel/pretrain/07_study.ipynb #cell-095
 def check(
-    cfg: PretrainConfig,  # what would be run
-) -> str:                 # lines of text
+    cfg: PretrainConfig,             # what would be run
+    device_gb: float | None = None,  # plan for a card of this size
+    processes: int = 1,              # that train together
+) -> str:                            # lines of text
     "Everything that can be known before training: data, sides, one batch, shapes; nothing is trained."
     material, model = prepare(cfg), build_model(cfg).eval()
     side, (steps, across) = material.sides["train"], cfg.grid
@@ -639,5 +654,6 @@ def check(
               f"tokens    {steps} steps of {across} x {across}; the student sees {batch['visible'].shape[1]} "
               f"of {steps * across * across}",
               f"network   encoder {sizes[0]:.2f} M, predictor {sizes[1]:.2f} M parameters",
-              f"one batch loss {float(loss):.3f}; selection by {chosen_by(cfg, material)}"]
+              f"one batch loss {float(loss):.3f}; selection by {chosen_by(cfg, material)}",
+              *forecast_module(cfg, model, batch, len(side), device_gb, processes)]
     return "\n".join(lines)
