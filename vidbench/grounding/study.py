@@ -22,7 +22,7 @@ import torch
 from torch import nn
 
 from ..core.checkpoints import SEAL, best_checkpoint
-from ..core.doubt import Interval, said, word
+from ..core.doubt import Interval, power_said, said, word
 from ..core.engine import warn
 from ..core.events import SplitAudit, audit_split, read_sides, write_sides
 from ..core.figures import Figure
@@ -191,6 +191,7 @@ def _about_data(cfg: GroundingConfig, sides: Sides) -> list[str]:
     shared = f"videos on both sides: {audit.videos_shared}"
     return [f"data: {cfg.data}", *(_counts(name, getattr(sides, name)) for name in ("train", "val", "test")),
             shared + (" (an evaluation on them says little)" if audit.videos_shared else ""),
+            f"power: {power_said(side_table(sides.test)['group'])}",
             f"listed: {len(sides.problems)} items, {int((~sides.problems.kept.astype(bool)).sum())} of them left out"]
 
 # %% ../../nbs/grounding/09_study.ipynb #3a6ca565
