@@ -13,6 +13,7 @@ import contextlib
 import importlib
 import importlib.machinery
 import importlib.util
+import inspect
 import json
 import os
 import shutil
@@ -25,7 +26,7 @@ from pydantic import ValidationError, create_model
 
 from ..core.config import Config, all_renamed, explain, nearest
 
-# %% ../../nbs/launch/00_jobs.ipynb #cell-008
+# %% ../../nbs/launch/00_jobs.ipynb #cell-007
 def job_folders() -> list[Path]:  # those that exist, the nearest first
     "Where experiment notebooks lie: in the working tree around the current folder, and with the package."
     here, package = Path.cwd(), Path(__file__).resolve().parents[1] if "__file__" in globals() else None
@@ -33,17 +34,17 @@ def job_folders() -> list[Path]:  # those that exist, the nearest first
     shipped = [package / "experiments", package.parent / "nbs/experiments"] if package else []
     return [folder for folder in dict.fromkeys([tree, *shipped]) if folder and folder.is_dir()]
 
-# %% ../../nbs/launch/00_jobs.ipynb #cell-010
+# %% ../../nbs/launch/00_jobs.ipynb #cell-009
 def list_jobs() -> dict[str, Path]:  # name -> notebook
     "All jobs that can be run from here, by name."
     found = [path for folder in reversed(job_folders()) for path in folder.glob("[!._]*.ipynb")]
     return dict(sorted((path.stem, path) for path in found))
 
-# %% ../../nbs/launch/00_jobs.ipynb #cell-012
+# %% ../../nbs/launch/00_jobs.ipynb #cell-011
 class LaunchError(RuntimeError):
     "A job that cannot be started as asked; the message is one line."
 
-# %% ../../nbs/launch/00_jobs.ipynb #cell-1f5f92
+# %% ../../nbs/launch/00_jobs.ipynb #cell-013
 def find_job(
     job: str,  # a job's name, or the path of any notebook
 ) -> Path:     # its notebook
@@ -57,7 +58,7 @@ def find_job(
         raise LaunchError(f"no job '{job}': {nearest(job, list(jobs)) or 'there are no experiment notebooks here'}")
     return jobs[job]
 
-# %% ../../nbs/launch/00_jobs.ipynb #cell-015
+# %% ../../nbs/launch/00_jobs.ipynb #cell-016
 def _cells(notebook: Path, kind: str = "code", tag: str | None = None) -> list[str]:
     "The sources of a notebook's cells of one kind, without IPython's `%` and `!` lines."
     cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
@@ -65,7 +66,7 @@ def _cells(notebook: Path, kind: str = "code", tag: str | None = None) -> list[s
     lines = ["".join(c["source"]).splitlines() for c in chosen]
     return ["\n".join(line for line in cell if not line.lstrip().startswith(("%", "!"))) for cell in lines]
 
-# %% ../../nbs/launch/00_jobs.ipynb #cell-016
+# %% ../../nbs/launch/00_jobs.ipynb #cell-017
 def read_parameters(
     notebook: Path,      # an experiment notebook
 ) -> dict[str, Any]:     # name -> default
@@ -80,7 +81,7 @@ def read_parameters(
             raise LaunchError(f"{notebook.name}: parameters are literals, one name each; not: {line}") from None
     return found
 
-# %% ../../nbs/launch/00_jobs.ipynb #cell-018
+# %% ../../nbs/launch/00_jobs.ipynb #cell-019
 def summary(
     notebook: Path,  # an experiment notebook
 ) -> str:            # one line; empty when it has none
@@ -88,7 +89,7 @@ def summary(
     lines = "\n".join(_cells(notebook, "markdown")).splitlines()
     return next((line.lstrip("> ").strip() for line in lines if line.startswith(">")), "")
 
-# %% ../../nbs/launch/00_jobs.ipynb #cell-021
+# %% ../../nbs/launch/00_jobs.ipynb #cell-022
 def _imports(source: str, package: str = "") -> dict[str, tuple[str, str]]:
     "The names that some code imports: name here -> (module, name there)."
     found = {}
@@ -98,7 +99,7 @@ def _imports(source: str, package: str = "") -> dict[str, tuple[str, str]]:
             found |= {alias.asname or alias.name: (module, alias.name) for alias in node.names}
     return found
 
-# %% ../../nbs/launch/00_jobs.ipynb #cell-d13e13
+# %% ../../nbs/launch/00_jobs.ipynb #cell-024
 def module_source(
     module: str,  # such as vidbench.behavior.settings
 ) -> tuple[str, str] | None:  # its source, and the package that it is in; none where there is none
@@ -112,7 +113,7 @@ def module_source(
         return None
     return Path(spec.origin).read_text(encoding="utf-8"), spec.parent
 
-# %% ../../nbs/launch/00_jobs.ipynb #cell-023
+# %% ../../nbs/launch/00_jobs.ipynb #cell-026
 def _home(module: str, name: str) -> tuple[str, str]:
     "The module that defines a name, when `module` merely imports it."
     with contextlib.suppress(AttributeError, ImportError, OSError, SyntaxError, TypeError, ValueError):
@@ -120,14 +121,14 @@ def _home(module: str, name: str) -> tuple[str, str]:
         return _home(*further) if further else (module, name)
     return module, name
 
-# %% ../../nbs/launch/00_jobs.ipynb #cell-025
+# %% ../../nbs/launch/00_jobs.ipynb #cell-028
 def imported_names(
     notebook: Path,  # an experiment notebook
 ) -> dict[str, tuple[str, str]]:  # name in the notebook -> (module, name there)
     "What a notebook imports: among it its settings class, and its verbs."
     return _imports("\n".join(_cells(notebook)))
 
-# %% ../../nbs/launch/00_jobs.ipynb #cell-56f72b
+# %% ../../nbs/launch/00_jobs.ipynb #cell-030
 def load_name(
     module: str,  # as the notebook imports it
     name: str,    # in there
@@ -141,7 +142,7 @@ def load_name(
     except (ImportError, AttributeError) as error:
         raise LaunchError(f"cannot import {name} from {module}: {error}") from None
 
-# %% ../../nbs/launch/00_jobs.ipynb #cell-026
+# %% ../../nbs/launch/00_jobs.ipynb #cell-032
 def _config_of_parameters(notebook: Path) -> type[Config]:
     "A settings class made of a notebook's parameters."
     fields = {name: (type(value), value) for name, value in read_parameters(notebook).items()}
@@ -152,7 +153,7 @@ def _config_of_parameters(notebook: Path) -> type[Config]:
     made.job = notebook.stem
     return made
 
-# %% ../../nbs/launch/00_jobs.ipynb #cell-026
+# %% ../../nbs/launch/00_jobs.ipynb #cell-033
 def config_class(
     notebook: Path,  # an experiment notebook
 ) -> type[Config]:
@@ -163,7 +164,7 @@ def config_class(
             return found
     return _config_of_parameters(notebook)
 
-# %% ../../nbs/launch/00_jobs.ipynb #cell-031
+# %% ../../nbs/launch/00_jobs.ipynb #cell-036
 def _sort(settings: dict, parameters: dict, known: type[Config]) -> tuple[dict, dict]:
     "Split what was set into the notebook's parameters and the job's overrides; refuse the rest."
     names = [*parameters, *(known.model_fields if "overrides" in parameters else ())]
@@ -174,7 +175,7 @@ def _sort(settings: dict, parameters: dict, known: type[Config]) -> tuple[dict, 
     mine = {name: value for name, value in settings.items() if name in parameters}
     return mine, {name: value for name, value in settings.items() if name not in mine}
 
-# %% ../../nbs/launch/00_jobs.ipynb #cell-032
+# %% ../../nbs/launch/00_jobs.ipynb #cell-038
 def _refuse_other_types(mine: dict[str, Any], defaults: dict[str, Any]) -> None:
     "A parameter of the notebook takes values of the type that its default has."
     model = create_model("Parameters", **{name: (type(value), value) for name, value in defaults.items()})
@@ -183,7 +184,7 @@ def _refuse_other_types(mine: dict[str, Any], defaults: dict[str, Any]) -> None:
     except ValidationError as error:
         raise LaunchError(explain(model, error)) from None
 
-# %% ../../nbs/launch/00_jobs.ipynb #cell-034
+# %% ../../nbs/launch/00_jobs.ipynb #cell-040
 def refuse_devices(
     notebook: Path,  # an experiment notebook
     number: int,     # of processes
@@ -193,7 +194,7 @@ def refuse_devices(
         raise LaunchError(f"num_processes={number}: {notebook.stem} trains on one device (its notebook does not import "
                           "fit_on): leave it at 1")
 
-# %% ../../nbs/launch/00_jobs.ipynb #cell-036
+# %% ../../nbs/launch/00_jobs.ipynb #cell-042
 class Plan(NamedTuple):
     "A job, decided on and validated, before anything has started."
     notebook: Path               # to execute
@@ -205,7 +206,7 @@ class Plan(NamedTuple):
         "The job's name, and its folder under `outputs/`."
         return type(self.cfg).job
 
-# %% ../../nbs/launch/00_jobs.ipynb #cell-038
+# %% ../../nbs/launch/00_jobs.ipynb #cell-044
 def plan(
     notebook: Path,                          # an experiment notebook
     settings: dict[str, Any] | None = None,  # parameters of the notebook or settings of its job, by name
@@ -221,7 +222,7 @@ def plan(
     parameters["overrides"] = parameters["overrides"] | overrides
     return Plan(notebook, parameters, known.preset(parameters["preset"], **parameters["overrides"]))
 
-# %% ../../nbs/launch/00_jobs.ipynb #cell-074
+# %% ../../nbs/launch/00_jobs.ipynb #cell-049
 def verb(
     notebook: Path,  # an experiment notebook
     name: str,       # such as check or fit
@@ -232,35 +233,48 @@ def verb(
         raise LaunchError(f"{notebook.name} has no {name}: import a function of that name into it")
     return load_name(*verbs[name])
 
-# %% ../../nbs/launch/00_jobs.ipynb #cell-ed5205
+# %% ../../nbs/launch/00_jobs.ipynb #cell-051
 def study_function(
     notebook: Path,  # an experiment notebook
     name: str,       # such as predict or export
 ) -> Callable:
-    "A function of the module that the job's `fit` comes from, whether the notebook imports it or not."
+    "A function of the module that the job's `fit` comes from, or of the module of its own beside that one."
     homes = {original: _home(module, original)[0] for module, original in imported_names(notebook).values()}
     module = homes.get("fit", "its notebook, which imports no fit,")
-    try:
-        return load_name(module, name)
-    except (LaunchError, ValueError):
-        raise LaunchError(f"{notebook.stem} has no {name}: {module} defines none") from None
+    beside = f"{module.rpartition('.')[0]}.{name}"
+    for place in (module, beside):
+        try:
+            return load_name(place, name)
+        except (LaunchError, ValueError):
+            continue
+    raise LaunchError(f"{notebook.stem} has no {name}: {module} defines none")
 
-# %% ../../nbs/launch/00_jobs.ipynb #cell-b85749
+# %% ../../nbs/launch/00_jobs.ipynb #cell-053
+def _preflight(plan: Plan, device_gb: float | None) -> str:
+    "Ask the job's verb `check` as much as it can be asked."
+    check = verb(plan.notebook, "check")
+    asked = {"device_gb": device_gb, "processes": plan.parameters.get("num_processes", 1)}
+    known = inspect.signature(check).parameters
+    if device_gb is not None and "device_gb" not in known:
+        raise LaunchError(f"--device-gb {device_gb:g}: the check of {plan.notebook.stem} makes no forecast")
+    return str(check(plan.cfg, **{name: value for name, value in asked.items() if name in known}))
+
+_BARS = {"HF_HUB_DISABLE_PROGRESS_BARS": "1", "TQDM_DISABLE": "1"}
+
 def check_job(
-    plan: Plan,  # what would be run
-) -> str:        # what the check found
+    plan: Plan,                      # what would be run
+    device_gb: float | None = None,  # plan for a card of this size; none = what is here
+) -> str:                            # what the check found
     "A job's own preflight: the verb `check` that its notebook imports. Progress bars of libraries stay out of it."
     before = {name: os.environ.get(name) for name in _BARS}
     os.environ.update(_BARS)
     try:
-        return str(verb(plan.notebook, "check")(plan.cfg))
+        return _preflight(plan, device_gb)
     finally:
         for name, value in before.items():
             os.environ.pop(name) if value is None else os.environ.update({name: value})
 
-_BARS = {"HF_HUB_DISABLE_PROGRESS_BARS": "1", "TQDM_DISABLE": "1"}
-
-# %% ../../nbs/launch/00_jobs.ipynb #cell-076
+# %% ../../nbs/launch/00_jobs.ipynb #cell-055
 def copy_job(
     job: str,                # a job's name, or a notebook
     folder: str | Path = "."  # made when it is not there
@@ -275,7 +289,7 @@ def copy_job(
     folder.mkdir(parents=True, exist_ok=True)
     return Path(shutil.copyfile(source, target))
 
-# %% ../../nbs/launch/00_jobs.ipynb #cell-98c671
+# %% ../../nbs/launch/00_jobs.ipynb #cell-058
 def _written_presets(module: str, name: str) -> list[str]:
     "The keys of a class's `presets`, as far as they stand in its source."
     source = (module_source(module) or ("", ""))[0]
@@ -284,7 +298,7 @@ def _written_presets(module: str, name: str) -> list[str]:
               and "presets" in {getattr(t, "id", "") for t in getattr(line, "targets", [getattr(line, "target", None)])}]
     return [key.value for value in values for key in value.keys if isinstance(key, ast.Constant)]
 
-# %% ../../nbs/launch/00_jobs.ipynb #cell-98c671
+# %% ../../nbs/launch/00_jobs.ipynb #cell-059
 def preset_names(
     notebook: Path,  # an experiment notebook
 ) -> list[str]:      # empty where its settings have none, or where they are not written down plainly
@@ -295,7 +309,7 @@ def preset_names(
             return list(load_name(home, known).presets) if home.startswith("vidbench.") else _written_presets(home, known)
     return []
 
-# %% ../../nbs/launch/00_jobs.ipynb #cell-078
+# %% ../../nbs/launch/00_jobs.ipynb #cell-061
 def describe_jobs() -> str:  # two lines a job
     "What can be run from here, with the presets of each job."
     lines = []

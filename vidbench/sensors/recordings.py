@@ -76,9 +76,10 @@ def slide(
     window_samples: int,       # as the model was trained
     sample_rate_hz: float,     # likewise
     overlap: float = 0.5,      # share of a window that the next one repeats
+    stretch: bool = False,     # all of it as one window
 ) -> SensorWindows:            # perhaps none
     "Windows over a whole recording; starts are by its own clock."
     cut = cut_windows(recording.signal, np.full(len(recording.signal), "?"), recording.rate_hz, recording.channels, "?", "?",
-                      recording.name, window_samples, overlap, sample_rate_hz)
+                      recording.name, window_samples, overlap, sample_rate_hz, stretch=stretch)
     object.__setattr__(cut, "start_sec", cut.start_sec + recording.start_sec)
     return cut

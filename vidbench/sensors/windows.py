@@ -5,9 +5,9 @@
 # %% auto #0
 __all__ = ['ACTIVITIES', 'SYNONYMS', 'PER_WINDOW', 'CHANNELS', 'GRAVITY', 'UCI_CHANNELS', 'PAMAP2_ACTIVITIES', 'WISDM_RECORD',
            'PEOPLE', 'WindowError', 'canonical_activity', 'SensorWindows', 'event_ids', 'refuse_constant_channels',
-           'without_channels', 'fill_gaps', 'resample', 'window_starts', 'why_dropped', 'cut_windows', 'align_channels',
-           'crop_windows', 'merge_notes', 'concatenate', 'read_uci_har', 'read_uci_har_parts', 'read_pamap2',
-           'read_wisdm', 'read_hapt', 'open_table', 'unbroken', 'from_table', 'read_windows']
+           'without_channels', 'fill_gaps', 'resample', 'window_starts', 'why_dropped', 'stretched', 'cut_windows',
+           'align_channels', 'crop_windows', 'merge_notes', 'concatenate', 'read_uci_har', 'read_uci_har_parts',
+           'read_pamap2', 'read_wisdm', 'read_hapt', 'open_table', 'unbroken', 'from_table', 'read_windows']
 
 # %% ../../nbs/sensors/01_windows.ipynb #cell-002
 import gzip
@@ -138,7 +138,9 @@ class SensorWindows:
     def table(self) -> pd.DataFrame:  # one row a window: event_id, activity, person, domain, recording, start_sec, who
         "Everything about the windows but their samples."
         names = ("activity", "person", "domain", "recording", "start_sec", "who")
-        return pd.DataFrame({"event_id": event_ids(self)} | {name: getattr(self, name) for name in names})
+        table = pd.DataFrame({"event_id": event_ids(self)} | {name: getattr(self, name) for name in names})
+        table.attrs = dict(self.notes)  # what the reader did: format, rows_read, dropped, notes
+        return table
 
     def __repr__(self) -> str:
         return (f"SensorWindows({len(self)} windows of {self.x.shape[1]} samples at {self.sample_rate_hz:g} Hz, "
@@ -236,6 +238,28 @@ def why_dropped(
               "two activities": (~nothing & ~missing).sum(), "recording shorter than a window": not len(starts)}
     return {reason: int(count) for reason, count in counts.items() if count}
 
+# %% ../../nbs/sensors/01_windows.ipynb #2029e117
+def stretched(
+    signal: Float[np.ndarray, "sample channel"],  # one short recording; NaN where nothing was received
+    window_samples: int,                          # of the window that it becomes
+) -> Float[np.ndarray, "time channel"]:
+    "A recording at another speed, so that it fills one window: quick and slow takes of one action become alike."
+    filled, _ = fill_gaps(signal, len(signal))
+    moments = np.linspace(0, len(filled) - 1, window_samples)
+    return np.stack([np.interp(moments, np.arange(len(filled)), column) for column in filled.T], axis=1)
+
+# %% ../../nbs/sensors/01_windows.ipynb #843f5a87
+def _one_window(signal: np.ndarray, activity: np.ndarray, channels: Sequence[str], of: tuple[str, str, str], window_samples: int,
+                sample_rate_hz: float) -> SensorWindows:
+    "A recording of one activity as one window; none where it holds several."
+    names, (person, domain, recording) = np.unique(activity), of
+    good = int(len(signal) > 1 and len(names) == 1 and names[0] != "")
+    present = np.tile(~np.isnan(signal).all(0), (good, 1))
+    x = stretched(signal, window_samples)[None] if good else np.zeros((0, window_samples, len(channels)))
+    note = {"format": domain, "rows_read": len(signal), "dropped": {} if good else {"no activity, or several": 1}}
+    return SensorWindows(x, names[:good], person, domain, sample_rate_hz, tuple(channels), np.full(good, recording),
+                         np.zeros(good), present, note)
+
 # %% ../../nbs/sensors/01_windows.ipynb #ddba9298
 def cut_windows(
     signal: Float[np.ndarray, "sample channel"],  # one recording of one person; NaN where nothing was received
@@ -249,8 +273,12 @@ def cut_windows(
     overlap: float = 0.5,                         # share of a window that the next one repeats
     sample_rate_hz: float = 50.0,                 # the new rate
     longest_gap_sec: float = 0.2,                 # bridged by a straight line
+    stretch: bool = False,                        # all of it as one window, at whatever speed that takes
 ) -> SensorWindows:                               # perhaps none
     "Windows of one recording, at one rate, each within one activity."
+    if stretch:
+        of = person, domain, recording
+        return _one_window(signal, np.asarray(activity, str), channels, of, window_samples, sample_rate_hz)
     filled, doubtful = fill_gaps(signal, int(longest_gap_sec * rate_hz))
     resampled = resample(filled, rate_hz, sample_rate_hz)
     shown = np.floor(np.arange(len(resampled)) * rate_hz / sample_rate_hz + 1e-6).astype(int)  # 24.9999999 Hz is 25

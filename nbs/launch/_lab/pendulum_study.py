@@ -53,3 +53,11 @@ def evaluate(cfg, run):
 
 def predict(run, inputs, out, loud=False):
     return f"{out}: {len(inputs)} films{', loud' if loud else ''}"
+
+
+def export(run, folder, weights="whole"):
+    from vidbench.core.exports import Exported, ExportError
+    if weights != "whole":
+        raise ExportError("its weights are damaged")
+    (folder / "swings.txt").write_text(run.path("saved.txt").read_text())
+    return Exported("a pendulum", 'print(open("{folder}/swings.txt").read())')

@@ -9,6 +9,7 @@ __all__ = ['logger', 'SENTENCES', 'THINGS', 'WAYS', 'PAINTS', 'DRAWING', 'QUESTI
            'preprocess', 'EndpointCaptioner', 'LocalCaptioner', 'caption_videos']
 
 # %% ../../../nbs/worldmodel/caption/01_data.ipynb #cell-002
+import contextlib
 import functools
 import json
 import logging
@@ -22,9 +23,10 @@ import pandas as pd
 import torch
 from jaxtyping import Float, UInt8
 
+from ...core import texts
 from ...core.config import ConfigError
 from ...core.endpoint import Endpoint, EndpointError
-from ...core.events import read_sides, refuse_outside, write_sides
+from ...core.events import EventError, read_sides, refuse_outside, write_sides
 from ...core.runs import Run, append_line, read_lines
 from ...core.tiny_vlm import VideoChatCollator, load_vlm, read_window
 from ...core.video import VideoError, probe, video_files, write_video
@@ -86,16 +88,33 @@ def named_as_meant(
         return item
     return item | {standard: item[own] for standard, own in columns.items() if own in item}
 
+# %% ../../../nbs/worldmodel/caption/01_data.ipynb #71cffc4e
+def _understood(path: Path, root: Path, columns: dict[str, str] | None) -> list[Any]:
+    "The items of our own form, or of somebody else's: ActivityNet, subtitles, conversations, shards, workbooks."
+    wrong, items = None, []
+    try:
+        items = [named_as_meant(item, columns) for item in _raw_items(path)] if path.is_file() or not path.exists() else []
+    except ConfigError as error:
+        wrong = error
+    if not any(isinstance(item, dict) and {"video_path", "caption"} & set(item) for item in items):
+        with contextlib.suppress(EventError):
+            found = texts.read_captions(path, columns=columns, video_root=root)
+            items = found.to_dict("records") or items
+            wrong = None if len(found) else wrong
+    if wrong:
+        raise wrong
+    return items
+
 # %% ../../../nbs/worldmodel/caption/01_data.ipynb #cell-010
 def read_captions(
-    path: str | Path,        # .json, .jsonl or .csv
+    path: str | Path,        # .json, .jsonl or .csv; or any other form that `core.texts` knows
     root: str | Path = "",   # folder that the paths start from; the list's own when empty
     columns: dict[str, str] | None = None,  # other names in the list
 ) -> tuple[pd.DataFrame, pd.DataFrame]:  # video_path, caption, start_sec, end_sec, and what else the items say; item and problem
     "The items that can be used, and what is wrong with the others."
     path = Path(path)
     root = Path(root or path.parent)
-    items = [named_as_meant(item, columns) for item in _raw_items(path)]
+    items = _understood(path, root, columns)
     found = [item_problem(item, root) for item in items]
     problems = pd.DataFrame([(i, p) for i, p in enumerate(found) if p], columns=["item", "problem"])
     used = [item | {"video_path": str(root / item["video_path"]), "named": item["video_path"],
@@ -117,6 +136,7 @@ class Film:
     captions: tuple[str, ...]                             # references of one another
     read: Callable[[], UInt8[np.ndarray, "time height width 3"]]  # decodes or draws the frames
     group: str = ""                                       # recording, person or place; its own when empty
+    place: tuple[str, float, float] = ("", np.nan, np.nan)  # its file, start and end in seconds; none of a toy
 
     @property
     def belongs_to(self) -> str:
@@ -139,7 +159,8 @@ def _film(cfg: CaptionConfig, path: str, start: float, end: float, part: pd.Data
     window = "" if np.isnan(start) and np.isnan(end) else f" {start:g}-{end:g}"
     version = f"{path} {stat.st_size} {stat.st_mtime_ns} {cfg.num_frames} {cfg.size_px}"
     read = functools.partial(_read_video, path, cfg.num_frames, cfg.size_px, start, end)
-    return Film(f"{first.get('named', path)}{window}", version, tuple(dict.fromkeys(part["caption"])), read, first["belongs"])
+    return Film(f"{first.get('named', path)}{window}", version, tuple(dict.fromkeys(part["caption"])), read, first["belongs"],
+                (path, start, end))
 
 # %% ../../../nbs/worldmodel/caption/01_data.ipynb #cell-017
 def films_of(
