@@ -52,8 +52,9 @@ class Panel(NamedTuple):
     title: str
     lines: list[Line]            # empty: not logged yet
 
-SAID = {"kl": "KL", "loss": "training", "eval_loss": "validation", "reward": "training", "eval_reward": "validation", "return": "training",
-        "eval_return": "validation", "success": "training", "eval_success": "validation", "reconstruction_loss": "training"}
+SAID = {"kl": "KL", "reconstruction_loss": "training"} | {
+    prefix + name: said for name in ("loss", "reward", "return", "success")
+    for prefix, said in (("", "training"), ("eval_", "validation"))}
 
 def said_name(name: str) -> str:
     "A logged name as people call it."

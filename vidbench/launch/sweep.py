@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['Range', 'SweepConfig', 'make_sampler', 'make_pruner', 'suggest', 'locked', 'JournalLock', 'Claim', 'Sweep',
            'read_sweep', 'value_of', 'hopeless', 'finish_trial', 'trials_table', 'run_sweep', 'worker_tasks',
-           'parallel_coordinates', 'importances', 'importance_figure']
+           'importances', 'importance_figure']
 
 # %% ../../nbs/launch/06_sweep.ipynb #cell-002
 import contextlib
@@ -375,43 +375,6 @@ def worker_tasks(
     for run in runs:
         run.folder.mkdir(exist_ok=True)
     return [Task(run, command) for run in runs]
-
-# %% ../../nbs/launch/06_sweep.ipynb #cell-052
-def _position(values: pd.Series, what: Range | list) -> tuple[np.ndarray, dict[float, str]]:
-    "Where values lie on an axis from 0 to 1, and its labels."
-    if isinstance(what, list):
-        order = {str(v): i / max(1, len(what) - 1) for i, v in enumerate(what)}
-        return values.map(lambda v: order[str(v)]).to_numpy(float), {y: name for name, y in order.items()}
-    scale = math.log if what.log else float
-    low, high = scale(what.low), scale(what.high)
-    position = (values.astype(float).map(scale).to_numpy() - low) / (high - low)
-    return position, {0.0: f"{what.low:g}", 1.0: f"{what.high:g}"}
-
-# %% ../../nbs/launch/06_sweep.ipynb #cell-052
-def parallel_coordinates(
-    table: pd.DataFrame,  # from `trials_table`
-    cfg: SweepConfig,     # its space
-) -> Any:                 # a figure
-    "Each trial as a line through its settings; the darker, the better."
-    from vidbench.core.figures import new_figure
-    figure, ax = new_figure(1.5 * len(cfg.space) + 4, 4.5)
-    shown = table.dropna(subset=["value"]).sort_values("value", ascending=cfg.direction == "maximize")
-    columns = [_position(shown[name], what) for name, what in cfg.space.items()]
-    low, high = shown["value"].min(), shown["value"].max()
-    last = ((shown["value"] - low) / max(high - low, 1e-12)).to_numpy(float)
-    lines = np.stack([*(position for position, _ in columns), last], axis=1)
-    rank = np.linspace(0.15, 1, len(lines)) if len(lines) else []
-    for y, strength in zip(lines, rank, strict=True):
-        ax.plot(range(len(y)), y, color="#0072B2", alpha=strength, linewidth=1 + 1.5 * (strength == 1))
-    labels = [*(names for _, names in columns), {0.0: f"{low:.3g}", 1.0: f"{high:.3g}"}]
-    for x, names in enumerate(labels):
-        ax.axvline(x, color="0.6", linewidth=1, zorder=0)
-        for y, name in names.items():
-            ax.annotate(name, (x, y), xytext=(6, 0), textcoords="offset points", va="center", fontsize=13)
-    ax.set_xticks(range(len(labels)), [*cfg.space, cfg.metric])
-    ax.set_yticks([])
-    ax.spines[:].set_visible(False)
-    return figure
 
 # %% ../../nbs/launch/06_sweep.ipynb #cell-054
 def importances(
