@@ -237,12 +237,14 @@ def _other_events(first: Run, second: Run) -> list[str]:
 def newest_pair(
     runs: list[Run],  # newest first
 ) -> list[Run]:       # two of one job, the older one first; fewer where there are no two
-    "The two runs to look at when nothing is said."
-    done = [run for run in runs if read_report(run)["metrics"]]
-    for job in dict.fromkeys(run.job for run in done):
-        if len(pair := [run for run in done if run.job == job][:2]) == 2:
-            return pair[::-1]
-    return (done or runs)[:1]
+    "The two runs to look at when nothing is said: the first job of which two have answered something."
+    done: dict[str, list[Run]] = {}
+    for run in runs:                     # no further than needed: a workspace may hold hundreds
+        if read_report(run)["metrics"]:
+            done.setdefault(run.job, []).append(run)
+            if len(done[run.job]) == 2:
+                return done[run.job][::-1]
+    return [pair[0] for pair in done.values()][:1] or runs[:1]
 
 # %% ../../nbs/launch/08_compare.ipynb #cell-6e2647
 def comparison_tables(
@@ -397,7 +399,7 @@ class CompareView:
         self.runs, self.folder, self.logs = all_runs() if runs is None else runs, folder or Path("comparison"), _Logs()
         self.rows = [f"{r['job']}/{r['run']}  {r['state']}  {r['started']}" for r in run_rows(self.runs)]
         picked = newest_pair(self.runs) if picked is None else picked
-        self.order = [run.folder for run in picked]
+        self.order, self.changing = [run.folder for run in picked], False
         jobs = list(dict.fromkeys(run.job for run in self.runs))
         job = picked[0].job if len({run.job for run in picked}) == 1 else ""
         self.job = widgets.Dropdown(options=[("all jobs", ""), *((each, each) for each in jobs)], value=job, description="job")
@@ -434,9 +436,10 @@ class CompareView:
 
     def _picked(self, change: Any = None) -> None:
         names, before = _names([self.logs.of(run) for run in self.picked]), self.metric.value
-        with self.metric.hold_trait_notifications():      # one page in the end, not one for each step
-            self.metric.options = names or [""]
-            self.metric.value = before if before in names else self.metric.options[0]
+        self.changing = True                              # one page in the end, not one for each step
+        self.metric.options = names or [""]
+        self.metric.value = before if before in names else self.metric.options[0]
+        self.changing = False
         pair = len(self.picked) == 2 and has_pairs(*self.picked)
         self.samples.children = ()
         if pair:
@@ -452,7 +455,8 @@ class CompareView:
             self.samples.children[0].children = (SampleBrowser(second, beside=first).box,)
 
     def _draw(self, change: Any = None) -> None:
-        self.page.value = comparison_html(self.picked, self.metric.value, self.logs)
+        if not self.changing:
+            self.page.value = comparison_html(self.picked, self.metric.value, self.logs)
 
     def _export(self, button: Any = None) -> None:
         files = export_comparison(self.picked, self.metric.value, self.folder)

@@ -142,7 +142,7 @@ def panels_figure(
     height: float = 3.6,      # inches
 ) -> Figure:
     "Panels side by side."
-    figure, axes = new_figure(max(5.0, 11.0 if len(panels) > 1 else 6.0), height, columns=len(panels), squeeze=False)
+    figure, axes = new_figure(10.0, height, columns=len(panels), squeeze=False)
     for ax, panel in zip(axes[0], panels, strict=True):
         draw_panel(ax, panel)
     return figure
