@@ -18,13 +18,13 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
-# hidden, layers, intermediate, heads, key-value heads of Qwen2.5-VL's language models
-SHAPES = {"3B": (2048, 36, 11008, 16, 2), "7B": (3584, 28, 18944, 28, 4), "tiny": (128, 2, 256, 4, 2)}
+SHAPES = {"3B": "qwen2.5-vl-3b", "7B": "qwen2.5-vl-7b"}  # of vidbench.core.shapes
 TURNS = 3  # of a measurement; medians are reported
 
 
@@ -62,31 +62,23 @@ class Bench:
 
 
 def video_llm(bench: Bench, shape: str) -> Any:
-    "A Qwen2.5-VL of a real shape with random weights."
+    "A Qwen2.5-VL of a published shape, tower and all, with random weights; tiny on a laptop."
+    from vidbench.core.shapes import random_model, shape_config
     from vidbench.core.tiny_vlm import make_model, make_tokenizer, tiny_config
-    torch = bench.torch
-    hidden, layers, wide, heads, pairs = SHAPES["tiny" if bench.tiny else shape]
-    config = tiny_config(make_tokenizer(["a red square"]), hidden=64, layers=1)
-    text = config.text_config
-    text.hidden_size, text.num_hidden_layers, text.intermediate_size = hidden, layers, wide
-    text.num_attention_heads, text.num_key_value_heads, text.layer_types = heads, pairs, ["full_attention"] * layers
-    half_head = hidden // heads // 2
-    text.rope_parameters["mrope_section"] = [half_head - 2 * (half_head * 3 // 8), half_head * 3 // 8, half_head * 3 // 8]
-    text.vocab_size, config.vision_config.out_hidden_size = bench.size(text.vocab_size, 151_936), hidden
-    torch.set_default_dtype(bench.half)
-    try:
-        with torch.device(bench.device):
-            return make_model(config)
-    finally:
-        torch.set_default_dtype(torch.float32)
+    words = make_tokenizer(["a red square"])
+    with bench.torch.device(bench.device):
+        if bench.tiny:
+            return make_model(tiny_config(words, hidden=128))
+        return random_model(shape_config(SHAPES.get(shape, shape), words), dtype=bench.half)
 
 
-def with_adapters(model: Any) -> Any:
+def with_adapters(model: Any, recomputed: bool = True) -> Any:
     "Adapters on the language model, and activations recomputed."
     from peft import LoraConfig, get_peft_model
     model = get_peft_model(model, LoraConfig(r=16, lora_alpha=16, target_modules=["q_proj", "k_proj", "v_proj", "o_proj"]))
-    model.gradient_checkpointing_enable({"use_reentrant": False})
-    model.enable_input_require_grads()
+    if recomputed:
+        model.gradient_checkpointing_enable({"use_reentrant": False})
+        model.enable_input_require_grads()
     return model.train()
 
 
@@ -95,8 +87,9 @@ def prompt(bench: Bench, tokens: int) -> dict[str, Any]:
     import numpy as np
 
     from vidbench.core.tiny_vlm import VideoChatCollator, make_processor, make_tokenizer
-    collate = VideoChatCollator(make_processor(make_tokenizer(["a red square"])))
-    frames = np.random.default_rng(0).integers(0, 255, (8, 112, 112, 3), dtype=np.uint8)
+    side = bench.size(112, 224)
+    frames = np.random.default_rng(0).integers(0, 255, (8, side, side, 3), dtype=np.uint8)
+    collate = VideoChatCollator(make_processor(make_tokenizer(["a red square"]), side**2))
     inputs = collate([{"frames": frames, "times_sec": np.arange(8) + 0.5, "question": "square " * tokens}])
     cut = {"input_ids", "attention_mask", "mm_token_type_ids"}
     inputs = {k: v[:, :tokens] if k in cut else v for k, v in inputs.items()}
@@ -106,24 +99,26 @@ def prompt(bench: Bench, tokens: int) -> dict[str, Any]:
 # --- the parts
 
 def prefix(bench: Bench, shape: str) -> list[dict[str, Any]]:
-    "A group behind one prompt against the prompt repeated: forward and backward."
-    from vidbench.grounding.grpo import completion_logps
+    "A group behind one prompt (by blocks where they work, by a dense mask) against the prompt repeated: forward and backward."
+    from vidbench.grounding.grpo import completion_logps, packed_kernel
     model, rows = with_adapters(video_llm(bench, shape)), []
     inputs, tokens = prompt(bench, bench.size(128, 3584)), bench.size(8, 200)
     for group in bench.size((2, 4), (4, 8, 16, 32)):
         ids = bench.torch.randint(20, 200, (group, tokens), device=bench.device)
         row = {"what": f"{shape} G={group}"}
-        for name, shared in (("shared", True), ("repeated", False)):
-            def work(ids: Any = ids, shared: bool = shared) -> None:
-                completion_logps(model, inputs, ids, shared_prefix=shared).sum().backward()
+        kernel = packed_kernel(model)
+        for name, shared in (("shared", True), ("dense", True), ("repeated", False)):
+            def work(ids: Any = ids, shared: bool = shared, kernel: str = "dense" if name == "dense" else kernel) -> None:
+                completion_logps(model, inputs, ids, shared_prefix=shared, kernel=kernel).sum().backward()
                 model.zero_grad()
             try:
                 row |= {f"{name}_{key}": value for key, value in bench.measured(work).items()}
             except bench.torch.OutOfMemoryError:
                 row |= {f"{name}_seconds": math.nan, f"{name}_peak_gb": math.inf}
                 bench.torch.cuda.empty_cache()
-        rows.append(row | {"times_faster": row["repeated_seconds"] / row["shared_seconds"],
-                           "times_smaller": row["repeated_peak_gb"] / row["shared_peak_gb"]})
+        rows.append(row | {"kernel": kernel, "times_faster": row["repeated_seconds"] / row["shared_seconds"],
+                           "times_smaller": row["repeated_peak_gb"] / row["shared_peak_gb"],
+                           "blocks_over_dense": row["dense_seconds"] / row["shared_seconds"]})
     return rows
 
 
@@ -136,8 +131,10 @@ def rollouts(bench: Bench) -> list[dict[str, Any]]:
         model.generation_config.eos_token_id = -1        # all as long as one another
         inputs, tokens = prompt(bench, bench.size(128, 3584)), bench.size(8, 200)
         for group in bench.size((2,), (8, 16)):
-            found = bench.measured(lambda m=model, g=group, i=inputs, t=tokens: sample_completions(m, i, g, t), turns=2)
-            rows.append({"what": f"{shape} G={group}", **found, "tokens_a_second": group * tokens / found["seconds"]})
+            for cache in ("growing", "static", "compiled"):
+                draw = partial(sample_completions, model, inputs, group, tokens, cache=cache)
+                found = bench.measured(draw, turns=2)
+                rows.append({"what": f"{shape} G={group} {cache}", **found, "tokens_a_second": group * tokens / found["seconds"]})
         del model
         gc.collect()
     return rows
@@ -365,10 +362,86 @@ def decoding(bench: Bench) -> list[dict[str, Any]]:
                 {"what": "a step, median", "seconds": sorted(steps)[len(steps) // 2] / 1000}]
 
 
+def forecasts(bench: Bench) -> list[dict[str, Any]]:
+    "What `--check` foretells of a step against the step: peak memory within 15 %, work, and time."
+    from vidbench.core.forecast import flop_rate, foresee, measured_step
+    torch, rows, tokens = bench.torch, [], bench.size(100, 2000)
+    cases = bench.size((("tiny", False), ("tiny", True)), (("3B", False), ("3B", True), ("7B", True), ("qwen2-vl-7b", True)))
+    for shape, recomputed in cases:
+        model = with_adapters(video_llm(bench, shape), recomputed)
+        inputs = prompt(bench, tokens)
+        inputs["labels"] = inputs["input_ids"].clone()
+        shadow = bare_like(bench, shape, recomputed)
+        foretold = foresee(shadow, {k: v.cpu() if hasattr(v, "cpu") else v for k, v in inputs.items()})
+        seconds, peak = measured_step(model, inputs)
+        need, rate = foretold.weights + foretold.activations, flop_rate(torch.device(bench.device), bench.half, 4096, 4096)
+        rows.append({"what": f"{shape}{', recomputed' if recomputed else ''}, {inputs['input_ids'].shape[1]} tokens",
+                     "forecast_gb": need / 1e9, "measured_gb": peak / 1e9, "error": need / peak - 1, "seconds": seconds,
+                     "forecast_seconds": foretold.flops / rate,
+                     "within_15": "not measured" if peak != peak else str(abs(need / peak - 1) <= 0.15)})
+        del model
+        gc.collect()
+        if bench.device == "cuda":
+            torch.cuda.empty_cache()
+    return rows
+
+
+def bare_like(bench: Bench, shape: str, recomputed: bool) -> Any:
+    "The same model with adapters, without a number."
+    from vidbench.core.shapes import bare_model, shape_config
+    from vidbench.core.tiny_vlm import make_tokenizer, tiny_config
+    words = make_tokenizer(["a red square"])
+    config = tiny_config(words, hidden=128) if bench.tiny else shape_config(SHAPES.get(shape, shape), words)
+    with bench.torch.device("meta"):
+        return with_adapters(bare_model(config, bench.half), recomputed)
+
+
+class Waiting:
+    "How long steps take, and how long each waits for its batch."
+
+    def __init__(self):
+        from transformers import TrainerCallback
+        self.steps, self.ends, self.begins = [], [], []
+        begin = lambda *args, **kwargs: self.begins.append(time.perf_counter())     # noqa: E731
+        end = lambda *args, **kwargs: self.ends.append(time.perf_counter())         # noqa: E731
+        self.callback = type("Clock", (TrainerCallback,), {"on_step_begin": begin, "on_step_end": end})()
+
+    def share(self) -> float:
+        "Share of the time, from the second step on, in which a batch was waited for."
+        waits = [b - e for b, e in zip(self.begins[1:], self.ends, strict=False)]
+        return sum(waits) / (self.ends[-1] - self.ends[0])
+
+
+def feeding(bench: Bench) -> list[dict[str, Any]]:
+    "Clips from the cache, augmented by workers, into R3D-18: which share of the time does the device wait?"
+    from vidbench.behavior.data import training_data
+    from vidbench.behavior.study import prepare
+    from vidbench.core.runs import Run
+    from vidbench.core.training import train
+    rows = []
+    with tempfile.TemporaryDirectory() as home:
+        os.environ["VIDBENCH_HOME"] = home
+        for workers in bench.size((0, 1), (0, 4, 8, 14)):
+            model, cfg = classifier(bench, toy={"videos": bench.size(12, 60)}, num_workers=workers, epochs=bench.size(1, 4))
+            run, clock = Run.create("behavior", cfg, f"feeding-{workers}", root=home), Waiting()
+            material = prepare(cfg, run)
+            data = training_data(cfg, material.train, material.cache, material.classes)
+            train(model, cfg, run, data, callbacks=(clock.callback,), collate=batch_of)
+            rows.append({"what": f"{workers} workers", "share_waiting": clock.share(), "clips_a_second":
+                         (len(clock.ends) - 1) * cfg.batch_size / (clock.ends[-1] - clock.ends[0])})
+    return rows
+
+
+def batch_of(items: list[dict]) -> dict[str, Any]:
+    "Items of the study's own data set as a batch."
+    import torch
+    return {"clips": torch.stack([i["clips"] for i in items]), "labels": torch.tensor([int(i["labels"]) for i in items])}
+
+
 PARTS: dict[str, Callable[[Bench], list[dict[str, Any]]]] = {
     "prefix_3b": lambda bench: prefix(bench, "3B"), "grpo_step": grpo_step, "tuning": tuning, "rollouts": rollouts,
-    "vjepa": vjepa, "engine": engine, "precision": precision, "resume": resume, "memory": memory, "decoding": decoding,
-    "prefix_7b": lambda bench: prefix(bench, "7B")}
+    "forecasts": forecasts, "vjepa": vjepa, "engine": engine, "precision": precision, "resume": resume, "memory": memory,
+    "feeding": feeding, "decoding": decoding, "prefix_7b": lambda bench: prefix(bench, "7B")}
 
 
 # --- running them

@@ -118,6 +118,82 @@ def sweep(lab: Lab) -> None:
     assert sorted((line[0], line[2]) for line in lines) == [(str(i), "complete") for i in range(6)], lines
 
 
+TOYS = """
+import sys; import pandas as pd; from pathlib import Path; from vidbench.core.toys import make_toy_videos
+made = Path(make_toy_videos("toys", videos=12, events_per_video=2))
+events = pd.read_csv(made); events["video_path"] = [str(made.parent.resolve() / path) for path in events["video_path"]]
+events.to_csv("own.csv", index=False)"""
+
+
+def spread(lab: Lab) -> None:
+    "Four tasks fill one cache with twelve films, each once; one task is killed, and costs its film only."
+    subprocess.run([sys.executable, "-c", TOYS], cwd=lab.folder, env=os.environ | {"PYTHONPATH": str(ROOT)}, check=True)
+    chosen = ("-p", "data=own.csv", "-p", "max_steps=2", "-p", "num_frames=64", "-p", "fps=30", "-p", "size_px=224")
+    lab.vidbench("prepare", "behavior", "--preset", "smoke", *chosen, "--name", "wide", "--tasks", "4", "--parallel", "4",
+                 "--executor", "slurm", "--time", "10")
+    preparing = lab.folder / "outputs/behavior/wide/preparing"
+    parts = [preparing / f"behavior/part-{i}" for i in range(4)]
+    lab.wait("a film is claimed", lambda: any(preparing.glob("films/*/.film.lock")), 120)
+    holder = json.loads(next(preparing.glob("films/*/.film.lock")).read_text())
+    os.kill(holder["pid"], signal.SIGKILL)
+    def over() -> bool:
+        states = [json.loads((part / "status.json").read_text())["stages"]["prepare"]["state"] if (part / "status.json").exists()
+                  else "" for part in parts]
+        return sum(state == "finished" for state in states) == 3
+    lab.wait("three of four tasks end well", over, 240)
+    noted = [json.loads(path.read_text()) for path in preparing.glob("films/*/done.json")]
+    assert len(noted) == 12 and not any(note["bad"] for note in noted), noted
+    assert len({note["pid"] for note in noted}) > 1, "one task did all the work"
+    cached = {path.name: path.stat().st_mtime_ns for path in (lab.folder / "data/clip-cache").iterdir()}
+    assert "is prepared" in lab.vidbench("prepare", "behavior", "--preset", "smoke", *chosen, "--name", "wide")
+    assert {path.name: path.stat().st_mtime_ns for path in (lab.folder / "data/clip-cache").iterdir()} == cached
+
+
+def on_node(number: int, words: str) -> list[int]:
+    "The processes of this machine that a node of a job runs, by what is in their command line."
+    found = []
+    for place in Path("/proc").glob("[0-9]*"):
+        try:
+            told = (place / "environ").read_bytes().split(b"\0"), (place / "cmdline").read_bytes().decode(errors="replace")
+        except OSError:
+            continue
+        if f"SLURM_NODEID={number}".encode() in told[0] and words in told[1].replace("\0", " "):
+            found.append(int(place.name))
+    return found
+
+
+def two_nodes(lab: Lab) -> None:
+    "A training on two nodes; the second dies: one line, the job is queued again, and goes on to its end."
+    chosen = ("num_processes=2", "compare_with_erm=false", "max_steps=400", "checkpoint_every=20", "log_every=1", "device=cpu")
+    lab.vidbench("run", "sensors", "--preset", "smoke", *(word for one in chosen for word in ("-p", one)), "--name", "pair",
+                 "--nodes", "2", "--executor", "slurm", "--time", "20")
+    run = lab.folder / "outputs/sensors/pair"
+    def logged() -> list[int]:
+        path = run / "metrics.jsonl"
+        return [json.loads(line)["step"] for line in path.read_text().splitlines()] if path.exists() else []
+    lab.wait("it trains", lambda: len(logged()) > 30, 240)
+    first = on_node(0, "vidbench train")
+    second = on_node(1, "vidbench train") + on_node(1, "vidbench.launch.meeting")
+    assert first and second, "the workers are not on two nodes"
+    for process in second:
+        os.kill(process, signal.SIGKILL)
+    from vidbench.core.runs import read_status
+    lab.wait("it says so", lambda: "its machine is gone" in str(read_status(run)["error"]), 120)
+    print("        ", read_status(run)["error"])
+    number = json.loads((run / "job.json").read_text())["id"]
+    def finished() -> bool:
+        subprocess.run(["scontrol", "update", f"JobId={number}", "StartTime=now"], capture_output=True)
+        return read_status(run)["state"] == "finished"
+    lab.wait("it goes on", finished, 300)
+    steps = [step for step in logged()]
+    assert steps == sorted(steps) and max(steps) == 400, steps
+
+
+def nodes() -> int:
+    "How many nodes SLURM has here."
+    return len(set(subprocess.run(["sinfo", "-h", "-N", "-o", "%N"], capture_output=True, text=True).stdout.split()))
+
+
 def main() -> int:
     answers = shutil.which("sinfo") and subprocess.run(["sinfo"], capture_output=True, timeout=20).returncode == 0
     if not answers:
@@ -126,7 +202,11 @@ def main() -> int:
     sys.path.insert(0, str(ROOT))
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         lab = Lab(Path(folder))
-        for check in (array, cancelled, sweep):
+        chosen = sys.argv[1:] or ["array", "cancelled", "sweep", "spread", "two_nodes"]
+        if nodes() < 2 and "two_nodes" in chosen:
+            chosen.remove("two_nodes")
+            print("two_nodes is skipped: SLURM has one node here")
+        for check in (globals()[name] for name in chosen):
             start = time.monotonic()
             check(lab)
             print(f"{time.monotonic() - start:6.1f} s  {check.__doc__.splitlines()[0]}", flush=True)

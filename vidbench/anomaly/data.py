@@ -5,7 +5,8 @@
 # %% auto #0
 __all__ = ['SPARE', 'CONTROLS', 'clips_of_folder', 'mark_danger', 'read_clips', 'thin_clips', 'fit_pixels', 'close_clips',
            'window_starts', 'cut_windows', 'film_windows', 'share_out', 'Material', 'choose_policy', 'decode',
-           'find_clips', 'draw_material', 'spread', 'ClipFrames', 'control_frames', 'ClipData', 'Collate']
+           'cache_bytes', 'find_clips', 'draw_material', 'spread', 'ClipFrames', 'control_frames', 'ClipData',
+           'Collate']
 
 # %% ../../nbs/anomaly/03_data.ipynb #cell-002
 import math
@@ -26,7 +27,16 @@ from ..core.engine import Draw
 from ..core.events import EventError, missing_videos, read_events, refuse_outside, split_by_video
 from ..core.runs import workspace
 from ..core.tiny_vlm import VideoChatCollator
-from ..core.video import ClipCache, VideoError, check_quarantine, probe, video_files
+from vidbench.core.video import (
+    ClipCache,
+    VideoError,
+    check_quarantine,
+    clip_cache,
+    fill_windows,
+    probe,
+    usable,
+    video_files,
+)
 
 # %% ../../nbs/anomaly/03_data.ipynb #cell-005
 def clips_of_folder(
@@ -266,17 +276,33 @@ def choose_policy(cfg: AnomalyConfig, clips: pd.DataFrame) -> str:
 # %% ../../nbs/anomaly/03_data.ipynb #cb82d4b1c
 def _cache(cfg: AnomalyConfig, size_px: tuple[int, int]) -> ClipCache:
     "Where decoded clips of one size are kept."
-    return ClipCache(workspace() / "data/clips", size_px, cfg.fps, cfg.cache_gb)
+    return clip_cache(cfg.replace(size_px=size_px))
 
 # %% ../../nbs/anomaly/03_data.ipynb #c6d930a7c
+_WINDOW = ("video_path", "start_sec", "end_sec")
+
 def decode(
     clips: pd.DataFrame,  # with sizes
     cfg: AnomalyConfig,   # at what rate
-) -> pd.DataFrame:        # video_path and reason of what could not be decoded
-    "Decode clips into the cache, those of one size at a time."
-    parts = [_cache(cfg, (int(high), int(wide))).fill(part, progress=False, max_bad_share=1.0)
+) -> pd.DataFrame:        # video_path, start_sec, end_sec and reason of what could not be decoded
+    "Decode clips into the cache on worker processes, window by window, those of one size at a time."
+    parts = [fill_windows(_cache(cfg, (int(high), int(wide))), part, progress=False, max_bad_share=1.0)
              for (high, wide), part in clips.groupby(["height_px", "width_px"])]
-    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=["video_path", "reason"])
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=[*_WINDOW, "reason"])
+
+# %% ../../nbs/anomaly/03_data.ipynb #14b8a077
+def cache_bytes(
+    clips: pd.DataFrame,  # with sizes
+    cfg: AnomalyConfig,   # at what rate
+) -> float:
+    "Room that their frames will take in the cache, those that lie there already left out."
+    stores = {size: _cache(cfg, size) for size in {(int(r.height_px), int(r.width_px)) for r in clips.itertuples()}}
+    need = 0.0
+    for row in clips.itertuples():
+        store = stores[int(row.height_px), int(row.width_px)]
+        if not (store.folder / store.name(row.video_path, row.start_sec, row.end_sec)).exists():
+            need += (row.end_sec - row.start_sec) * cfg.fps * 3 * row.height_px * row.width_px
+    return min(need, 1e9 * cfg.cache_gb)
 
 # %% ../../nbs/anomaly/03_data.ipynb #c2be3823b
 SPARE = "beyond the balance of the classes, or max_samples"
@@ -294,6 +320,7 @@ def find_clips(
     source: str,         # toy, a folder, or a table
     cfg: AnomalyConfig,  # what is wanted of it
     whole: bool = False, # for windows over the whole films: nothing thinned or cut yet
+    decoded: bool = True,  # into the cache; without it nobody knows of films that break in the middle
 ) -> tuple[pd.DataFrame, pd.DataFrame]:  # clips; video_path and reason of those left out
     "Find, look at, cut, balance and decode the clips of one source."
     named = read_clips(source, cfg)
@@ -302,9 +329,9 @@ def find_clips(
     if not whole:
         clips, spare = _thinned(cut_windows(clips, cfg.window_sec, cfg.stride_sec), cfg)
         bad = pd.concat([bad, spare], ignore_index=True)
-        undecoded = decode(clips, cfg)
-        clips = clips[~clips.video_path.isin(undecoded.video_path)].reset_index(drop=True)
-        bad = pd.concat([bad, undecoded], ignore_index=True)
+        undecoded = decode(clips if decoded else clips.iloc[:0], cfg)
+        clips = clips[usable(clips, undecoded)].reset_index(drop=True)
+        bad = pd.concat([bad, undecoded[["video_path", "reason"]]], ignore_index=True)
         check_quarantine(bad[bad.reason != SPARE], named.video_path.nunique(), cfg.max_bad_share)
     return clips, bad
 
@@ -319,24 +346,25 @@ def _film_sides(sides: dict[str, pd.DataFrame], cfg: AnomalyConfig) -> tuple[dic
 
 # %% ../../nbs/anomaly/03_data.ipynb #c200aa380
 def draw_material(
-    cfg: AnomalyConfig,  # which videos
+    cfg: AnomalyConfig,    # which videos
+    decoded: bool = True,  # into the cache
 ) -> Material:
     "Find the clips of a run and draw its sides."
-    clips, bad = find_clips(cfg.data, cfg, whole=cfg.films)
+    clips, bad = find_clips(cfg.data, cfg, cfg.films, decoded)
     sides = share_out(clips, cfg)
     for side, own in (("val", cfg.val_data), ("test", cfg.test_data)):
         if own:
-            sides[side], more = find_clips(own, cfg, whole=cfg.films)
+            sides[side], more = find_clips(own, cfg, cfg.films, decoded)
             bad = pd.concat([bad, more], ignore_index=True)
     policy = choose_policy(cfg, pd.concat(list(sides.values())))
     truth = sides["test"] if cfg.films else clips.iloc[:0]
     if cfg.films:
         sides, spare = _film_sides(sides, cfg)
         bad = pd.concat([bad, spare], ignore_index=True)
-        undecoded = decode(pd.concat(list(sides.values())), cfg)
-        sides = {side: part[~part.video_path.isin(undecoded.video_path)].reset_index(drop=True)
-                 for side, part in sides.items()}
-        bad = pd.concat([bad, undecoded], ignore_index=True)
+        every = pd.concat(list(sides.values()))
+        undecoded = decode(every if decoded else every.iloc[:0], cfg)
+        sides = {side: part[usable(part, undecoded)].reset_index(drop=True) for side, part in sides.items()}
+        bad = pd.concat([bad, undecoded[["video_path", "reason"]]], ignore_index=True)
         check_quarantine(bad[bad.reason != SPARE], clips.video_path.nunique(), cfg.max_bad_share)
     return Material(sides["train"], sides["val"], sides["test"], bad, policy, truth)
 
@@ -370,7 +398,10 @@ class ClipFrames:
         row = self.clips.iloc[index]
         clip = self.caches[int(row.height_px), int(row.width_px)].read(row.video_path, row.start_sec, row.end_sec)
         keep = spread(len(clip.frames), self.cfg.num_frames)
-        return np.asarray(clip.frames)[keep], clip.times_sec[:len(clip.frames)][keep] - row.start_sec
+        times = clip.times_sec[:len(clip.frames)][keep] - row.start_sec
+        if len(set(keep)) < len(keep):      # a film of one frame, shown twice: time goes on all the same
+            times = np.arange(len(keep)) / self.cfg.fps
+        return np.asarray(clip.frames)[keep], times
 
 # %% ../../nbs/anomaly/03_data.ipynb #c567c3440
 CONTROLS = ("black", "shuffled", "other")

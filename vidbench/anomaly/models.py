@@ -4,29 +4,27 @@
 
 # %% auto #0
 __all__ = ['logger', 'TOY_SIZES', 'FAMILIES', 'warm_up', 'toy_model', 'video_gap', 'adaptable', 'ModelError', 'find_targets',
-           'half_type', 'base_dtype', 'four_bit_settings', 'check_model', 'say_why', 'load_base', 'untie', 'tie',
-           'adapter_weights', 'require_fp32', 'add_adapters', 'save_adapter', 'load_adapter', 'merge_adapter',
-           'tiny_family']
+           'half_type', 'base_dtype', 'can_run', 'check_model', 'say_why', 'load_base', 'bare_base', 'weights_here',
+           'untie', 'tie', 'adapter_weights', 'require_fp32', 'add_adapters', 'save_adapter', 'load_adapter',
+           'merge_adapter', 'tiny_family']
 
 # %% ../../nbs/anomaly/04_models.ipynb #cell-002
 import copy
 import json
 import logging
-import os
 from collections.abc import Iterator, Sequence
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 import transformers
+from huggingface_hub import try_to_load_from_cache
 from peft import LoraConfig, PeftModel, get_peft_model
 from torch import nn
 from transformers import (
-    AutoModelForImageTextToText,
+    AutoConfig,
     AutoProcessor,
-    BitsAndBytesConfig,
     PreTrainedModel,
     ProcessorMixin,
 )
@@ -34,11 +32,15 @@ from transformers import (
 from .captions import DANGER, KEYWORDS, NORMAL
 from .settings import AnomalyConfig
 from .toys import SCENES, neutral_lesson
+from ..core.engine import optimizer_options
+from ..core.forecast import missing_packages
 from ..core.runs import workspace
+from ..core.shapes import bare_model
 from vidbench.core.tiny_vlm import (
     CHAT_TEMPLATE,
     SPECIAL_TOKENS,
     VideoChatCollator,
+    four_bit_base,
     load_vlm,
     make_model,
     make_processor,
@@ -51,7 +53,7 @@ from vidbench.core.tiny_vlm import (
 
 logger = logging.getLogger(__name__)
 
-# %% ../../nbs/anomaly/04_models.ipynb #c28d8bcb1
+# %% ../../nbs/anomaly/04_models.ipynb #cell-005
 TOY_SIZES = {"hidden": 64, "layers": 2, "vision_layers": 1}
 
 def _toy_texts(question: str) -> list[str]:
@@ -60,7 +62,7 @@ def _toy_texts(question: str) -> list[str]:
     names = [form for word in KEYWORDS for form in (word, word.capitalize())]
     return [question, *words, *DANGER, *NORMAL, " ".join(names)] * 3  # often enough to become tokens whole
 
-# %% ../../nbs/anomaly/04_models.ipynb #c0c96d32d
+# %% ../../nbs/anomaly/04_models.ipynb #cell-006
 def warm_up(
     model: PreTrainedModel,      # trained in place
     processor: ProcessorMixin,   # its processor
@@ -74,7 +76,7 @@ def warm_up(
     return train_briefly(model, steps, lambda step: collate(neutral_lesson(10**6 * (seed + 1) + step, question)),
                          learning_rate)
 
-# %% ../../nbs/anomaly/04_models.ipynb #ce3bdcf7a
+# %% ../../nbs/anomaly/04_models.ipynb #cell-008
 def toy_model(
     folder: str | Path,  # where tiny models are kept
     steps: int = 200,    # of the warm-up
@@ -93,7 +95,7 @@ def toy_model(
         save_vlm(warm, model, processor)
     return warm
 
-# %% ../../nbs/anomaly/04_models.ipynb #cell-008
+# %% ../../nbs/anomaly/04_models.ipynb #cell-011
 def video_gap(
     model: nn.Module,                 # a video LLM
     processor: ProcessorMixin,        # its processor
@@ -105,12 +107,12 @@ def video_gap(
     with torch.no_grad():
         return tuple(float(model(**{k: v.to(device) for k, v in collate(side).items()}).loss) for side in (items, blank))
 
-# %% ../../nbs/anomaly/04_models.ipynb #c7bc11f6a
+# %% ../../nbs/anomaly/04_models.ipynb #cell-014
 def _layers(model: nn.Module) -> Iterator[str]:
     "Names of the layers that can have adapters."
     return (name for name, layer in model.named_modules() if isinstance(layer, nn.Linear | nn.Embedding))
 
-# %% ../../nbs/anomaly/04_models.ipynb #c24d91c2e
+# %% ../../nbs/anomaly/04_models.ipynb #cell-015
 def adaptable(
     model: nn.Module,  # any
 ) -> list[str]:        # such as embed_tokens, q_proj, merger.mlp.0
@@ -118,7 +120,7 @@ def adaptable(
     parts = [name.split(".") for name in _layers(model)]
     return sorted({p[-1] if not p[-1].isdigit() else ".".join(p[-3:]) for p in parts})
 
-# %% ../../nbs/anomaly/04_models.ipynb #c753010ff
+# %% ../../nbs/anomaly/04_models.ipynb #cell-017
 _WIDER = ("qkv", "merger.mlp.0", "merger.mlp.2", "merger.linear_fc1", "merger.linear_fc2")  # Qwen2.5-VL, Qwen3-VL
 
 class ModelError(ValueError):
@@ -137,7 +139,7 @@ def find_targets(
                          f"{', '.join(adaptable(model))}")
     return [*wanted, *(target for target in _WIDER if wide and has(target) and target not in wanted)]
 
-# %% ../../nbs/anomaly/04_models.ipynb #c0c87d395
+# %% ../../nbs/anomaly/04_models.ipynb #cell-020
 _DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 def half_type(
@@ -146,7 +148,7 @@ def half_type(
     "The half precision that a GPU computes in."
     return torch.bfloat16 if (capability or torch.cuda.get_device_capability()) >= (8, 0) else torch.float16
 
-# %% ../../nbs/anomaly/04_models.ipynb #cbe39550e
+# %% ../../nbs/anomaly/04_models.ipynb #cell-022
 def base_dtype(
     cfg: AnomalyConfig,  # asks for auto or names one
     capability: tuple[int, int] | None = None,  # of the CUDA device; none = the one at hand, if any
@@ -160,19 +162,18 @@ def base_dtype(
     auto = torch.float32 if cfg.is_toy else half
     return auto if cfg.weights_dtype == "auto" else _DTYPES[cfg.weights_dtype]
 
-# %% ../../nbs/anomaly/04_models.ipynb #c77826011
-def four_bit_settings(
-    dtype: torch.dtype,   # in which is computed
-) -> BitsAndBytesConfig:  # NF4, doubly quantized
-    "How a 4-bit base is made; refused where it cannot work."
-    if not torch.cuda.is_available():
-        raise ModelError("four_bit=True needs a CUDA device, and there is none here: set four_bit=False")
-    if find_spec("bitsandbytes") is None:
-        raise ModelError("four_bit=True needs bitsandbytes: pip install 'vidbench[bnb]'")
-    return BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=True,
-                              bnb_4bit_compute_dtype=dtype)
+# %% ../../nbs/anomaly/04_models.ipynb #cell-025
+def can_run(
+    cfg: AnomalyConfig,  # what would run
+) -> None:
+    "Refuse what this machine has no device or no package for; one line."
+    optimizer_options(cfg.optimizer)
+    if missing := missing_packages(cfg):
+        raise ModelError("; ".join(missing))
+    if cfg.four_bit:
+        four_bit_base(base_dtype(cfg))
 
-# %% ../../nbs/anomaly/04_models.ipynb #caa52c0cb
+# %% ../../nbs/anomaly/04_models.ipynb #cell-027
 def check_model(
     model: PreTrainedModel,    # as loaded
     processor: Any,            # as loaded
@@ -184,7 +185,7 @@ def check_model(
     if not processor.chat_template:
         raise ModelError(f"{name}: its processor has no chat template: choose the Instruct variant of the model")
 
-# %% ../../nbs/anomaly/04_models.ipynb #cea158015
+# %% ../../nbs/anomaly/04_models.ipynb #cell-030
 _REASONS = (("Unrecognized configuration class", "a model without video input; choose a video LLM such as Qwen2.5-VL"),
             ("connect to", "not a folder here, and the hub cannot be reached: download it where there is a network, and "
              "give its folder"), ("offline mode", "not in the hub's cache, and HF_HUB_OFFLINE is set: give its folder"),
@@ -201,44 +202,73 @@ def say_why(
     said = " ".join(str(error).split())
     return ModelError(f"model={model}: " + next((why for sign, why in _REASONS if sign in said), said[:300]))
 
-# %% ../../nbs/anomaly/04_models.ipynb #ce5ecc10a
+# %% ../../nbs/anomaly/04_models.ipynb #cell-032
 def _load(cfg: AnomalyConfig, path: str | Path) -> tuple[PreTrainedModel, Any]:
     "A model and its processor, with errors in one line."
     dtype = base_dtype(cfg)
+    more = four_bit_base(dtype) if cfg.four_bit else {}
     try:
-        if not cfg.four_bit:
-            return load_vlm(path, dtype, cfg.attn_implementation)
-        model = AutoModelForImageTextToText.from_pretrained(
-            path, dtype=dtype, quantization_config=four_bit_settings(dtype), trust_remote_code=False,
-            device_map={"": int(os.environ.get("LOCAL_RANK", "0"))}, attn_implementation=cfg.attn_implementation)
-        return model.eval(), AutoProcessor.from_pretrained(path, trust_remote_code=False)
-    except ModelError:
-        raise
+        return load_vlm(path, dtype, cfg.attn_implementation, **more)
     except (OSError, ValueError, ImportError) as error:
         raise say_why(cfg.model, error) from None
 
-# %% ../../nbs/anomaly/04_models.ipynb #cd8c0573a
-def load_base(
-    cfg: AnomalyConfig,  # which model
-) -> tuple[PreTrainedModel, ProcessorMixin]:  # in evaluation mode
-    "The model as it was before the tuning, and its processor."
-    path = toy_model(workspace() / "data", cfg.toy.warmup_steps, cfg.question) if cfg.is_toy else cfg.model
-    model, processor = _load(cfg, path)
-    check_model(model, processor, cfg.model)
+# %% ../../nbs/anomaly/04_models.ipynb #cell-033
+def _frames_as_asked(processor: ProcessorMixin, cfg: AnomalyConfig, kind: str) -> None:
+    "Let the processor take the frames it is given, at our size."
     frames = processor.video_processor
     frames.do_sample_frames = False      # Qwen3-VL's would drop every other frame
     frames.cap_pixels_per_frame = False  # the budget is ours
     if "longest_edge" in (frames.size or {}):
-        pixels = cfg.frame_pixels * (cfg.num_frames if "qwen3" in model.config.model_type else 1)  # Qwen3-VL: of the clip
+        pixels = cfg.frame_pixels * (cfg.num_frames if "qwen3" in kind else 1)  # Qwen3-VL: of the clip
         frames.size = {"shortest_edge": 28 * 28, "longest_edge": pixels}
+
+# %% ../../nbs/anomaly/04_models.ipynb #cell-034
+def _folder(cfg: AnomalyConfig) -> str | Path:
+    "Where the model is, or its name on the hub."
+    return toy_model(workspace() / "data", cfg.toy.warmup_steps, cfg.question) if cfg.is_toy else cfg.model
+
+# %% ../../nbs/anomaly/04_models.ipynb #cell-035
+def load_base(
+    cfg: AnomalyConfig,  # which model
+) -> tuple[PreTrainedModel, ProcessorMixin]:  # in evaluation mode
+    "The model as it was before the tuning, and its processor."
+    model, processor = _load(cfg, _folder(cfg))
+    check_model(model, processor, cfg.model)
+    _frames_as_asked(processor, cfg, model.config.model_type)
     return model, processor
 
-# %% ../../nbs/anomaly/04_models.ipynb #c5666d0f7
+# %% ../../nbs/anomaly/04_models.ipynb #cell-040
+def bare_base(
+    cfg: AnomalyConfig,  # which model
+    dtype: torch.dtype,  # of its weights
+) -> tuple[PreTrainedModel, ProcessorMixin]:  # on the meta device
+    "The model's shapes, and its processor."
+    try:
+        config, processor = (kind.from_pretrained(_folder(cfg)) for kind in (AutoConfig, AutoProcessor))
+        model = bare_model(config, dtype, "eager" if cfg.attn_implementation == "eager" else "sdpa")
+    except (OSError, ValueError, ImportError, KeyError) as error:
+        raise say_why(cfg.model, error) from None
+    check_model(model, processor, cfg.model)
+    _frames_as_asked(processor, cfg, config.model_type)
+    return model, processor
+
+# %% ../../nbs/anomaly/04_models.ipynb #cell-042
+def weights_here(
+    cfg: AnomalyConfig,  # which model
+) -> bool | None:        # none: on the hub, still to be downloaded
+    "Whether a model's weights are on this machine, and not its configuration alone."
+    folder, names = Path(_folder(cfg)), ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin",
+                                         "pytorch_model.bin.index.json")
+    if folder.is_dir():
+        return any((folder / name).is_file() for name in names)
+    return True if any(isinstance(try_to_load_from_cache(cfg.model, name), str) for name in names) else None
+
+# %% ../../nbs/anomaly/04_models.ipynb #cell-045
 def _plain(layer: nn.Module) -> nn.Module:
     "A layer without its adapter."
     return getattr(layer, "base_layer", layer)
 
-# %% ../../nbs/anomaly/04_models.ipynb #c97164f28
+# %% ../../nbs/anomaly/04_models.ipynb #cell-046
 def untie(
     model: PreTrainedModel,  # changed in place; may have adapters
 ) -> bool:                   # whether there was something to untie
@@ -251,7 +281,7 @@ def untie(
         config.tie_word_embeddings = False
     return True
 
-# %% ../../nbs/anomaly/04_models.ipynb #cbff51f3d
+# %% ../../nbs/anomaly/04_models.ipynb #cell-048
 def tie(model: PreTrainedModel) -> PreTrainedModel:
     "A copy whose output layer is its embedding: what small published models look like, for tests."
     tied = copy.deepcopy(model)
@@ -260,14 +290,14 @@ def tie(model: PreTrainedModel) -> PreTrainedModel:
     tied.get_output_embeddings().weight = tied.get_input_embeddings().weight
     return tied
 
-# %% ../../nbs/anomaly/04_models.ipynb #ce50d02b6
+# %% ../../nbs/anomaly/04_models.ipynb #cell-051
 def adapter_weights(
     model: nn.Module,  # with adapters
 ) -> dict[str, nn.Parameter]:
     "The adapters' weights by name."
     return {name: weight for name, weight in model.named_parameters() if "lora_" in name}
 
-# %% ../../nbs/anomaly/04_models.ipynb #cc45aff7d
+# %% ../../nbs/anomaly/04_models.ipynb #cell-053
 def require_fp32(
     model: nn.Module,  # with adapters
 ) -> nn.Module:        # the same
@@ -277,7 +307,7 @@ def require_fp32(
                          "autocast_adapter_dtype=True")
     return model
 
-# %% ../../nbs/anomaly/04_models.ipynb #cd3aabd9f
+# %% ../../nbs/anomaly/04_models.ipynb #cell-055
 def add_adapters(
     model: PreTrainedModel,  # from `load_base`; changed in place
     cfg: AnomalyConfig,      # rank, scale, targets
@@ -286,8 +316,7 @@ def add_adapters(
     targets = find_targets(model, cfg.lora_targets, cfg.lora_wide)
     if {"lm_head", "embed_tokens"} & {target.split(".")[-1] for target in targets}:
         untie(model)
-    settings = LoraConfig(r=cfg.lora_rank, lora_alpha=cfg.lora_alpha, lora_dropout=cfg.lora_dropout,
-                          target_modules=targets, task_type="CAUSAL_LM")
+    settings = LoraConfig(**cfg.lora_options, target_modules=targets, task_type="CAUSAL_LM")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(cfg.seed)
         adapted = get_peft_model(model, settings)
@@ -295,7 +324,7 @@ def add_adapters(
         adapted.enable_input_require_grads()
     return require_fp32(adapted)
 
-# %% ../../nbs/anomaly/04_models.ipynb #cce875ec5
+# %% ../../nbs/anomaly/04_models.ipynb #cell-060
 def save_adapter(
     model: PeftModel,    # trained
     folder: str | Path,  # made if missing
@@ -308,7 +337,7 @@ def save_adapter(
     file.write_text(json.dumps(settings, indent=2, sort_keys=True))
     return Path(folder)
 
-# %% ../../nbs/anomaly/04_models.ipynb #cd5426a15
+# %% ../../nbs/anomaly/04_models.ipynb #cell-062
 def load_adapter(
     cfg: AnomalyConfig,      # which base
     folder: str | Path,      # with the adapter
@@ -319,7 +348,7 @@ def load_adapter(
     tuned = PeftModel.from_pretrained(model, str(folder))
     return require_fp32(tuned).requires_grad_(False).eval(), processor
 
-# %% ../../nbs/anomaly/04_models.ipynb #c4d71bf5f
+# %% ../../nbs/anomaly/04_models.ipynb #cell-064
 def merge_adapter(
     model: PeftModel,   # changed in place, not to be used afterwards
 ) -> PreTrainedModel:   # a plain model
@@ -327,12 +356,12 @@ def merge_adapter(
     untie(model.get_base_model())
     return model.merge_and_unload()
 
-# %% ../../nbs/anomaly/04_models.ipynb #ce9797391
+# %% ../../nbs/anomaly/04_models.ipynb #cell-067
 def _token_ids(words: Any) -> dict[str, int]:
     "Ids of the special tokens."
     return dict(zip(SPECIAL_TOKENS, words.convert_tokens_to_ids(list(SPECIAL_TOKENS)), strict=True))
 
-# %% ../../nbs/anomaly/04_models.ipynb #c34c0a3df
+# %% ../../nbs/anomaly/04_models.ipynb #cell-068
 def _qwen_ids(words: Any) -> tuple[dict[str, int], dict[str, int]]:
     "What a Qwen configuration calls the special tokens, and the ends of its text."
     token = _token_ids(words)
@@ -341,13 +370,13 @@ def _qwen_ids(words: Any) -> tuple[dict[str, int], dict[str, int]]:
     return ids | ends, {"eos_token_id": token["<|im_end|>"], "pad_token_id": token["<|endoftext|>"],
                         "bos_token_id": token["<|endoftext|>"]}
 
-# %% ../../nbs/anomaly/04_models.ipynb #cbdf940a4
+# %% ../../nbs/anomaly/04_models.ipynb #cell-069
 def _wide(words: Any) -> dict[str, Any]:
     "A small text model."
     return {"hidden_size": 64, "intermediate_size": 128, "vocab_size": len(words), "num_hidden_layers": 2,
             "num_attention_heads": 2, "num_key_value_heads": 2}
 
-# %% ../../nbs/anomaly/04_models.ipynb #cc984a602
+# %% ../../nbs/anomaly/04_models.ipynb #cell-070
 def _tiny_qwen2(words: Any) -> tuple[Any, Any]:
     ids, ends = _qwen_ids(words)
     rope = {"rope_type": "default", "rope_theta": 1e4, "mrope_section": [4, 6, 6]}
@@ -358,7 +387,7 @@ def _tiny_qwen2(words: Any) -> tuple[Any, Any]:
     return transformers.Qwen2VLForConditionalGeneration(config), transformers.Qwen2VLProcessor(
         frames.image_processor, words, frames.video_processor, CHAT_TEMPLATE)
 
-# %% ../../nbs/anomaly/04_models.ipynb #c4bda1657
+# %% ../../nbs/anomaly/04_models.ipynb #cell-071
 def _tiny_qwen3(words: Any) -> tuple[Any, Any]:
     ids, ends = _qwen_ids(words)
     rope = {"rope_type": "default", "rope_theta": 1e4, "mrope_section": [4, 6, 6], "mrope_interleaved": True}
@@ -372,7 +401,7 @@ def _tiny_qwen3(words: Any) -> tuple[Any, Any]:
         transformers.Qwen2VLImageProcessor(patch_size=14, size=size), words,
         transformers.Qwen3VLVideoProcessor(patch_size=14, size=size), CHAT_TEMPLATE)
 
-# %% ../../nbs/anomaly/04_models.ipynb #cbf6421d4
+# %% ../../nbs/anomaly/04_models.ipynb #cell-072
 def _tiny_llava(words: Any) -> tuple[Any, Any]:
     token, (_, ends) = _token_ids(words), _qwen_ids(words)
     side = {"height": 28, "width": 28}
@@ -387,11 +416,11 @@ def _tiny_llava(words: Any) -> tuple[Any, Any]:
         vision_feature_select_strategy="full", chat_template=CHAT_TEMPLATE, image_token="<|image_pad|>",
         video_token="<|video_pad|>", vision_aspect_ratio="anyres_max_9")
 
-# %% ../../nbs/anomaly/04_models.ipynb #c2f86e69f
+# %% ../../nbs/anomaly/04_models.ipynb #cell-073
 def _tiny_qwen25(words: Any) -> tuple[Any, Any]:
     return make_model(tiny_config(words, vision_layers=1)), make_processor(words, 28 * 28)
 
-# %% ../../nbs/anomaly/04_models.ipynb #c20c0fff8
+# %% ../../nbs/anomaly/04_models.ipynb #cell-074
 FAMILIES = {"qwen2_vl": _tiny_qwen2, "qwen2_5_vl": _tiny_qwen25, "qwen3_vl": _tiny_qwen3, "llava_onevision": _tiny_llava}
 
 def tiny_family(

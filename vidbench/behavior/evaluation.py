@@ -5,9 +5,9 @@
 # %% auto #0
 __all__ = ['EvaluationError', 'prob_classes', 'read_predictions', 'video_of', 'in_top', 'Answers', 'all_scores', 'Remembered',
            'one_score', 'score_intervals', 'score_predictions', 'worth_of_choosing', 'softmax', 'best_temperature',
-           'Temperature', 'fit_temperature']
+           'Temperature', 'fit_temperature', 'borrowed_temperature']
 
-# %% ../../nbs/behavior/03_evaluation.ipynb #df24d292
+# %% ../../nbs/behavior/03_evaluation.ipynb #cell-002
 import difflib
 import os
 from collections.abc import Iterable, Sequence
@@ -20,14 +20,16 @@ from jaxtyping import Float, Int
 from vidbench.core.doubt import (
     Interval,
     calibration_error,
+    calibration_interval,
     confusion_counts,
     confusion_scores,
+    debiased_calibration_error,
     intervals,
     mean_interval,
     ranking_scores,
 )
 
-# %% ../../nbs/behavior/03_evaluation.ipynb #dc7650a7
+# %% ../../nbs/behavior/03_evaluation.ipynb #cell-005
 class EvaluationError(ValueError):
     "Predictions that cannot be scored: one line that says why and the way out."
 
@@ -36,14 +38,14 @@ def _nearest(name: str, known: Iterable[str]) -> str:
     close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.4)
     return f" (nearest: {close[0]!r})" if close else ""
 
-# %% ../../nbs/behavior/03_evaluation.ipynb #1b2bf957
+# %% ../../nbs/behavior/03_evaluation.ipynb #cell-007
 def prob_classes(
     predictions: pd.DataFrame,    # with `prob_<class>` columns
 ) -> list[str]:
     "The classes that a table of predictions has probabilities for."
     return [str(name)[5:] for name in predictions.columns if str(name).startswith("prob_")]
 
-# %% ../../nbs/behavior/03_evaluation.ipynb #bc52bd8b
+# %% ../../nbs/behavior/03_evaluation.ipynb #cell-009
 def _check_probabilities(table: pd.DataFrame, classes: Sequence[str]) -> None:
     prob = table[[f"prob_{name}" for name in classes]].apply(pd.to_numeric, errors="coerce")
     bad = ~((prob >= 0) & (prob <= 1)).all(axis=1).to_numpy()
@@ -56,7 +58,7 @@ def _check_probabilities(table: pd.DataFrame, classes: Sequence[str]) -> None:
         raise EvaluationError(f"row {off.argmax() + 1}: the probabilities add up to {total:.3f}, not 1: "
                               "pass probabilities, not logits or separate scores")
 
-# %% ../../nbs/behavior/03_evaluation.ipynb #53f036bf
+# %% ../../nbs/behavior/03_evaluation.ipynb #cell-011
 def _named(predictions: pd.DataFrame) -> pd.DataFrame:
     "The house's names for the two labels; text, whatever they were."
     table = predictions.rename(columns={"true_label": "true", "pred_label": "pred"})
@@ -67,7 +69,7 @@ def _named(predictions: pd.DataFrame) -> pd.DataFrame:
             raise EvaluationError(f"row {int(table[name].isna().to_numpy().argmax()) + 1}: {name} is empty")
     return table.assign(true=table["true"].map(str), pred=table["pred"].map(str)).reset_index(drop=True)
 
-# %% ../../nbs/behavior/03_evaluation.ipynb #d92b5638
+# %% ../../nbs/behavior/03_evaluation.ipynb #cell-013
 def read_predictions(
     predictions: pd.DataFrame | str | os.PathLike,    # a table, or a CSV
 ) -> pd.DataFrame:                                    # true and pred as text, probabilities as numbers in [0, 1]
@@ -82,7 +84,7 @@ def read_predictions(
     _check_probabilities(table, prob_classes(table))
     return table
 
-# %% ../../nbs/behavior/03_evaluation.ipynb #101bd8b7
+# %% ../../nbs/behavior/03_evaluation.ipynb #cell-016
 def video_of(
     predictions: pd.DataFrame,    # perhaps with a column group, source, video or video_path
 ) -> pd.Series | None:            # the recording of each event, or None where it is not known
@@ -93,7 +95,7 @@ def video_of(
             return predictions[name].map(str)
     return None
 
-# %% ../../nbs/behavior/03_evaluation.ipynb #21dc798d
+# %% ../../nbs/behavior/03_evaluation.ipynb #cell-019
 def in_top(
     prob: Float[np.ndarray, "event label"],    # of each class
     true: Int[np.ndarray, " event"],           # the number of the true class
@@ -104,7 +106,7 @@ def in_top(
     above, level = (prob > mine).sum(axis=1), (prob == mine).sum(axis=1)
     return np.clip((k - above) / level, 0.0, 1.0)
 
-# %% ../../nbs/behavior/03_evaluation.ipynb #7e1e1acc
+# %% ../../nbs/behavior/03_evaluation.ipynb #cell-022
 @dataclass(frozen=True)
 class Answers:
     "A table of predictions as arrays."
@@ -128,21 +130,28 @@ class Answers:
         return cls(labels, table["true"].map(known).to_numpy(), table["pred"].map(known).to_numpy(),
                    np.stack(columns, axis=1), positive)
 
-# %% ../../nbs/behavior/03_evaluation.ipynb #1375dfe9
+# %% ../../nbs/behavior/03_evaluation.ipynb #cell-024
+def _promised(a: Answers) -> tuple[np.ndarray, np.ndarray]:
+    "The probability that calibration is about, and whether it came: of the positive class, or else of the winner."
+    if not a.positive:
+        return a.prob.max(axis=1), a.pred == a.true
+    which = a.labels.index(a.positive)
+    return a.prob[:, which], a.true == which
+
+# %% ../../nbs/behavior/03_evaluation.ipynb #cell-025
 def _ranked(a: Answers, weights: np.ndarray) -> dict[str, np.ndarray]:
     "ROC AUC, average precision and calibration; of the positive class, or of all of them."
     if a.positive:
-        which = a.labels.index(a.positive)
-        prob, flag = a.prob[:, which], a.true == which
+        prob, flag = _promised(a)
         roc_auc, pr_auc = ranking_scores(prob, flag, weights)
         return {"roc_auc": roc_auc, "pr_auc": pr_auc, "ece": calibration_error(prob, flag, weights)}
     each = [ranking_scores(a.prob[:, i], a.true == i, weights)[0] for i in range(len(a.labels))]
-    sure = calibration_error(a.prob.max(axis=1), a.pred == a.true, weights)
+    sure = calibration_error(*_promised(a), weights)
     known = np.isfinite(each)
     mean = np.where(known, each, 0.0).sum(axis=0) / np.where(known.any(axis=0), known.sum(axis=0), np.nan)
     return {"macro_roc_auc": mean, "ece": sure}
 
-# %% ../../nbs/behavior/03_evaluation.ipynb #24d1b287
+# %% ../../nbs/behavior/03_evaluation.ipynb #cell-027
 def all_scores(
     a: Answers,                                      # of some events
     weights: Float[np.ndarray, "draw event"],        # how often each draw holds each event
@@ -153,7 +162,7 @@ def all_scores(
         scores["top5_accuracy"] = weights @ in_top(a.prob, a.true) / weights.sum(axis=1)
     return scores | _ranked(a, weights)
 
-# %% ../../nbs/behavior/03_evaluation.ipynb #ee0d68b1
+# %% ../../nbs/behavior/03_evaluation.ipynb #cell-030
 class Remembered:
     "All scores of some events under the weights that were asked about last."
 
@@ -165,7 +174,7 @@ class Remembered:
             self.weights, self.scores = weights, all_scores(self.answers, weights)
         return self.scores
 
-# %% ../../nbs/behavior/03_evaluation.ipynb #0bed1328
+# %% ../../nbs/behavior/03_evaluation.ipynb #cell-032
 def one_score(
     a: Answers,                                      # of some events
     weights: Float[np.ndarray, "draw event"],        # how often each draw holds each event
@@ -179,7 +188,7 @@ def one_score(
         return _ranked(a, weights)[name]
     return confusion_scores(confusion_counts(a.true, a.pred, len(a.labels), weights), a.labels)[name]
 
-# %% ../../nbs/behavior/03_evaluation.ipynb #0fff0d46
+# %% ../../nbs/behavior/03_evaluation.ipynb #cell-034
 def _of_classes(a: Answers, groups: np.ndarray) -> dict[str, Interval]:
     "Recall and precision of each class once more, from the events that they are about and no others."
     better = {}
@@ -189,7 +198,7 @@ def _of_classes(a: Answers, groups: np.ndarray) -> dict[str, Interval]:
                 better[f"{name}_{label}"] = mean_interval(np.where(asked, a.true == a.pred, np.nan), groups)
     return better
 
-# %% ../../nbs/behavior/03_evaluation.ipynb #0fff0d46
+# %% ../../nbs/behavior/03_evaluation.ipynb #cell-035
 def score_intervals(
     table: pd.DataFrame,       # from `read_predictions`
     positive: str = "",        # the class that roc_auc, pr_auc and ece are about; empty = none
@@ -198,9 +207,9 @@ def score_intervals(
     answers, videos = Answers.of(table, positive), video_of(table)
     groups = np.arange(len(table)) if videos is None else videos.to_numpy()
     found = intervals(Remembered(answers), groups, {"mcc": (-1, 1)})
-    return found | _of_classes(answers, groups)
+    return found | _of_classes(answers, groups) | {"ece": calibration_interval(*_promised(answers), groups)}
 
-# %% ../../nbs/behavior/03_evaluation.ipynb #2a4603c0
+# %% ../../nbs/behavior/03_evaluation.ipynb #cell-038
 def _notes(table: pd.DataFrame, labels: Sequence[str], positive: str) -> dict[str, str]:
     true, pred, notes = set(table["true"]), set(table["pred"]), {}
     for label in labels:
@@ -218,7 +227,7 @@ def _notes(table: pd.DataFrame, labels: Sequence[str], positive: str) -> dict[st
             "" if videos.nunique() > 1 else ", and from one there is none")
     return notes
 
-# %% ../../nbs/behavior/03_evaluation.ipynb #6aa5c4d1
+# %% ../../nbs/behavior/03_evaluation.ipynb #cell-040
 def score_predictions(
     predictions: pd.DataFrame | str | os.PathLike,    # true, pred, prob_<class>; perhaps group, source or video
     positive: str = "tail",                           # the class that roc_auc, pr_auc and ece are about; empty = none
@@ -238,7 +247,7 @@ def score_predictions(
             "intervals": {name: [one.low, one.high] for name, one in found.items()},
             "notes": _notes(table, labels, positive)}
 
-# %% ../../nbs/behavior/03_evaluation.ipynb #eb847ac7
+# %% ../../nbs/behavior/03_evaluation.ipynb #cell-053
 def worth_of_choosing(
     answers: Int[np.ndarray, "evaluation event"],    # what was answered at each evaluation
     true: Int[np.ndarray, " event"],                 # the number of each event's class
@@ -256,7 +265,7 @@ def worth_of_choosing(
         found[:, number] = (2 * hits / np.maximum(both, 1)).sum(axis=1) / (both > 0).sum()
     return float(found.max(axis=1).mean()), float(found.mean())
 
-# %% ../../nbs/behavior/03_evaluation.ipynb #e18ef68b
+# %% ../../nbs/behavior/03_evaluation.ipynb #cell-056
 def softmax(
     logits: Float[np.ndarray, "event label"],      # any scale
     temperature: float = 1.0,                      # above 1 softens, below 1 sharpens
@@ -266,20 +275,22 @@ def softmax(
     powers = np.exp(scaled - scaled.max(axis=1, keepdims=True))
     return powers / powers.sum(axis=1, keepdims=True)
 
-# %% ../../nbs/behavior/03_evaluation.ipynb #d8788d30
+# %% ../../nbs/behavior/03_evaluation.ipynb #cell-058
 def best_temperature(
     logits: Float[np.ndarray, "event label"],    # as the model gives them
     labels: Int[np.ndarray, " event"],           # the number of the true class
+    doubt: float = 0.0,                          # share of an event that may be any class: where all are right, T stays finite
 ) -> float:                                      # within 0.01 to 100
     "The temperature with the lowest negative log likelihood."
     true, (low, high) = logits[np.arange(len(labels)), labels], (-np.log(100), np.log(100))     # bounds of log 1/T
+    wanted = ((1 - doubt) * true + doubt * logits.mean(axis=1)).mean()
     for _ in range(60):
         middle = (low + high) / 2
-        slope = (softmax(logits, np.exp(-middle)) * logits).sum(axis=1).mean() - true.mean()
+        slope = (softmax(logits, np.exp(-middle)) * logits).sum(axis=1).mean() - wanted
         low, high = (low, middle) if slope > 0 else (middle, high)
     return float(np.exp(-(low + high) / 2))
 
-# %% ../../nbs/behavior/03_evaluation.ipynb #5020a94e
+# %% ../../nbs/behavior/03_evaluation.ipynb #cell-061
 @dataclass(frozen=True)
 class Temperature:
     "A fitted temperature, and the calibration error before and after."
@@ -293,14 +304,14 @@ class Temperature:
         return (f"T = {self.temperature:.2f}; ECE {self.ece_before:.3f} before, {self.ece_after:.3f} after on the "
                 f"events it was fitted on, {self.ece_held_out:.3f} held out")
 
-# %% ../../nbs/behavior/03_evaluation.ipynb #e9e818ef
+# %% ../../nbs/behavior/03_evaluation.ipynb #cell-063
 def _ece(prob: np.ndarray, labels: np.ndarray, positive: int | None) -> float:
     "Calibration error of a class's probability, or of the winner's."
     which, flag = ((prob.max(axis=1), prob.argmax(axis=1) == labels) if positive is None else
                    (prob[:, positive], labels == positive))
-    return float(calibration_error(which, flag, np.ones((1, len(labels))))[0])
+    return float(debiased_calibration_error(which, flag, np.ones((1, len(labels))))[0])
 
-# %% ../../nbs/behavior/03_evaluation.ipynb #af8623d0
+# %% ../../nbs/behavior/03_evaluation.ipynb #cell-065
 def fit_temperature(
     logits: Float[np.ndarray, "event label"],    # of the events
     labels: Int[np.ndarray, " event"],           # the number of the true class
@@ -319,3 +330,15 @@ def fit_temperature(
         held_out[side] = softmax(logits[side], best_temperature(logits[~side], labels[~side]))
     ece = [_ece(prob, labels, positive) for prob in (softmax(logits), softmax(logits, overall), held_out)]
     return Temperature(overall, *ece)
+
+# %% ../../nbs/behavior/03_evaluation.ipynb #cell-068
+def borrowed_temperature(
+    fitted: tuple[Float[np.ndarray, "event label"], Int[np.ndarray, " event"]],     # logits and labels of the selection side
+    applied: tuple[Float[np.ndarray, "event label"], Int[np.ndarray, " event"]],    # of the side that is reported
+    positive: int | None = None,    # the class whose calibration is measured; None = the winner's
+) -> Temperature:
+    "A temperature of one side, and what it does for another."
+    heat = best_temperature(*fitted, doubt=1 / (len(fitted[1]) + 2))
+    before, own, other = softmax(applied[0]), softmax(fitted[0], heat), softmax(applied[0], heat)
+    asked = (before, applied[1]), (own, fitted[1]), (other, applied[1])
+    return Temperature(heat, *(_ece(prob, labels, positive) for prob, labels in asked))

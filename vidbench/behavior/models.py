@@ -4,13 +4,14 @@
 
 # %% auto #0
 __all__ = ['logger', 'OURS', 'HEADS', 'ModelError', 'classification_loss', 'class_weights', 'SmallVideoNet',
-           'torchvision_network', 'TransformersNet', 'transformers_network', 'replace_head', 'channels_first',
-           'make_network', 'check_fits', 'read_weights', 'load_matching', 'kinetics_weights', 'stages',
-           'learning_rate_shares', 'VideoClassifier', 'load_start', 'build_model', 'last_layer', 'Head',
-           'clip_features']
+           'torchvision_network', 'TransformersNet', 'transformers_network', 'encoder_folder', 'read_encoder',
+           'EncoderNet', 'encoder_network', 'replace_head', 'channels_first', 'make_network', 'check_fits',
+           'read_weights', 'load_matching', 'kinetics_weights', 'stages', 'learning_rate_shares', 'VideoClassifier',
+           'load_start', 'build_model', 'last_layer', 'Head', 'logits_and_features']
 
 # %% ../../nbs/behavior/02_models.ipynb #82b6bd8a
 import inspect
+import json
 import logging
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,6 +21,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torchvision.models import get_model, get_model_weights
+from transformers import VJEPA2Config, VJEPA2Model
 
 from .settings import MODELS, BehaviorConfig
 from ..core.engine import Recomputes
@@ -70,8 +72,17 @@ def _block(inputs: int, outputs: int, stride: tuple[int, int, int]) -> nn.Sequen
     return nn.Sequential(conv, nn.BatchNorm3d(outputs), nn.ReLU())
 
 # %% ../../nbs/behavior/02_models.ipynb #e3bc580f
+def _frames_and_motion(
+    clips: Float[Tensor, "batch time channel height width"],    # normalised
+) -> list[Float[Tensor, "batch 6 time height width"]]:          # of each stream
+    "Frames with the change since the frame before; and the changes since the frame before and since the one before that."
+    change, longer = (torch.cat([torch.zeros_like(clips[:, :by]), clips[:, by:] - clips[:, :-by]], dim=1) for by in (1, 2))
+    streams = (torch.cat(pair, dim=2).transpose(1, 2) for pair in ((clips, change), (change, longer)))
+    return [stream.contiguous(memory_format=torch.channels_last_3d) for stream in streams]  # 1.5 times as fast on a processor
+
+# %% ../../nbs/behavior/02_models.ipynb #28e134d7
 class SmallVideoNet(nn.Module):
-    "A small 3-D CNN over frames and frame differences; `fc` is its head."
+    "Two streams of 3-D convolutions, over frames and over what changes; `fc` is their head."
 
     def __init__(
         self,
@@ -79,20 +90,27 @@ class SmallVideoNet(nn.Module):
         width: int = 20,        # channels of the first layer
     ):
         super().__init__()
-        self.body = nn.Sequential(
-            _block(6, width, (1, 2, 2)), _block(width, 2 * width, (1, 2, 2)),
-            _block(2 * width, 4 * width, (2, 2, 2)), _block(4 * width, 4 * width, (2, 2, 2)))
+        sizes = (6, width, (1, 2, 2)), (width, 2 * width, (1, 2, 2)), (2 * width, 4 * width, (2, 2, 2)), (
+            4 * width, 4 * width, (2, 2, 2))
+        self.body = nn.ModuleList(_block(*size) for _ in range(2) for size in sizes)    # the one stream, then the other
         self.pool = nn.AdaptiveAvgPool3d(2)
-        self.fc = nn.Linear(32 * width, num_classes)
+        self.fc = nn.Linear(2 * 32 * width, num_classes)
 
     def forward(
         self,
         clips: Float[Tensor, "batch time channel height width"],  # normalised frames
-    ) -> Float[Tensor, "batch num_classes"]:  # logits
-        "Logits of each class."
-        change = torch.diff(clips, dim=1, prepend=clips[:, :1])
-        both = torch.cat([clips, change], dim=2).transpose(1, 2)  # (batch, 6, time, height, width)
-        return self.fc(self.pool(self.body(both)).flatten(1))
+    ) -> Float[Tensor, "batch num_classes"] | Float[Tensor, "batch 2 num_classes"]:  # logits; in training of each stream
+        "Logits of each class: the mean of what each stream says."
+        half, found = len(self.body) // 2, []
+        for blocks, stream in zip((self.body[:half], self.body[half:]), _frames_and_motion(clips), strict=True):
+            for block in blocks:
+                stream = block(stream)
+            found.append(self.pool(stream).flatten(1))
+        if not self.training:
+            return self.fc(torch.cat(found, dim=1))
+        one, other = found
+        alone = [torch.cat([2 * one, torch.zeros_like(other)], dim=1), torch.cat([torch.zeros_like(one), 2 * other], dim=1)]
+        return self.fc(torch.stack(alone, dim=1))
 
 # %% ../../nbs/behavior/02_models.ipynb #d0f4d750
 OURS = {"tiny": TinyVideoNet, "small": SmallVideoNet}    # these take time before channels
@@ -149,6 +167,81 @@ def transformers_network(
                          f"({' '.join(str(error).split())[:200]})") from None
     return TransformersNet(net)
 
+# %% ../../nbs/behavior/02_models.ipynb #523959b8
+def encoder_folder(
+    name: str,            # `model` of the settings
+) -> Path | None:         # none: no run of `pretrain`, nor its encoder
+    "Where the encoder of a `pretrain` run lies: in a run, or in the folder itself."
+    for folder in (Path(name) / "encoder", Path(name)):
+        if (folder / "config.json").is_file():
+            kinds = json.loads((folder / "config.json").read_text()).get("architectures") or []
+            return folder if kinds == ["VJEPA2Model"] else None
+    if (Path(name) / "status.json").is_file():
+        raise ModelError(f"model={name!r} is a run without an encoder: take one of the job pretrain, after it has finished")
+    return None
+
+# %% ../../nbs/behavior/02_models.ipynb #7969bb2d
+def read_encoder(
+    folder: Path,            # from `encoder_folder`
+    weights: bool = True,    # load them; else the same network with random ones
+) -> VJEPA2Model:
+    "A stored encoder, whole or not at all."
+    try:
+        config = VJEPA2Config.from_pretrained(folder)
+        if not weights:
+            return VJEPA2Model(config)
+        model, found = VJEPA2Model.from_pretrained(folder, output_loading_info=True, ignore_mismatched_sizes=True)
+    except Exception as error:  # json, safetensors and transformers have exceptions of their own
+        raise ModelError(f"model={str(folder)!r} cannot be loaded ({' '.join(str(error).split())[:160]}): is it damaged? "
+                         "Take another run of pretrain") from None
+    wrong = sorted(map(str, [*found["missing_keys"], *(name for name, *_ in found["mismatched_keys"])]))
+    if wrong:
+        raise ModelError(f"model={str(folder)!r}: {len(wrong)} tensors are missing or of other widths than its config.json "
+                         f"says, such as {wrong[0]}: take another run of pretrain")
+    return model
+
+# %% ../../nbs/behavior/02_models.ipynb #9d4ff41e
+class EncoderNet(nn.Module):
+    "A V-JEPA encoder, its tokens averaged over each eighth of a clip, and a head `fc`."
+
+    def __init__(
+        self,
+        model: VJEPA2Model,    # its predictor is not needed
+        num_classes: int = 2,  # outputs
+    ):
+        super().__init__()
+        self.encoder, config = model.encoder, model.config
+        self.side, self.pool = config.crop_size // config.patch_size, nn.AdaptiveAvgPool3d(2)
+        self.norm = nn.LayerNorm(config.hidden_size, elementwise_affine=False)
+        self.fc = nn.Linear(8 * config.hidden_size, num_classes)
+
+    def forward(
+        self,
+        clips: Float[Tensor, "batch time channel height width"],  # normalised frames
+    ) -> Float[Tensor, "batch num_classes"]:  # logits
+        "Logits of each class."
+        tokens = self.encoder(clips).last_hidden_state                                        # (batch, token, feature)
+        grid = tokens.transpose(1, 2).unflatten(2, (-1, self.side, self.side))    # (batch, feature, step, row, column)
+        eighths = self.pool(grid).flatten(2).transpose(1, 2)                                   # (batch, 8, feature)
+        return self.fc(self.norm(eighths).flatten(1))
+
+# %% ../../nbs/behavior/02_models.ipynb #aab641ee
+def encoder_network(
+    folder: Path,                # from `encoder_folder`
+    frame_px: tuple[int, int],   # height and width of the clips
+    num_frames: int,             # of a clip
+    num_classes: int,            # of the head
+    weights: bool = True,        # load them
+) -> EncoderNet:
+    "An encoder with a head; clips of another size than it has learned from are refused."
+    model = read_encoder(folder, weights)
+    config = model.config
+    if frame_px != (config.crop_size,) * 2 or num_frames % config.tubelet_size:
+        raise ModelError(f"model={str(folder)!r} has learned from {config.frames_per_clip} frames of {config.crop_size} px, not "
+                         f"{num_frames} of {frame_px[0]}x{frame_px[1]}: set num_frames={config.frames_per_clip} "
+                         f"size_px={config.crop_size}")
+    return EncoderNet(model, num_classes)
+
 # %% ../../nbs/behavior/02_models.ipynb #ba21bf6b
 HEADS = {"s3d": "classifier", "mvit_v2_s": "head", "swin3d_t": "head"}  # the others of torchvision call it fc
 
@@ -171,7 +264,7 @@ def channels_first(
     net: nn.Module,    # from `make_network`
 ) -> bool:
     "Whether a network wants (batch, channel, time, height, width), as torchvision's do."
-    return not isinstance(net, TransformersNet | TinyVideoNet | SmallVideoNet)
+    return not isinstance(net, TransformersNet | EncoderNet | TinyVideoNet | SmallVideoNet)
 
 # %% ../../nbs/behavior/02_models.ipynb #36b5f343
 def make_network(
@@ -181,7 +274,9 @@ def make_network(
 ) -> nn.Module:
     "The network that the settings name, with random weights where it is not a transformers model."
     if cfg.model not in MODELS:
-        return transformers_network(cfg.model, num_classes, weights)
+        folder = encoder_folder(cfg.model)
+        return (transformers_network(cfg.model, num_classes, weights) if folder is None else
+                encoder_network(folder, cfg.frame_px, cfg.num_frames, num_classes, weights))
     net = OURS[cfg.model]() if cfg.model in OURS else torchvision_network(cfg.model, cfg.num_frames, cfg.frame_px)
     return replace_head(net, cfg.model, num_classes, cfg.head_dropout)
 
@@ -272,7 +367,7 @@ def stages(
     net: nn.Module,      # from `make_network`
 ) -> list[nn.Module]:    # first to last
     "The parts of a network: its blocks, layers or stages."
-    if isinstance(net, TransformersNet):
+    if isinstance(net, TransformersNet | EncoderNet):
         return list(max((m for m in net.modules() if isinstance(m, nn.ModuleList)), key=_size))
     for name in ("blocks", "features", "body"):
         if isinstance(getattr(net, name, None), (nn.ModuleList, nn.Sequential)):
@@ -317,10 +412,12 @@ class VideoClassifier(Recomputes, nn.Module):
     ) -> dict[str, Tensor]:                                 # logits, and loss where there are labels
         "Logits and loss of a batch."
         logits = self.net(clips.transpose(1, 2) if self.channels_first else clips)
+        each = logits if logits.ndim == 3 else logits[:, None]      # a network of several streams has each answer alone
         if labels is None:
-            return {"logits": logits}
-        loss = classification_loss(logits, labels, self.gamma, self.smoothing, self.class_weights)
-        return {"loss": loss, "logits": logits}
+            return {"logits": each.mean(1)}
+        many = labels.repeat_interleave(each.shape[1], dim=0)
+        loss = classification_loss(each.flatten(0, 1), many, self.gamma, self.smoothing, self.class_weights)
+        return {"loss": loss, "logits": each.mean(1)}
 
     def recomputed_parts(self) -> list[nn.Module]:
         "The parts of which activation checkpointing keeps the inputs only."
@@ -401,15 +498,15 @@ class Head(nn.Module):
 
 # %% ../../nbs/behavior/02_models.ipynb #ef9d0018
 @torch.no_grad()
-def clip_features(
+def logits_and_features(
     model: VideoClassifier,                              # in evaluation mode
     clips: Float[Tensor, "batch time 3 height width"],   # normalised
-) -> Float[Tensor, "batch feature"]:
-    "What comes into the last layer."
+) -> tuple[Float[Tensor, "batch label"], Float[Tensor, "batch feature"]]:
+    "What a model says of clips, and what came into its last layer."
     seen = []
     hook = last_layer(model.net).register_forward_pre_hook(lambda layer, inputs: seen.append(inputs[0]))
     try:
-        model(clips)
+        logits = model(clips)["logits"]
     finally:
         hook.remove()
-    return seen[0].flatten(2).mean(-1) if seen[0].ndim > 2 else seen[0]
+    return logits, seen[0].flatten(2).mean(-1) if seen[0].ndim > 2 else seen[0]

@@ -35,7 +35,7 @@ SMOKE = dict(
 # %% ../../nbs/behavior/00_settings.ipynb #b94f7d46
 SMALL = dict(
     split="by_video", val_within=True, val_share=0.1, test_share=0.33, model="small", pretrained=False, num_frames=16,
-    size_px=(52, 64), fps=6.4, epochs=32, eval_every=160, batch_size=16, eval_batch_size=32, learning_rate=3e-3,
+    size_px=(52, 64), fps=6.4, epochs=28, eval_every=160, batch_size=16, eval_batch_size=32, learning_rate=3e-3,
     warmup_share=0.1, weight_decay=0.05, head_dropout=0.3, loss="cross_entropy", label_smoothing=0.1, sampler="balanced",
     views=3, crop=0.8, zoom_out=0.12, flip=0.0, trivial_augment=False, light=0.2, random_erasing=0.0, log_every=40)
 
@@ -94,7 +94,7 @@ class NetworkSettings(Config):
     renamed: ClassVar[dict[str, str]] = {"backbone": "model"}
 
     model: str = Field("r3d_18", min_length=1, description=f"{', '.join(MODELS)}; or a transformers video "
-                                                           "classifier, by its id or folder")
+                                                           "classifier by its id or folder; or a run of pretrain")
     pretrained: bool | str = Field(False, description="Kinetics weights: true = download, or a local file")
     frozen: bool = Field(False, description="train the head only, on features that are computed once")
     layer_decay: float = Field(1.0, gt=0, le=1, description="learning rate of a layer as a share of the next one's")
@@ -120,6 +120,7 @@ class AugmentSettings(Config):
     crop: float = Field(0.8, gt=0, le=1, description="smallest side of a random crop, as a share; 1 = no crop")
     zoom_out: float = Field(0.0, ge=0, lt=1, description="a crop may also reach beyond the edge, by this share of a side")
     flip: float = Field(0.5, ge=0, le=1, description="chance of a left-right flip")
+    stretch: float = Field(0.0, ge=0, lt=1, description="width against height, and slant, change by up to this share")
     light: float = Field(0.0, ge=0, lt=1, description="brightness changes by up to this share")
     trivial_augment: bool = Field(True, description="one random colour or shape change a clip, alike for all frames")
     random_erasing: float = Field(0.25, ge=0, le=1, description="chance of a grey box, alike for all frames")
@@ -140,6 +141,8 @@ class BehaviorConfig(TrainingConfig, VideoSettings, HeldOutSettings, NetworkSett
     split: Literal["by_video", "within_video"] = default(
         HeldOutSettings, "split", "by_video", "sides hold back whole videos (see split_by), or single events")
     val_within: bool = Field(False, description="validation takes events of the training side's own videos")
+    label_share: float = Field(1.0, gt=0, le=1, description="share of each class's training events that is learned from")
+    corrections: str | None = Field(None, description="table of corrected labels, as the sample browser saves it")
     boost_share: float | None = Field(None, gt=0, lt=1, description="repeat `positive` in training up to this share")
     select: Literal["auto", "f1", "recall", "macro_f1", "accuracy", "roc_auc", "loss"] = Field(
         "auto", description="what the best checkpoint is best in; auto = f1 of `positive` where it is named, else macro_f1")

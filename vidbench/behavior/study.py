@@ -54,6 +54,7 @@ from ..core.doubt import Interval, difference, said
 from ..core.engine import SeededSampler, warn
 from ..core.events import audit_split, close_ends, missing_videos
 from ..core.figures import Figure
+from ..core.forecast import forecast_module
 from ..core.runs import Run
 from ..core.training import TrainResult, finished_training, health_summary
 from ..core.video import clip_cache
@@ -349,6 +350,7 @@ def evaluate(
 def one_batch(
     cfg: BehaviorConfig,                 # model, clips
     sides: Mapping[str, pd.DataFrame],   # events
+    **plan: Any,                         # of `forecast_module`: device_gb, processes
 ) -> list[str]:                          # lines of text
     "One batch through the network, described."
     classes = class_names(*sides.values())
@@ -361,12 +363,15 @@ def one_batch(
     millions = sum(p.numel() for p in model.parameters()) / 1e6
     return [f"batch       clips {tuple(batch['clips'].shape)} (batch, time, channel, height, width)",
             f"model       {cfg.model}, {millions:.2f} M parameters, logits {tuple(out['logits'].shape)}, "
-            f"loss {float(out['loss']):.3f}"]
+            f"loss {float(out['loss']):.3f}",
+            *forecast_module(cfg, model, {name: batch[name] for name in ("clips", "labels")}, len(sides["train"]), **plan)]
 
 # %% ../../nbs/behavior/10_study.ipynb #9a37cee5
 def check(
-    cfg: BehaviorConfig,  # what would be run
-) -> str:                 # lines of text
+    cfg: BehaviorConfig,             # what would be run
+    device_gb: float | None = None,  # plan for a card of this size
+    processes: int = 1,              # that train together
+) -> str:                            # lines of text
     "Look at everything that training needs, without training."
     events = load_events(cfg)
     absent = missing_videos(events)
@@ -382,4 +387,4 @@ def check(
     lines += [f"{side:<12}{counts_said(rows)} ({rows['group'].nunique()} groups)" for side, rows in sides.items()]
     audit = audit_split(sides["train"], sides.get("test", sides["val"]))
     lines += [f"audit       {line}" for line in audit.verdict.split(". ")]
-    return "\n".join(lines + one_batch(cfg, sides))
+    return "\n".join(lines + one_batch(cfg, sides, device_gb=device_gb, processes=processes))

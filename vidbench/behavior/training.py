@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['logger', 'fuse_views', 'event_metrics', 'criterion', 'choice', 'EventMetrics', 'training_warnings', 'make_sampler',
            'draw_answers', 'AnswerPanel', 'split_groups', 'LayeredEngine', 'engine_for', 'watched', 'fit_network',
-           'frozen_model', 'features_key', 'side_features', 'FeatureDataset', 'fit_head']
+           'frozen_model', 'weights_stamp', 'features_key', 'side_features', 'FeatureDataset', 'fit_head']
 
 # %% ../../nbs/behavior/07_training.ipynb #1c778b7d
 import hashlib
@@ -36,7 +36,7 @@ from vidbench.behavior.data import (
     training_data,
 )
 from .evaluation import in_top, softmax
-from .models import Head, VideoClassifier, build_model, clip_features, learning_rate_shares
+from .models import Head, VideoClassifier, build_model, learning_rate_shares, logits_and_features
 from .settings import BehaviorConfig
 from ..core import figures
 from ..core.engine import Draw, Engine, SeededSampler, device_of, has_collapsed
@@ -267,6 +267,14 @@ def frozen_model(
     return build_model(cfg.replace(class_weights="none"), num_classes).eval().to(device_of(cfg))
 
 # %% ../../nbs/behavior/07_training.ipynb #b99df28b
+def weights_stamp(
+    model: str,          # of the settings
+) -> list[list[int]]:    # size and time of each weights file of a folder; empty where it is none
+    "What changes when a folder's weights do."
+    files = sorted(Path(model).rglob("*.safetensors")) if Path(model).is_dir() else []
+    return [[path.stat().st_size, path.stat().st_mtime_ns] for path in files]
+
+# %% ../../nbs/behavior/07_training.ipynb #18798ce9
 def features_key(
     cfg: BehaviorConfig,      # what features depend on
     events: pd.DataFrame,     # whose features
@@ -275,7 +283,8 @@ def features_key(
     names = ("model", "pretrained", "num_frames", "size_px", "fps", "views", "temporal_jitter_sec", "head_dropout")
     what = {name: getattr(cfg, name) for name in names} | {"seed": None if cfg.pretrained else cfg.seed}
     rows = events[["event_id", "video_path", "start_sec", "end_sec"]].astype(str).to_numpy().tolist()
-    return hashlib.blake2b(json.dumps([what, rows], default=str).encode(), digest_size=8).hexdigest()
+    found = [what, weights_stamp(cfg.model), rows]
+    return hashlib.blake2b(json.dumps(found, default=str).encode(), digest_size=8).hexdigest()
 
 # %% ../../nbs/behavior/07_training.ipynb #91a747ad
 def side_features(
@@ -292,7 +301,7 @@ def side_features(
     data = evaluation_data(cfg, events, material.cache, material.classes)
     loader = DataLoader(data, cfg.eval_batch_size, collate_fn=Collate(0), num_workers=cfg.num_workers)
     bar, device = tqdm(loader, desc="features", disable=not progress), next(model.parameters()).device
-    found = np.concatenate([clip_features(model, batch["clips"].to(device)).float().cpu().numpy() for batch in bar])
+    found = np.concatenate([logits_and_features(model, batch["clips"].to(device))[1].float().cpu().numpy() for batch in bar])
     path.parent.mkdir(parents=True, exist_ok=True)
     half = path.with_suffix(f".{os.getpid()}.part.npy")
     np.save(half, found)

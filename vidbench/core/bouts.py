@@ -4,9 +4,9 @@
 
 # %% auto #0
 __all__ = ['AGGREGATED', 'WRITERS', 'class_names', 'over_time', 'BoutRules', 'bouts_of', 'segment_hits', 'segment_f1',
-           'ethogram_figure', 'write_events', 'write_results']
+           'frame_accuracy', 'ethogram_figure', 'write_events', 'write_results']
 
-# %% ../../nbs/core/13_bouts.ipynb #12265210
+# %% ../../nbs/core/13_bouts.ipynb #cell-002
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -20,7 +20,7 @@ from jaxtyping import Float
 from .figures import Figure, dress, new_figure, palette
 from .runs import write_text
 
-# %% ../../nbs/core/13_bouts.ipynb #c402f44c
+# %% ../../nbs/core/13_bouts.ipynb #cell-005
 def class_names(
     windows: pd.DataFrame,  # with prob_<class> columns
 ) -> list[str]:
@@ -30,42 +30,45 @@ def class_names(
         raise ValueError(f"windows have no prob_<class> column: they have {', '.join(map(str, windows.columns))}")
     return found
 
-# %% ../../nbs/core/13_bouts.ipynb #7dab67b0
+# %% ../../nbs/core/13_bouts.ipynb #cell-007
 def over_time(
     windows: pd.DataFrame,   # of one film: start_sec, end_sec, prob_<class>
     step_sec: float = 0.1,   # of the clock
 ) -> tuple[Float[np.ndarray, " moment"], Float[np.ndarray, "moment class"]]:  # where each step begins, in seconds; probabilities
     "Probabilities of each class at each moment of a film; NaN where no window looked."
-    names = class_names(windows)
-    first, last = windows["start_sec"].min(), windows["end_sec"].max()
-    steps = max(1, int(round((last - first) / step_sec)))
-    total, seen = np.zeros((steps + 1, len(names))), np.zeros(steps + 1)
-    begin = np.clip(np.round((windows["start_sec"] - first) / step_sec).astype(int), 0, steps - 1)
-    end = np.clip(np.round((windows["end_sec"] - first) / step_sec).astype(int), begin + 1, steps)
+    names, first = class_names(windows), windows["start_sec"].min()
+    clock = first + step_sec * np.arange(max(1, int(round((windows["end_sec"].max() - first) / step_sec))))
+    middle = clock + step_sec / 2
+    total, seen = np.zeros((len(clock), len(names))), np.zeros((len(clock), 1))
     prob = windows[[f"prob_{name}" for name in names]].to_numpy(float)
-    np.add.at(total, begin, prob); np.subtract.at(total, end, prob)
-    np.add.at(seen, begin, 1); np.subtract.at(seen, end, 1)
-    count = seen.cumsum()[:-1, None]
-    mean = np.divide(total.cumsum(axis=0)[:-1], count, out=np.full((steps, len(names)), np.nan), where=count > 0.5)
-    return first + step_sec * np.arange(steps), mean
+    for begin, end, answer in zip(windows["start_sec"], windows["end_sec"], prob, strict=True):
+        here = slice(*np.searchsorted(middle, (begin, end)))
+        weight = 1 - np.abs(2 * middle[here, None] - begin - end) / (end - begin)
+        total[here] += weight * answer
+        seen[here] += weight
+    return clock, np.divide(total, seen, out=np.full_like(total, np.nan), where=seen > 1e-9)
 
-# %% ../../nbs/core/13_bouts.ipynb #10ca86c5
+# %% ../../nbs/core/13_bouts.ipynb #cell-010
 @dataclass(frozen=True)
 class BoutRules:
     "How bouts are made of probabilities over time."
-    threshold: float = 0.5            # a moment counts as a class from this probability on
+    threshold: float | None = None    # a moment counts as a class from this on; None: 0.5 of two classes, 0.3 of more
     gap_sec: float = 0.5              # gaps between bouts of one class up to this long are closed
     min_sec: float = 0.5              # bouts shorter than this are dropped
     background: tuple[str, ...] = ()  # classes that are no bouts
     step_sec: float = 0.1             # of the clock
 
-# %% ../../nbs/core/13_bouts.ipynb #c27fba34
+    def least(self, classes: int) -> float:
+        "The probability that is asked for among so many classes."
+        return self.threshold if self.threshold is not None else 0.5 if classes <= 2 else 0.3
+
+# %% ../../nbs/core/13_bouts.ipynb #cell-012
 def _stretches(inside: np.ndarray) -> list[tuple[int, int]]:
     "First step, and step behind the last, of each stretch that is true."
     edges = np.flatnonzero(np.diff(np.r_[0, inside.astype(int), 0]))
     return list(zip(edges[::2], edges[1::2], strict=True))
 
-# %% ../../nbs/core/13_bouts.ipynb #c27fba34
+# %% ../../nbs/core/13_bouts.ipynb #cell-013
 def _joined(stretches: list[tuple[int, int]], gap: float) -> list[tuple[int, int]]:
     "Stretches with short gaps between them closed."
     joined: list[tuple[int, int]] = []
@@ -76,37 +79,52 @@ def _joined(stretches: list[tuple[int, int]], gap: float) -> list[tuple[int, int
             joined.append((begin, end))
     return joined
 
-# %% ../../nbs/core/13_bouts.ipynb #e2a888e7
-def bouts_of(
-    windows: pd.DataFrame,             # video_path, start_sec, end_sec, prob_<class>; any number of films
-    rules: BoutRules = BoutRules(),    # how
-) -> pd.DataFrame:                     # video_path, start_sec, end_sec, label, certainty; by film and time
-    "The bouts of each film."
-    names, rows = class_names(windows), []
-    for film, own in windows.groupby("video_path", sort=True):
-        clock, prob = over_time(own, rules.step_sec)
-        known = ~np.isnan(prob).any(axis=1)
-        best = np.where(known, np.nan_to_num(prob).argmax(axis=1), -1)
-        for number, name in enumerate(names):
-            if name in rules.background:
-                continue
-            inside = (best == number) & (np.nan_to_num(prob[:, number]) >= rules.threshold)
-            for begin, end in _joined(_stretches(inside), rules.gap_sec / rules.step_sec + 1e-9):
-                if (end - begin) * rules.step_sec >= rules.min_sec - 1e-9:
-                    start = clock[begin]
-                    rows.append((film, round(start, 3), round(start + (end - begin) * rules.step_sec, 3), name,
-                                 round(float(np.nanmean(prob[begin:end, number])), 4)))
-    table = pd.DataFrame(rows, columns=["video_path", "start_sec", "end_sec", "label", "certainty"])
-    return table.sort_values(["video_path", "start_sec"], ignore_index=True)
+# %% ../../nbs/core/13_bouts.ipynb #cell-015
+def _film_bouts(
+    windows: pd.DataFrame,    # of one film
+    rules: BoutRules,
+) -> list[dict]:              # start_sec, end_sec, label, certainty
+    "The bouts of one film, class by class."
+    clock, prob = over_time(windows, rules.step_sec)
+    names, prob = class_names(windows), np.nan_to_num(prob)
+    inside, rows = prob.max(axis=1) >= rules.least(prob.shape[1]), []
+    for number, name in enumerate(names):
+        mine = inside & (prob.argmax(axis=1) == number) & (name not in rules.background)
+        for begin, end in _joined(_stretches(mine), rules.gap_sec / rules.step_sec + 1e-9):
+            if (end - begin) * rules.step_sec >= rules.min_sec - 1e-9:
+                start, length = clock[begin], (end - begin) * rules.step_sec
+                rows.append({"start_sec": round(start, 3), "end_sec": round(start + length, 3), "label": name,
+                             "certainty": round(float(prob[begin:end, number].mean()), 4)})
+    return rows
 
-# %% ../../nbs/core/13_bouts.ipynb #14790004
+# %% ../../nbs/core/13_bouts.ipynb #cell-016
+def _share_of(windows: pd.DataFrame, bout: dict, column: str) -> float:
+    "The share of the windows whose middle lies in a bout that are marked in a column."
+    middle = (windows["start_sec"] + windows["end_sec"]) / 2
+    inside = windows.loc[middle.between(bout["start_sec"], bout["end_sec"]), column]
+    return round(float(inside.mean()), 4) if len(inside) else 0.0
+
+# %% ../../nbs/core/13_bouts.ipynb #cell-017
+def bouts_of(
+    windows: pd.DataFrame,             # video_path, start_sec, end_sec, prob_<class>, perhaps unfamiliar; any number of films
+    rules: BoutRules = BoutRules(),    # how
+) -> pd.DataFrame:                     # video_path, start_sec, end_sec, label, certainty (and unfamiliar); by film and time
+    "The bouts of each film; `unfamiliar` is the share of a bout's windows that are like nothing that was trained on."
+    columns, rows = ["video_path", "start_sec", "end_sec", "label", "certainty"], []
+    marked = ["unfamiliar"] if "unfamiliar" in windows else []
+    for film, own in windows.groupby("video_path", sort=True):
+        rows += [{"video_path": film, **bout, **{name: _share_of(own, bout, name) for name in marked}}
+                 for bout in _film_bouts(own, rules)]
+    return pd.DataFrame(rows, columns=columns + marked).sort_values(["video_path", "start_sec"], ignore_index=True)
+
+# %% ../../nbs/core/13_bouts.ipynb #cell-020
 def _overlap(one: np.ndarray, other: np.ndarray) -> Float[np.ndarray, "one other"]:
     "Intersection over union of spans `(start, end)`."
     both = np.minimum(one[:, None, 1], other[None, :, 1]) - np.maximum(one[:, None, 0], other[None, :, 0])
     either = (one[:, 1] - one[:, 0])[:, None] + (other[:, 1] - other[:, 0])[None, :] - both
     return np.where(both > 0, both / np.maximum(either, 1e-12), 0.0)
 
-# %% ../../nbs/core/13_bouts.ipynb #14790004
+# %% ../../nbs/core/13_bouts.ipynb #cell-021
 def segment_hits(
     pred: pd.DataFrame,  # start_sec, end_sec, label; of one film
     true: pd.DataFrame,  # the same
@@ -123,7 +141,7 @@ def segment_hits(
             found[row], found[:, column] = -1, -1
     return hits, len(pred) - hits, len(true) - hits
 
-# %% ../../nbs/core/13_bouts.ipynb #738145e3
+# %% ../../nbs/core/13_bouts.ipynb #cell-023
 def segment_f1(
     pred: pd.DataFrame,                 # video_path, start_sec, end_sec, label
     true: pd.DataFrame,                 # the same; films without a true bout count too
@@ -141,7 +159,28 @@ def segment_f1(
         rows.append(row)
     return pd.DataFrame(rows)
 
-# %% ../../nbs/core/13_bouts.ipynb #c097c6bc
+# %% ../../nbs/core/13_bouts.ipynb #cell-025
+def _on_clock(events: pd.DataFrame, moments: np.ndarray) -> np.ndarray:
+    "The label of each moment; empty where there is none; the later bout where two meet."
+    labels = np.full(len(moments), "", dtype=object)
+    for row in events.sort_values("start_sec").itertuples(index=False):
+        labels[(moments >= row.start_sec) & (moments < row.end_sec)] = row.label
+    return labels
+
+# %% ../../nbs/core/13_bouts.ipynb #cell-026
+def frame_accuracy(
+    pred: pd.DataFrame,        # video_path, start_sec, end_sec, label
+    true: pd.DataFrame,        # the same
+    step_sec: float = 0.05,    # of the clock
+) -> float:                    # share of the moments up to the last true bout's end
+    "How often the label of a moment is the true one, none included."
+    right = []
+    for film, own in true.groupby("video_path"):
+        moments = np.arange(step_sec / 2, own["end_sec"].max(), step_sec)
+        right.append(_on_clock(pred[pred["video_path"] == film], moments) == _on_clock(own, moments))
+    return float(np.concatenate(right).mean()) if right else float("nan")
+
+# %% ../../nbs/core/13_bouts.ipynb #cell-029
 def ethogram_figure(
     bouts: pd.DataFrame,                # video_path, start_sec, end_sec, label
     true: pd.DataFrame | None = None,   # the same, drawn below in each film's strip
@@ -167,7 +206,7 @@ def ethogram_figure(
     ax.grid(axis="y", visible=False)
     return dress(ax, "found" if true is None else "found (full colour) and true (pale)", "seconds", legend="outside").figure
 
-# %% ../../nbs/core/13_bouts.ipynb #c17ef30d
+# %% ../../nbs/core/13_bouts.ipynb #cell-032
 AGGREGATED = ("Observation id", "Observation date", "Description", "Media file", "Total length", "FPS", "Subject", "Behavior",
               "Behavioral category", "Modifiers", "Behavior type", "Start (s)", "Stop (s)", "Duration (s)", "Comment start",
               "Comment stop")
@@ -179,7 +218,7 @@ def _aggregated(events: pd.DataFrame) -> str:
              "Duration (s)": f"{e.end_sec - e.start_sec:.3f}"} for e in events.itertuples(index=False)]
     return pd.DataFrame(rows, columns=list(AGGREGATED)).to_csv(sep="\t", index=False)
 
-# %% ../../nbs/core/13_bouts.ipynb #c50dea39
+# %% ../../nbs/core/13_bouts.ipynb #cell-033
 def _boris_project(events: pd.DataFrame) -> str:
     "A project of BORIS: one observation a film, every behaviour a state."
     codes = sorted(events["label"].unique())
@@ -198,7 +237,7 @@ def _boris_project(events: pd.DataFrame) -> str:
                        "behaviors_conf": states, "observations": observations, "behavioral_categories": [],
                        "independent_variables": {}, "coding_map": {}, "behaviors_coding_map": [], "converters": {}}, indent=1)
 
-# %% ../../nbs/core/13_bouts.ipynb #94032a1e
+# %% ../../nbs/core/13_bouts.ipynb #cell-034
 def _elan(events: pd.DataFrame) -> str:
     "An ELAN document of one film: a tier a class."
     films = events["video_path"].unique()
@@ -225,14 +264,14 @@ def _elan(events: pd.DataFrame) -> str:
                            GRAPHIC_REFERENCES="false")
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + ElementTree.tostring(root, encoding="unicode")
 
-# %% ../../nbs/core/13_bouts.ipynb #833c0960
+# %% ../../nbs/core/13_bouts.ipynb #cell-035
 def _webvtt(events: pd.DataFrame) -> str:
     "Subtitles: what is seen, while it is seen."
     clock = lambda t: f"{int(t // 3600):02d}:{int(t // 60 % 60):02d}:{t % 60:06.3f}"
     cues = [f"{clock(e.start_sec)} --> {clock(e.end_sec)}\n{e.label}" for e in events.itertuples(index=False)]
     return "WEBVTT\n\n" + "\n\n".join(cues) + "\n"
 
-# %% ../../nbs/core/13_bouts.ipynb #6ea64576
+# %% ../../nbs/core/13_bouts.ipynb #cell-037
 WRITERS = {".tsv": _aggregated, ".boris": _boris_project, ".eaf": _elan, ".vtt": _webvtt,
            ".csv": lambda events: events.to_csv(index=False),
            ".jsonl": lambda events: events.to_json(orient="records", lines=True, force_ascii=False)}
@@ -247,15 +286,16 @@ def write_events(
         raise ValueError(f"{path.name}: no format is known by this ending: use {', '.join(sorted(WRITERS))}")
     return write_text(path, WRITERS[path.suffix.lower()](events))
 
-# %% ../../nbs/core/13_bouts.ipynb #8c19c352
+# %% ../../nbs/core/13_bouts.ipynb #cell-041
 def write_results(
     out: str | Path,                 # a folder; made where it is not there
     windows: pd.DataFrame,           # video_path, start_sec, end_sec, pred, prob_<class>
     rules: BoutRules = BoutRules(),  # that make bouts of them
+    bouts: pd.DataFrame | None = None,  # where they are known without rules: video_path, start_sec, end_sec, label, certainty
     **more: object,                  # plain values for summary.json, such as the run and what was left out
 ) -> pd.DataFrame:                   # the bouts
     "Leave what was predicted: windows, bouts, and what it comes to."
-    out, bouts = Path(out), bouts_of(windows, rules)
+    out, bouts = Path(out), bouts_of(windows, rules) if bouts is None else bouts
     first = ["video_path", "start_sec", "end_sec", "pred"]
     write_text(out / "predictions.csv", windows[first + [c for c in windows.columns if c not in first]].to_csv(index=False))
     write_text(out / "bouts.csv", bouts.to_csv(index=False))

@@ -6,7 +6,7 @@
 __all__ = ['NAN', 'Statistic', 'MOST_BLOCKS', 'LIKENESS', 'Many', 'Interval', 'mean_of', 'ranking_scores', 'confusion_counts',
            'confusion_scores', 'blocks_of', 'without_each', 'standard_error', 'student', 'intervals', 'interval',
            'mean_interval', 'difference', 'paired_difference', 'word', 'said', 'p_value', 'calibration_error',
-           'debiased_calibration_error']
+           'debiased_calibration_error', 'calibration_interval', 'spread_of_mean', 'detectable', 'power_said']
 
 # %% ../../nbs/core/04_doubt.ipynb #cell-002
 from collections.abc import Callable, Mapping, Sequence
@@ -319,6 +319,11 @@ def p_value(
     return float((1 + (shuffled >= observed - 1e-12).sum()) / (1 + len(shuffled)))
 
 # %% ../../nbs/core/04_doubt.ipynb #cell-059
+def _gaps(prob: np.ndarray, positive: np.ndarray, weights: np.ndarray, bins: int) -> Float[np.ndarray, "draw bin"]:
+    "What was promised too much in each bin, as a share of all events."
+    which = np.searchsorted(np.linspace(0, 1, bins + 1)[1:-1], prob, side="left")
+    return _ratio(weights @ (np.eye(bins)[which] * (prob - positive)[:, None]), weights.sum(axis=1, keepdims=True), NAN)
+
 def calibration_error(
     prob: Float[np.ndarray, " event"],           # predicted probability of the positive class
     positive: Bool[np.ndarray, " event"],        # whether the event is positive
@@ -326,19 +331,83 @@ def calibration_error(
     bins: int = 15,                              # of equal width over [0, 1], each with its upper edge
 ) -> Float[np.ndarray, " draw"]:                 # in [0, 1]
     "Expected calibration error of a probability under weights (Naeini et al. 2015)."
-    which = np.searchsorted(np.linspace(0, 1, bins + 1)[1:-1], prob, side="left")
-    gaps = np.eye(bins)[which] * (prob - positive)[:, None]              # (event, bin)
-    return np.abs(weights @ gaps).sum(axis=1) / weights.sum(axis=1)
+    return np.abs(_gaps(prob, positive, weights, bins)).sum(axis=1)
 
 # %% ../../nbs/core/04_doubt.ipynb #cell-061
 def debiased_calibration_error(
-    prob: Float[np.ndarray, " event"],     # predicted probability of the positive class
-    positive: Bool[np.ndarray, " event"],  # whether the event is positive
-    rng: np.random.Generator,              # draws what chance gives
-    bins: int = 15,                        # as for `calibration_error`
-    draws: int = 200,                      # of chance
-) -> float:                                # in [0, 1]
+    prob: Float[np.ndarray, " event"],           # predicted probability of the positive class
+    positive: Bool[np.ndarray, " event"],        # whether the event is positive
+    weights: Float[np.ndarray, "draw event"],    # how often each draw holds each event
+    bins: int = 15,                              # as for `calibration_error`
+    draws: int = 40,                             # of chance
+    seed: int = 0,                               # of these
+) -> Float[np.ndarray, " draw"]:                 # in [0, 1]
     "Calibration error beyond what a perfectly calibrated model of as many events would have."
-    once = np.ones((1, len(prob)))
-    by_chance = np.mean([calibration_error(prob, rng.random(len(prob)) < prob, once, bins) for _ in range(draws)])
-    return float(max(0.0, calibration_error(prob, positive, once, bins)[0] - by_chance))
+    rng, plain = np.random.default_rng(seed), calibration_error(prob, positive, weights, bins)
+    lucky = [calibration_error(prob, rng.random(len(prob)) < prob, weights, bins) for _ in range(draws)]
+    return np.sqrt(np.maximum(0.0, plain**2 - np.mean(lucky, axis=0) ** 2))
+
+# %% ../../nbs/core/04_doubt.ipynb #8c4bcd11
+def _reach(prob: np.ndarray, positive: np.ndarray, codes: np.ndarray, bins: int = 15) -> float:
+    "Student's t times the spread of the gaps, of each bin and of all together; NaN for a single group."
+    number = int(codes.max()) + 1
+    if number < 2:
+        return NAN
+    gaps = _gaps(prob, positive, (codes[None, :] != np.arange(number)[:, None]).astype(float), bins)
+    each = sum(standard_error(gap) ** 2 for gap in gaps.T)
+    return student(codes) * float(np.sqrt(max(each, standard_error(gaps.sum(axis=1)) ** 2)))
+
+# %% ../../nbs/core/04_doubt.ipynb #6b4eb20f
+def calibration_interval(
+    prob: Float[np.ndarray, " event"],           # predicted probability of the positive class
+    positive: Bool[np.ndarray, " event"],        # whether the event is positive
+    groups: Sequence,                            # one label an event
+    few: int = 5,                                # below so many groups, the interval over events is given too
+) -> Interval:
+    "The calibration error beyond chance, with its 95 % interval over groups."
+    codes, single = blocks_of(groups), blocks_of(range(len(prob)))
+    number = len(pd.unique(np.asarray(groups, dtype=object)))
+    value = float(debiased_calibration_error(prob, positive, np.ones((1, len(prob))))[0])
+    edges = lambda reach: (max(0.0, value - reach), min(1.0, value + reach)) if np.isfinite(reach) else (NAN, NAN)
+    beside = edges(_reach(prob, positive, single)) if number < few else (NAN, NAN)
+    return Interval(value, *edges(_reach(prob, positive, codes)), len(codes), number, *beside)
+
+# %% ../../nbs/core/04_doubt.ipynb #a8c77485
+def spread_of_mean(
+    groups: Sequence,            # one label an event
+    variance: float,             # of one event's value
+    alike: float = LIKENESS,     # correlation within a group
+) -> float:
+    "The standard error of a mean over events that are alike within groups (Kish 1965)."
+    sizes = np.bincount(pd.factorize(np.asarray(groups, dtype=object))[0])
+    return float(np.sqrt(variance * (sizes * (1 + (sizes - 1) * alike)).sum()) / sizes.sum())
+
+# %% ../../nbs/core/04_doubt.ipynb #35f06f47
+def detectable(
+    groups: Sequence,            # one label an event: its video, person or source
+    differ: float = 0.3,         # share of the events that only one of two models gets right
+    alike: float = LIKENESS,     # correlation within a group
+    power: float = 0.8,          # how often it is found
+) -> float:                      # NaN for a single group
+    "The smallest difference between two models, judged on these events, that would be found."
+    codes = pd.factorize(np.asarray(groups, dtype=object))[0]
+    sizes = np.bincount(codes)
+    if len(sizes) < 2:
+        return NAN
+    free = max((len(sizes) + sizes.sum() ** 2 / (sizes**2).sum()) / 2 - 1, 0.5)      # as in `student`
+    return float(min(1.0, (student(codes) + stats.t.ppf(power, free)) * spread_of_mean(codes, differ, alike)))
+
+# %% ../../nbs/core/04_doubt.ipynb #9eedc2e6
+def power_said(
+    groups: Sequence,                # one label an event, of the side that is reported on
+    thing: str = "groups",           # what a group is: films, people
+) -> str:                            # one sentence
+    "What the events at hand could show at all."
+    number, events = len(pd.unique(np.asarray(groups, dtype=object))), len(groups)
+    least = detectable(groups)
+    if not least < 1:
+        return f"With {number} {thing} ({events} events) no difference between two models can be told over {thing}."
+    reach = student(pd.factorize(np.asarray(groups, dtype=object))[0]) * spread_of_mean(groups, 0.7 * 0.3)
+    few = "" if number >= 5 else f"; {number} {thing} are few: nothing is said of others"
+    return (f"With {number} {thing} ({events} events), differences between two models under {least:.2f} cannot be told; "
+            f"an accuracy near 0.7 is known to ±{min(reach, 0.7):.2f}{few}.")

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['STYLE', 'palette', 'Figure', 'new_figure', 'plain', 'dress', 'smoothed', 'loss_curves', 'trace', 'metric_curves',
            'compare_curves', 'confusion_matrix_figure', 'calibration_bins', 'reliability_diagram', 'roc_curve',
-           'pr_curve', 'interval_figure', 'report_figure', 'class_share_figure', 'probability_by_video',
+           'pr_curve', 'class_curves', 'interval_figure', 'report_figure', 'class_share_figure', 'probability_by_video',
            'permutation_figure', 'contact_sheet']
 
 # %% ../../nbs/core/06_figures.ipynb #cell-002
@@ -253,6 +253,26 @@ def pr_curve(
     ax.plot(recall, precision, color=palette()[0], drawstyle="steps-post", label=f"model ({average:.2f})")
     ax.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), aspect="equal")
     dress(ax, title, "recall", "precision", legend="inside")
+    return figure
+
+# %% ../../nbs/core/06_figures.ipynb #c0b0dc0f
+def class_curves(
+    true: Sequence[str],                                 # of each event
+    probability: Mapping[str, Float[np.ndarray, " event"]],  # class -> of each event
+    named: int = 5,                                      # classes in the legend: the worst ones
+    title: str = "Each class against all others",        # above the figure
+) -> Figure:
+    "ROC of each class against all others; a class that never occurs, or always does, has none."
+    figure, ax = new_figure(6.4, 5.4)
+    flags = {name: np.asarray(true) == name for name in probability}
+    areas = {name: roc_auc_score(flag, probability[name]) for name, flag in flags.items() if 0 < flag.sum() < len(flag)}
+    worst = sorted(areas, key=areas.get)[:named]
+    for name in sorted(areas, key=areas.get):
+        look = ({"color": palette()[worst.index(name) % 8], "label": f"{plain(name)} ({areas[name]:.2f})", "zorder": 3}
+                if name in worst else {"color": "0.8", "linewidth": 1.2})
+        ax.plot(*roc_points(flags[name], probability[name])[:2], **look)
+    ax.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), aspect="equal")
+    dress(ax, title, "false positive rate", "true positive rate", legend="inside")
     return figure
 
 # %% ../../nbs/core/06_figures.ipynb #cell-049

@@ -4,13 +4,15 @@
 
 # %% auto #0
 __all__ = ['SPECIAL_TOKENS', 'CHAT_TEMPLATE', 'make_tokenizer', 'make_processor', 'tiny_config', 'make_model', 'sample_times',
-           'read_window', 'clip_metadata', 'conversation', 'VideoChatCollator', 'save_vlm', 'tiny_vlm', 'load_vlm',
-           'train_briefly']
+           'read_window', 'clip_metadata', 'conversation', 'VideoChatCollator', 'save_vlm', 'tiny_vlm', 'four_bit_base',
+           'load_vlm', 'train_briefly']
 
 # %% ../../nbs/core/11_tiny_vlm.ipynb #cell-002
 import hashlib
 import json
+import os
 from collections.abc import Callable, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,7 @@ from torch import Tensor, nn
 from transformers import (
     AutoModelForImageTextToText,
     AutoProcessor,
+    BitsAndBytesConfig,
     PreTrainedModel,
     ProcessorMixin,
     Qwen2_5_VLConfig,
@@ -236,6 +239,19 @@ def tiny_vlm(
         save_vlm(final, model, make_processor(tokenizer, max_pixels))
     return final
 
+# %% ../../nbs/core/11_tiny_vlm.ipynb #b42b95cb
+def four_bit_base(
+    dtype: torch.dtype,  # in which is computed
+) -> dict[str, Any]:     # further arguments of `load_vlm`
+    "A frozen base in NF4, doubly quantized (QLoRA, arXiv 2305.14314), each process's on its own GPU."
+    if not torch.cuda.is_available():
+        raise ValueError("four_bit=True needs a CUDA device, and there is none here: set four_bit=False")
+    if find_spec("bitsandbytes") is None:
+        raise ValueError("four_bit=True needs bitsandbytes: pip install 'vidbench[bnb]'")
+    how = BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=True,
+                             bnb_4bit_compute_dtype=dtype)
+    return {"quantization_config": how, "device_map": {"": int(os.environ.get("LOCAL_RANK", "0"))}}
+
 # %% ../../nbs/core/11_tiny_vlm.ipynb #cell-035
 def load_vlm(
     path: str | Path,                      # a Hugging Face folder or name of a video LLM
@@ -243,10 +259,11 @@ def load_vlm(
     attn_implementation: str = "sdpa",     # sdpa, eager or flash_attention_2
     max_pixels: int | None = None,         # of a frame; the processor's own limit when not given
     processor_path: str | Path | None = None,  # where the processor is; beside the model when not given
+    **more: Any,                           # of `from_pretrained`, such as `four_bit_base` gives
 ) -> tuple[PreTrainedModel, ProcessorMixin]:  # in evaluation mode, on the CPU
     "Load a video LLM and its processor."
     disable_progress_bar()
-    model = AutoModelForImageTextToText.from_pretrained(path, dtype=dtype, attn_implementation=attn_implementation)
+    model = AutoModelForImageTextToText.from_pretrained(path, dtype=dtype, attn_implementation=attn_implementation, **more)
     processor = AutoProcessor.from_pretrained(processor_path or path)
     if max_pixels:
         processor.video_processor.size = {"shortest_edge": 28 * 28, "longest_edge": max_pixels}

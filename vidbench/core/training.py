@@ -29,8 +29,9 @@ from transformers.trainer_callback import PrinterCallback
 
 from .checkpoints import TrainingError, newest_checkpoint, rule_of, since_better, trainer_state
 from .config import TrainingConfig
-from .engine import Engine, highest, ready_trackers, trainer_arguments, warn
+from .engine import Engine, highest, trainer_arguments, warn
 from .runs import Run, log_line, read_lines, write_text
+from .trackers import close_wandb, ready_wandb
 
 logger = logging.getLogger(__name__)
 
@@ -92,12 +93,12 @@ class Course(TrainerCallback):
         "Decide what this step calls for."
         if self.evaluates and evaluation_is_due(state, self.cfg.eval_every):
             control.should_evaluate = control.should_save = True
-        if self._must_stop(state):
+        control.should_log |= control.should_save
+        if self._must_stop(state):      # no line of the log: what came since the last one is kept in the checkpoint
             control.should_save = control.should_training_stop = True
         if self.engine.guard.in_a_row >= self.cfg.max_bad_steps:
             self.stopped_by = "guard"
             control.should_training_stop, control.should_save = True, False
-        control.should_log |= control.should_save
 
     def _must_stop(self, state: Any) -> bool:
         "Whether somebody asked any of the processes to stop; after the last step there is nothing to stop."
@@ -304,6 +305,7 @@ def _result(run: Run, trainer: Engine, course: Course, movement: Movement) -> Tr
 def _conclude(run: Run, trainer: Engine, course: Course, movement: Movement) -> TrainResult:
     "Write how the training ended, and say it."
     _forget_sharding()
+    close_wandb()
     if course.stopped_by == "guard":
         raise TrainingError(f"{trainer.guard.in_a_row} steps in a row were not finite (see incidents.jsonl): stopped at "
                             f"step {trainer.state.global_step} of {trainer.state.max_steps}, checkpoints kept; lower "
@@ -360,7 +362,8 @@ def train(
     if done := finished_training(run):
         return done
     resume = _start_or_resume(run)
-    ready_trackers(cfg, run.folder)
+    if "wandb" in cfg.trackers:
+        ready_wandb(run)
     run.on_ready()
     with catch_signals() as signals, explain_out_of_memory(cfg, memory_settings):
         course, movement = Course(cfg, run, signals, eval_data is not None), Movement(run)

@@ -4,9 +4,9 @@
 
 # %% auto #0
 __all__ = ['logger', 'Group', 'reward_columns', 'group_metrics', 'mean_of', 'alarms', 'rollout_record', 'show_group',
-           'cut_rollouts', 'collate_visits', 'Job', 'Roller', 'score_groups', 'loss_weights', 'taught_lengths',
-           'group_loss', 'save_groups', 'load_groups', 'recall_groups', 'wait_at_most', 'Devices', 'Learner',
-           'Rollouts', 'step_scalars', 'GrpoEngine']
+           'cut_rollouts', 'collate_visits', 'Job', 'draw_here', 'draw_beside', 'Roller', 'score_groups',
+           'loss_weights', 'taught_lengths', 'group_loss', 'save_groups', 'load_groups', 'recall_groups',
+           'wait_at_most', 'Devices', 'Learner', 'Rollouts', 'step_scalars', 'engine_beside', 'GrpoEngine']
 
 # %% ../../nbs/grounding/06_engine.ipynb #cell-002
 import functools
@@ -31,9 +31,11 @@ from torch import Tensor, nn
 from ..core.checkpoints import newest_checkpoint, trainer_state
 from ..core.engine import Engine, StabilityGuard
 from ..core.runs import Run, append_line, read_lines, write_text
+from .colocated import Colocated
 from .data import Query
 from vidbench.grounding.grpo import (
     completion_logps,
+    forbidden_tokens,
     group_advantages,
     grpo_loss,
     has_variance,
@@ -43,8 +45,9 @@ from vidbench.grounding.grpo import (
     seen_clip,
     seen_together,
     stop_tokens,
+    truncated_weights,
 )
-from .policy import Asker, Reference
+from .policy import Asker, Reference, merged
 from .rewards import Rewards, is_nil, read_answer
 from .settings import GroundingConfig
 
@@ -65,6 +68,7 @@ class Group:
     total: list[float] = field(default_factory=list)               # their weighted sum
     advantages: Tensor | None = None            # of each completion
     old_logps: Tensor | None = None             # when they were sampled
+    sampled_logps: list[list[float]] = field(default_factory=list)  # by another engine that drew them; empty if none
 
     def prompt(
         self,
@@ -140,6 +144,8 @@ def alarms(
         (now("cut_share") > 0.5, "most completions reach the limit: raise max_completion_tokens, or see if they end"),
         (now("no_variance_share") > 0.8, "most groups have no variance, there is nothing to learn: raise temperature "
          "or group_size, or choose harder queries"),
+        (now("sampling_cut") > 0.1, "vLLM draws from another distribution than is trained, more than a tenth of its tokens have "
+         "their weight cut: set sampling.engine='own', or raise sampling.max_ratio"),
         (now("kl") > 1.0, "the policy runs away from its reference (kl above 1 nat a token): lower learning_rate, or "
          "raise beta"),
         (now("eval_video_gain_low", 1) <= 0, "the video is not seen: with black frames the answers are worth as much")]
@@ -194,6 +200,43 @@ class Job:
     rewards: Rewards                    # scores completions
     reference: Reference                # the policy before it learned
     evaluate: Callable[[nn.Module, int], dict[str, float]] | None = None  # (policy, step) -> figures without `eval_`
+    base: Path | str = ""               # where the model is that the policy starts from, for another engine
+
+# %% ../../nbs/grounding/06_engine.ipynb #0baca21a
+def draw_here(
+    roller: Any,                  # the `Roller`
+    policy: nn.Module,            # speaks
+    asked: Sequence[tuple],       # clip, number of its query, and what is kept of it
+    groups: Sequence[Group],      # get their completions
+    seeds: Sequence[int],         # of the draws
+) -> None:
+    "Draw by the policy itself, all groups in one batch."
+    job, cfg = roller.job, roller.job.cfg
+    inputs = roller.to_device(job.ask([visit for visit, *_ in asked], [g.query.query for g in groups]))
+    with torch.no_grad(), merged(policy, cfg.sampling.merged):
+        seen = seen_together(policy, [kept for *_, kept in asked], inputs)
+        ids, entropy = sample_completions(
+            policy, seen, cfg.group_size, cfg.max_completion_tokens, cfg.sampling.temperature,
+            [torch.Generator().manual_seed(seed) for seed in seeds], roller.everyone, cfg.sampling.top_k,
+            cfg.sampling.top_p, cfg.sampling.cache)
+    for i, group in enumerate(groups):
+        mine = slice(i * cfg.group_size, (i + 1) * cfg.group_size)
+        group.ids, group.entropy = ids[mine], float(entropy[mine].mean())
+
+# %% ../../nbs/grounding/06_engine.ipynb #a1609c0e
+def draw_beside(
+    roller: Any,                  # the `Roller`
+    policy: nn.Module,            # whose weights are drawn with
+    asked: Sequence[tuple],       # clip, number of its query, and what is kept of it
+    groups: Sequence[Group],      # get their completions
+    seeds: Sequence[int],         # of the draws
+) -> None:
+    "Draw by another engine; its mean surprise stands for the entropy."
+    prompts = [g.inputs["input_ids"][0].tolist() for g in groups]
+    drawn = roller.beside(policy, [visit for visit, *_ in asked], [g.query.query for g in groups], prompts, seeds)
+    for group, found in zip(groups, drawn, strict=True):
+        group.ids, group.sampled_logps = found.ids, found.logps
+        group.entropy = -float(np.mean([p for row in found.logps for p in row]))
 
 # %% ../../nbs/grounding/06_engine.ipynb #cell-022
 @dataclass
@@ -202,6 +245,7 @@ class Roller:
     job: Job                                             # settings and prompts
     to_device: Callable[[dict], dict] = dict             # moves a model's inputs
     everyone: Callable[[bool], bool] | None = None       # are all devices done? asked where weights are sharded
+    beside: Colocated | None = None                      # another engine that draws
 
     def prompt(
         self,
@@ -226,19 +270,12 @@ class Roller:
         again: int = 0,        # how often they were drawn before
     ) -> list[Group]:          # not yet scored
         "A group for each query, all in one batch; each draws from a generator that the visit decides."
-        cfg, queries = self.job.cfg, [visit["queries"][number] for visit, number, _ in asked]
+        queries = [visit["queries"][number] for visit, number, _ in asked]
         seeds = [(visit["seed"] + number + again * 10**9) % 2**63 for visit, number, _ in asked]
         groups = [Group(visit["sample_id"], query, self.prompt(visit, query), kept, [], [], 0.0)
                   for (visit, _, kept), query in zip(asked, queries, strict=True)]
-        inputs = self.to_device(self.job.ask([visit for visit, *_ in asked], [q.query for q in queries]))
-        with torch.no_grad():
-            seen = seen_together(policy, [kept for *_, kept in asked], inputs)
-        ids, entropy = sample_completions(
-            policy, seen, cfg.group_size, cfg.max_completion_tokens, cfg.temperature,
-            [torch.Generator().manual_seed(seed) for seed in seeds], self.everyone, cfg.top_k, cfg.top_p)
-        for i, group in enumerate(groups):
-            mine = slice(i * cfg.group_size, (i + 1) * cfg.group_size)
-            group.ids, group.entropy = ids[mine], float(entropy[mine].mean())
+        (draw_beside if self.beside else draw_here)(self, policy, asked, groups, seeds)
+        for group in groups:
             group.texts = self.job.ask.decode(group.ids)
         return groups
 
@@ -250,7 +287,7 @@ class Roller:
         "Groups for all queries of some clips."
         towers = [(visit, self.tower(policy, visit)) for visit in visits]
         asked = [(visit, i, tower) for visit, tower in towers for i in range(len(visit["queries"]))]
-        size = self.job.cfg.groups_at_once
+        size = self.job.cfg.sampling.groups_at_once
         parts = [asked[first:first + size] for first in range(0, len(asked), size)]
         return [group for part in parts for group in self.sample(policy, part)]
 
@@ -297,6 +334,15 @@ def taught_lengths(
     "How many tokens of each completion teach."
     return [0 if cfg.mask_cut and ids[-1] not in ends else len(ids) for ids in group.ids]
 
+# %% ../../nbs/grounding/06_engine.ipynb #26858950
+def _engine_weights(group: Group, logps: Tensor, mask: Tensor, cfg: GroundingConfig) -> tuple[Tensor | None, dict[str, Tensor]]:
+    "Importance weights of a group that another engine drew, and what is logged of them; none for our own."
+    if not group.sampled_logps:
+        return None, {}
+    rows = [torch.tensor(row, dtype=logps.dtype, device=logps.device) for row in group.sampled_logps]
+    first = logps if group.old_logps is None else group.old_logps.to(logps)
+    return truncated_weights(first, nn.utils.rnn.pad_sequence(rows, batch_first=True), mask, cfg.sampling.max_ratio)
+
 # %% ../../nbs/grounding/06_engine.ipynb #fa517db6
 def group_loss(
     group: Group,          # scored
@@ -307,7 +353,7 @@ def group_loss(
     "GRPO's loss of one group; the reference is asked only where its divergence counts."
     cfg = job.cfg
     score = functools.partial(completion_logps, completions=group.ids, shared_prefix=cfg.shared_prefix,
-                              temperature=cfg.temperature)
+                              temperature=cfg.sampling.temperature)
     ref = None
     if cfg.beta:
         with job.reference() as frozen:
@@ -317,8 +363,10 @@ def group_loss(
         group.old_logps = logps.detach()
     lengths = torch.tensor(taught_lengths(group, cfg, stop_tokens(policy)), device=logps.device)
     mask = torch.arange(logps.shape[1], device=logps.device) < lengths[:, None]
-    return grpo_loss(logps, group.advantages.to(logps.device), mask, old_logps=group.old_logps, ref_logps=ref,
-                     beta=cfg.beta, epsilon=cfg.epsilon, epsilon_high=cfg.epsilon_high, **how)
+    weights, found = _engine_weights(group, logps, mask, cfg)
+    loss, metrics = grpo_loss(logps, group.advantages.to(logps.device), mask, old_logps=group.old_logps, ref_logps=ref,
+                              beta=cfg.beta, epsilon=cfg.epsilon, epsilon_high=cfg.epsilon_high, weights=weights, **how)
+    return loss, metrics | found
 
 # %% ../../nbs/grounding/06_engine.ipynb #cell-031
 def save_groups(
@@ -462,7 +510,7 @@ class Rollouts:
     def _with_variance(self, policy: nn.Module, visits: list[dict[str, Any]], groups: list[Group]) -> list[Group]:
         "Groups whose rewards are all equal are drawn anew, a few times, if that is wanted."
         asked = [(visit, i) for visit in visits for i in range(len(visit["queries"]))]
-        for again in range(1, 1 + self.job.cfg.resample_flat):
+        for again in range(1, 1 + self.job.cfg.sampling.resample_flat):
             for place, (group, (visit, number)) in enumerate(zip(groups, asked, strict=True)):
                 total, _ = self.job.rewards(reward_columns([group]))
                 if not has_variance(torch.tensor(total), len(total)).any():
@@ -507,6 +555,16 @@ def step_scalars(
     spent = dict(zip(("rollout_sec", "reward_sec", "update_sec"), map(float, seconds), strict=True))
     return mean_of(rows) | spent | {"tokens_per_sec": tokens / max(1e-9, sum(seconds))}
 
+# %% ../../nbs/grounding/06_engine.ipynb #6b836472
+def engine_beside(
+    job: Job,           # whose settings say whether one is wanted
+    policy: nn.Module,  # whose completions it draws
+) -> Colocated | None:
+    "Another engine that draws, if the settings want one."
+    if job.cfg.sampling.engine == "own":
+        return None
+    return Colocated(job.cfg, job.ask, job.base, stop_tokens(policy), forbidden_tokens(policy))
+
 # %% ../../nbs/grounding/06_engine.ipynb #4acb6acc
 class GrpoEngine(Engine):
     "The core engine with a step that samples, rewards and learns."
@@ -521,7 +579,8 @@ class GrpoEngine(Engine):
         self.job = job
         wait_at_most(job.cfg.timeout_sec)
         self.devices = Devices(self.accelerator, self.is_deepspeed_enabled or self.is_fsdp_enabled)
-        roller = Roller(job, self._prepare_inputs, self.devices.all_done if self.devices.sharded else None)
+        roller = Roller(job, self._prepare_inputs, self.devices.all_done if self.devices.sharded else None,
+                        engine_beside(job, self.policy))
         self.rollouts = Rollouts(job, self.run, roller, self.devices)
         self.learner = Learner(job, self.devices, self.guard, self.compute_loss_context_manager)
 

@@ -5,14 +5,16 @@
 # %% auto #0
 __all__ = ['LONGEST', 'REWARDS', 'block', 'Time', 'find_times', 'find_segment', 'find_span', 'kind_of', 'read_answer',
            'format_reward', 'tightened_iou', 'refuse_iou_reward', 'cosines', 'encode_words', 'sentence_encoder',
-           'is_nil', 'explain_correction_reward', 'load_reward', 'checked', 'Rewards']
+           'is_nil', 'explain_correction_reward', 'load_reward', 'checked', 'within', 'Rewards']
 
 # %% ../../nbs/grounding/03_rewards.ipynb #cell-002
+import functools
 import importlib
 import importlib.util
 import math
 import os
 import re
+import threading
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -332,23 +334,32 @@ def explain_correction_reward(
     found = iter(cosines(encoder, [pair for explain, correct, _ in plans for pair in (*explain, *correct)]))
     return [float(score(*([next(found) for _ in part] or [0.0, 0.0] for part in parts))) for *parts, score in plans]
 
+# %% ../../nbs/grounding/03_rewards.ipynb #2e181f83
+def _from_file(path: str) -> Any:
+    "The module that a Python file is, wherever it lies."
+    spec = importlib.util.spec_from_file_location(Path(path).stem, Path(path).resolve())
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
 # %% ../../nbs/grounding/03_rewards.ipynb #cell-037
 REWARDS: dict[str, Callable[..., list[float]]] = {
     "format": format_reward, "refuse_iou": refuse_iou_reward, "explain_correction": explain_correction_reward}
 
 def load_reward(
-    name: str,  # of `REWARDS`, or "module:function"
+    name: str,  # of `REWARDS`, "module:function", or "folder/file.py:function"
 ) -> Callable[..., list[float]]:
     "The reward that a name means."
     if name in REWARDS:
         return REWARDS[name]
-    module, _, function = name.partition(":")
-    if not function:
-        raise ValueError(f"reward '{name}' is not known: {nearest(name, list(REWARDS))} or write module:function")
+    module, _, function = name.rpartition(":")
+    if not module:
+        raise ValueError(f"reward '{name}' is not known: {nearest(name, list(REWARDS))}; a function of a notebook is known to "
+                         f"its own process only: write it into a file and name that, such as my_rewards.py:{name}")
     try:
-        return getattr(importlib.import_module(module), function)
-    except (ImportError, AttributeError) as error:
-        raise ValueError(f"reward '{name}' cannot be imported: {error}") from None
+        return getattr(_from_file(module) if module.endswith(".py") else importlib.import_module(module), function)
+    except Exception as error:  # a user's file may fail in any way
+        raise ValueError(f"reward '{name}' cannot be imported: {type(error).__name__}: {error}") from None
 
 # %% ../../nbs/grounding/03_rewards.ipynb #cell-039
 def checked(
@@ -367,6 +378,27 @@ def checked(
         raise ValueError(f"reward '{name}' returned {bad[0]}: return finite numbers, 0.0 for what cannot be scored")
     return numbers
 
+# %% ../../nbs/grounding/03_rewards.ipynb #1841ea3b
+def within(
+    seconds: float,  # at most
+    work: Callable[[], Any],  # anything; a thread that hangs is left behind
+) -> Any:
+    "What a function gives, or its own error, or a TimeoutError."
+    found: dict[str, Any] = {}
+    def go() -> None:
+        try:
+            found["value"] = work()
+        except BaseException as error:
+            found["error"] = error
+    thread = threading.Thread(target=go, daemon=True)
+    thread.start()
+    thread.join(seconds)
+    if thread.is_alive():
+        raise TimeoutError(f"no answer within {seconds:g} s")
+    if "error" in found:
+        raise found["error"]
+    return found["value"]
+
 # %% ../../nbs/grounding/03_rewards.ipynb #cell-041
 class Rewards:
     "Named rewards with weights; each is tried once when they are put together."
@@ -377,8 +409,9 @@ class Rewards:
         own: Mapping[str, Callable] | None = None,       # name -> function, for names that are not to be imported
         encoder: Any = encode_words,                     # handed to every reward
         mode: str = "contrastive",                       # of `explain_correction_reward`
+        seconds: float = 600.0,                          # that one of the user's own may take
     ):
-        self.weights, self.encoder, self.mode = dict(weights), encoder, mode
+        self.weights, self.encoder, self.mode, self.seconds = dict(weights), encoder, mode, seconds
         self.functions = {name: (own or {}).get(name) or load_reward(name) for name in weights}
         self({"completions": ["<answer>1 to 2</answer>", ""], "task_types": ["answerable", "refusable"],
               "spans": [(1.0, 2.0), None], "durations": [9.0, 9.0], "gt_answers": ["1 to 2", "no"],
@@ -397,7 +430,11 @@ class Rewards:
 
     def _call(self, name: str, columns: Mapping[str, list]) -> Any:
         "One reward; whatever goes wrong in it, the error says whose it is."
+        function = self.functions[name]
+        work = functools.partial(function, **columns, encoder=self.encoder, mode=self.mode)
         try:
-            return self.functions[name](**columns, encoder=self.encoder, mode=self.mode)
+            return work() if function in REWARDS.values() else within(self.seconds, work)
+        except TimeoutError as error:
+            raise ValueError(f"reward '{name}' gave {error}: make it faster, or raise reward_sec") from None
         except Exception as error:
             raise ValueError(f"reward '{name}' failed: {type(error).__name__}: {error}") from error

@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['logger', 'FEWEST_TO_JUDGE', 'HEADLINE', 'Sides', 'draw_sides', 'side_table', 'sides_of', 'Material', 'prepare',
-           'need_extras', 'check', 'reward_rows', 'asker_of', 'without_long', 'free_memory', 'fit', 'simple_rivals',
-           'make_figures', 'evaluate']
+           'need_extras', 'rewards_of', 'check', 'reward_rows', 'asker_of', 'without_long', 'free_memory', 'fit',
+           'often_true', 'simple_rivals', 'make_figures', 'evaluate', 'questions', 'predict']
 
 # %% ../../nbs/grounding/09_study.ipynb #cell-002
 import functools
@@ -13,7 +13,8 @@ import gc
 import hashlib
 import logging
 import os
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,17 +22,21 @@ import pandas as pd
 import torch
 from torch import nn
 
+from ..core.bouts import write_results
 from ..core.checkpoints import SEAL, best_checkpoint
 from ..core.doubt import Interval, said, word
-from ..core.engine import warn
+from ..core.engine import optimizer_options, warn
 from ..core.events import SplitAudit, audit_split, read_sides, write_sides
 from ..core.figures import Figure
 from ..core.reports import check as passed
 from ..core.reports import checkpoint_of, left_out, make_report, metric, read_predictions, write_predictions
 from ..core.runs import Run, workspace
+from ..core.tiny_vlm import four_bit_base
 from ..core.training import TrainResult, finished_training, health_summary, train
-from ..core.video import ClipCache, check_quarantine
+from ..core.video import VIDEO_ENDINGS, ClipCache, VideoError, check_quarantine, probe
+from .colocated import need_vllm
 from vidbench.grounding.data import (
+    AnnotationError,
     AspectCache,
     GroundingData,
     Item,
@@ -56,9 +61,10 @@ from vidbench.grounding.policy import (
     load_processor,
     prompt_lengths,
     start_of,
+    to_device,
 )
 from .prompts import find_prompt, keep_prompt, write_completion, write_span
-from .rewards import Rewards, sentence_encoder
+from .rewards import Rewards, read_answer, sentence_encoder
 from .settings import ZERO3_OFFLOAD, GroundingConfig, need
 
 logger = logging.getLogger(__name__)
@@ -134,18 +140,25 @@ def sides_of(
         return sides
     return _as_written(sides, written)
 
+# %% ../../nbs/grounding/09_study.ipynb #5699007e
+def _cache(cfg: GroundingConfig) -> ClipCache | AspectCache:
+    "Where clips are decoded to."
+    folder, how = workspace() / "data/clips", {"quality": cfg.cache_quality, "timeout_sec": cfg.decode_sec}
+    if isinstance(cfg.size_px, int):
+        return AspectCache(folder, cfg.size_px, cfg.fps, cfg.cache_gb, cfg.num_frames, **how)
+    return ClipCache(folder, cfg.size_px, cfg.fps, cfg.cache_gb, **how)
+
 # %% ../../nbs/grounding/09_study.ipynb #68360511
 def _dataset(cfg: GroundingConfig, items: list[Item]) -> tuple[GroundingData, pd.DataFrame]:
     "Items with their clips decoded; those that cannot be are left out and listed."
-    kind = AspectCache if isinstance(cfg.size_px, int) else ClipCache
-    cache = kind(workspace() / "data/clips", cfg.size_px, cfg.fps, cfg.cache_gb)
+    cache = _cache(cfg)
     windows = pd.DataFrame({"video_path": [i.video for i in items], "start_sec": [i.start_sec for i in items],
                             "end_sec": [i.start_sec + i.duration for i in items]})
     bad = cache.fill(windows, progress=False, max_bad_share=1.0)
     good = [i for i in items if i.video not in set(bad.video_path)]
     if not good:
         check_quarantine(bad, len(bad), cfg.max_bad_share)
-    return GroundingData(good, cache, cfg.num_frames, blank=cfg.blank_video), bad
+    return GroundingData(good, cache, cfg.num_frames, blank=cfg.blank_video, tokens=cfg.video_tokens), bad
 
 # %% ../../nbs/grounding/09_study.ipynb #68360511
 class Material(NamedTuple):
@@ -200,6 +213,26 @@ def need_extras(
     "Refuse what cannot work without a package that is not here."
     if cfg.distributed == "zero3":
         need("deepspeed", "deepspeed", "distributed='zero3'")
+    if cfg.sampling.engine == "vllm":
+        need_vllm()
+    if cfg.four_bit:
+        four_bit_base(torch.bfloat16)
+    optimizer_options(cfg.optimizer)
+
+# %% ../../nbs/grounding/09_study.ipynb #43bb2cb1
+def rewards_of(
+    cfg: GroundingConfig,                           # names, weights, encoder
+    own: Mapping[str, Callable] | None = None,      # the user's own
+) -> Rewards:
+    "The rewards of a run, each tried once."
+    return Rewards(cfg.rewards, own, sentence_encoder(cfg.encoder), cfg.reward_mode, cfg.reward_sec)
+
+# %% ../../nbs/grounding/09_study.ipynb #d3335ef7
+def _telling(sides: Sides, count: int = 8) -> list[Item]:
+    "The items of all sides with the longest clips, then the longest queries: if these fit, all do."
+    items = [item for side in sides[:3] for item in side]
+    wordy = max(items, key=lambda i: max(len(q.query) for q in every_query(i)))
+    return [*sorted(items, key=lambda i: -i.duration)[:count - 1], wordy]
 
 # %% ../../nbs/grounding/09_study.ipynb #efbda27e
 def check(
@@ -208,18 +241,21 @@ def check(
     "Look whether a run can start: seconds, no training."
     need_extras(cfg)
     sides = draw_sides(cfg)
-    Rewards(cfg.rewards, encoder=sentence_encoder(cfg.encoder), mode=cfg.reward_mode)
-    data, _ = _dataset(cfg, sides.train[:8])  # enough that a broken file among them is not the end
+    rewards_of(cfg)
+    data, _ = _dataset(cfg, _telling(sides))  # enough that a broken file among them is not the end
     model, processor = load_policy(cfg)
-    inputs = Asker(processor, cfg.prompt, cfg.max_prompt_tokens)([data[0]], [data[0]["queries"][0].query])
+    ask = Asker(processor, cfg.prompt, cfg.max_prompt_tokens)
+    inputs = ask([data[0]], [data[0]["queries"][0].query])
+    last = data[len(data) - 1]
+    wordy, = prompt_lengths(ask, [(last, [q.query for q in last["queries"]])])
     with torch.no_grad():
         logits = model(**inputs).logits
     learns = sum(p.numel() for p in model.parameters() if p.requires_grad)
     height, width = data[0]["frames"].shape[1:3]
     return "\n".join([
-        *_about_data(cfg, sides), f"model: {cfg.model}",
-        f"clip: {data[0]['frames'].shape[0]} frames of {height}x{width}; prompt: {inputs['input_ids'].shape[1]} tokens; "
-        f"logits {tuple(logits.shape)}",
+        *_about_data(cfg, sides), f"model: {cfg.model}" + (" (tiny, made in code)" if cfg.model == "toy" else ""),
+        f"longest clip: {data[0]['frames'].shape[0]} frames of {height}x{width}; its prompt: {inputs['input_ids'].shape[1]} "
+        f"tokens (longest query: {wordy}; at most {cfg.max_prompt_tokens}); logits {tuple(logits.shape)}",
         *(f"falls back: {line}" for line in falls_back(model)),
         f"learns: {learns:,} of {sum(p.numel() for p in model.parameters()):,} weights ({cfg.tuning})",
         f"a step: {cfg.batch_size} clips, {2 * cfg.batch_size} groups of {cfg.group_size} completions"])
@@ -273,8 +309,7 @@ def _scored(cfg: GroundingConfig, policy: nn.Module, ask: Asker, rewards: Reward
 # %% ../../nbs/grounding/09_study.ipynb #cell-014
 def _evaluator(cfg: GroundingConfig, run: Run, ask: Asker, rewards: Rewards, data: GroundingData) -> Callable:
     "Figures of the policy while it trains, and what the video is worth to it: the gain over black frames."
-    seen, dark = (GroundingData(data.items[:cfg.eval_items], data.cache, data.max_frames, blank=blank)
-                  for blank in (data.blank, True))
+    seen, dark = (data.but(items=data.items[:cfg.eval_items], blank=blank) for blank in (data.blank, True))
     def evaluate(policy: nn.Module, step: int) -> dict[str, float]:
         rows, black = (_scored(cfg, policy, ask, rewards, clips, run.path(f"answers/step-{step}{name}.jsonl"))
                        for clips, name in ((seen, ""), (dark, "-black")))
@@ -294,7 +329,7 @@ def _arguments(cfg: GroundingConfig) -> dict[str, Any]:
 def _to_learn_from(cfg: GroundingConfig, data: GroundingData, encoder: Any) -> GroundingData:
     "Training clips in the order that the curriculum wants."
     items = levels_by_similarity(data.items, encoder) if cfg.curriculum == "similarity" else data.items
-    return GroundingData(items, data.cache, data.max_frames, cfg.curriculum != "none", data.blank)
+    return data.but(items=items, curriculum=cfg.curriculum != "none")
 
 # %% ../../nbs/grounding/09_study.ipynb #11e89e53
 def asker_of(
@@ -318,7 +353,7 @@ def without_long(
         raise ValueError(f"every prompt exceeds max_prompt_tokens={ask.max_prompt_tokens} (the shortest has "
                          f"{min(n for _, n in pairs)} tokens): lower num_frames or max_pixels, or raise it")
     kept = [item for item in data.items if item.item_id not in set(long)]
-    return GroundingData(kept, data.cache, data.max_frames, data.curriculum, data.blank), long
+    return data.but(items=kept), long
 
 # %% ../../nbs/grounding/09_study.ipynb #0259dd60
 def free_memory() -> None:
@@ -341,7 +376,7 @@ def _train(cfg: GroundingConfig, run: Run, rewards: Rewards) -> TrainResult:
     if long:
         warn(run, f"{len(long)} items left out, their prompts exceed max_prompt_tokens: {', '.join(long[:3])}", 0)
     reference = Reference(policy, cfg.beta > 0, DTYPES[cfg.weights_dtype])
-    job = Job(cfg, ask, rewards, reference, _evaluator(cfg, run, ask, rewards, material.val))
+    job = Job(cfg, ask, rewards, reference, _evaluator(cfg, run, ask, rewards, material.val), start_of(cfg, run))
     items = cfg.batch_size * _world_size()
     steps = cfg.max_steps or cfg.epochs * max(1, len(data) // items) * cfg.num_iterations
     sampler = VisitSampler(len(data), cfg.seed, items, cfg.num_iterations, -(-steps // cfg.num_iterations))
@@ -362,7 +397,7 @@ def fit(
     need_extras(cfg)
     with run.stage("fit"):
         try:
-            return _train(cfg, run, Rewards(cfg.rewards, rewards, sentence_encoder(cfg.encoder), cfg.reward_mode))
+            return _train(cfg, run, rewards_of(cfg, rewards))
         finally:
             free_memory()
 
@@ -378,7 +413,7 @@ def _asked(cfg: GroundingConfig, run: Run, rewards: Rewards, checkpoint: Path | 
            clips: Mapping[str, GroundingData], base: Any = None) -> dict[str, pd.DataFrame]:
     "Scored answers of one model about some clips; the model is gone afterwards."
     policy, processor = load_policy(cfg, checkpoint, base=base)
-    policy = policy.eval().to("cuda" if torch.cuda.is_available() and cfg.device != "cpu" else "cpu")
+    to_device(policy.eval(), cfg)
     ask, kept = asker_of(cfg, run, processor), _kept_under(checkpoint)
     files = {name: run.path(f"answers/{name.replace(' ', '-')}-{kept}.jsonl") for name in clips}
     rows = {name: _answer(cfg, policy, ask, data, files[name]) for name, data in clips.items()}
@@ -389,7 +424,7 @@ def _asked(cfg: GroundingConfig, run: Run, rewards: Rewards, checkpoint: Path | 
 # %% ../../nbs/grounding/09_study.ipynb #cell-019
 def _answers(cfg: GroundingConfig, run: Run, rewards: Rewards, data: GroundingData) -> dict[str, pd.DataFrame]:
     "Answers of the policy before training, after it, and after it with black frames."
-    black = GroundingData(data.items, data.cache, data.max_frames, blank=True)
+    black = data.but(blank=True)
     start = start_of(cfg, run)
     found = _asked(cfg, run, rewards, None, {"before tuning": data})
     if start == run.path("cold_start"):
@@ -397,10 +432,20 @@ def _answers(cfg: GroundingConfig, run: Run, rewards: Rewards, data: GroundingDa
     return found | _asked(cfg, run, rewards, best_checkpoint(run), {"after": data, "blank video": black}, start)
 
 # %% ../../nbs/grounding/09_study.ipynb #cell-020
-def _constant(rewards: Rewards, rows: pd.DataFrame, say: Callable[[float], str]) -> pd.DataFrame:
-    "The same queries, answered without a look: from the clip's length alone."
-    said = rows.assign(completion=[say(duration) for duration in rows.duration_sec])
+def _constant(rewards: Rewards, rows: pd.DataFrame, say: Callable[[float, str], str]) -> pd.DataFrame:
+    "The same queries, answered without a look: from the clip's length and the query's words."
+    said = rows.assign(completion=[say(*row) for row in zip(rows.duration_sec, rows["query"], strict=True)])
     return score_rows(reward_rows(rewards, said), rewards.encoder)
+
+# %% ../../nbs/grounding/09_study.ipynb #72641e7b
+def often_true(
+    train: list[Item],  # to count in
+) -> Callable[[str], bool]:
+    "Whether a query was true more often than not in training; one that was not asked there, as most were."
+    counts = Counter()
+    for query in (q for item in train for q in every_query(item)):
+        counts[query.query] += 1 if query.task_type == "answerable" else -1
+    return lambda text: counts.get(text, counts.total()) > 0
 
 # %% ../../nbs/grounding/09_study.ipynb #cell-020
 def simple_rivals(
@@ -411,8 +456,15 @@ def simple_rivals(
     "What answers without a look at the video are worth."
     shares = [[t / i.duration for t in i.span] for i in train if i.span] or [[0.0, 1.0]]
     start, end = pd.DataFrame(shares).mean()
-    return {"refuse always": _constant(rewards, rows, lambda _: write_completion("", "no segment matches", "")),
-            "mean segment": _constant(rewards, rows, lambda d: write_completion("", write_span(start * d, end * d)))}
+    known = often_true(train)
+    def refuse(*_: Any) -> str:
+        return write_completion("", "no segment matches", "")
+    def mean(duration: float, _: str) -> str:
+        return write_completion("", write_span(start * duration, end * duration))
+    def by_words(duration: float, query: str) -> str:
+        return mean(duration, query) if known(query) else refuse()
+    return {name: _constant(rewards, rows, say)
+            for name, say in (("refuse always", refuse), ("mean segment", mean), ("words alone", by_words))}
 
 # %% ../../nbs/grounding/09_study.ipynb #a6485b3e
 def _sees(gain: Interval) -> dict[str, Any]:
@@ -433,7 +485,8 @@ _MOVED = {"above": "rose", "below": "fell"}
 
 def _verdict(ra_iou: Interval, gains: Mapping[str, Interval], sees: Mapping[str, Any]) -> str:
     "The result in some sentences."
-    tuned, rivals = gains["before tuning"], {k: v for k, v in gains.items() if k in ("refuse always", "mean segment")}
+    blind = ("refuse always", "mean segment", "words alone")
+    tuned, rivals = gains["before tuning"], {k: v for k, v in gains.items() if k in blind}
     moved = _MOVED.get(word(tuned), "did not clearly change")
     beside = "; ".join(f"{said(gain, sign=True)} against '{name}' ({word(gain)})" for name, gain in rivals.items())
     return (f"On unseen videos RA-IoU is {said(ra_iou)}; by tuning it {moved} ({said(tuned, sign=True)}). Without a look "
@@ -482,6 +535,13 @@ def _in_order(rows: pd.DataFrame) -> pd.DataFrame:
     rows = rows.assign(pred=rows.said)
     return rows[first + [c for c in rows if c not in first]]
 
+# %% ../../nbs/grounding/09_study.ipynb #b7a9d7b9
+def _beside(after: pd.DataFrame, before: pd.DataFrame) -> pd.DataFrame:
+    "Answers with what was answered before tuning beside them, for the eye."
+    names = {"said": "pred_before", "pred_start_sec": "pred_before_start_sec", "pred_end_sec": "pred_before_end_sec",
+             "completion": "answer_before"}
+    return after.merge(before[["event_id", *names]].rename(columns=names), on="event_id", how="left")
+
 # %% ../../nbs/grounding/09_study.ipynb #bc1389ee
 def make_figures(
     cfg: GroundingConfig,  # of the run
@@ -502,12 +562,86 @@ def evaluate(
     if run.has_finished("evaluate"):
         return run.report
     with run.stage("evaluate"):
-        ready = Rewards(cfg.rewards, rewards, sentence_encoder(cfg.encoder), cfg.reward_mode)
+        ready = rewards_of(cfg, rewards)
         material = prepare(cfg, run)
         found = _answers(cfg, run, ready, material.test)
         tables = found | simple_rivals(ready, found["after"], material.train.items)
-        write_predictions(run, _in_order(found["after"]))
+        write_predictions(run, _in_order(_beside(found["after"], found["before tuning"])))
         run.write_report(_report(run, tables, material))
         for name, figure in make_figures(cfg, run).items():
             run.save_figure(figure, name)
     return run.report
+
+# %% ../../nbs/grounding/09_study.ipynb #1b375fc8
+def questions(
+    query: str = "",                  # one
+    queries: str | Path | Sequence[str] | None = None,  # several, or a file: one a line, or a CSV's column `query`
+) -> list[str]:
+    "What is asked."
+    if isinstance(queries, str | Path):
+        if not Path(queries).is_file():
+            raise AnnotationError(f"{queries}: no such file of queries")
+        table = pd.read_csv(queries, dtype=str) if Path(queries).suffix == ".csv" else None
+        if table is not None and "query" not in table:
+            raise AnnotationError(f"{queries} has no column query: it has {', '.join(table.columns)}")
+        queries = Path(queries).read_text("utf-8").splitlines() if table is None else table["query"].dropna().tolist()
+    asked = list(dict.fromkeys(text.strip() for text in [query, *(queries or [])] if text.strip()))
+    if not asked:
+        raise AnnotationError("nothing is asked: give --query \"a person waves\", or --queries with a file of one a line")
+    return asked
+
+# %% ../../nbs/grounding/09_study.ipynb #0c3aa0b6
+def _asked_items(inputs: Any, asked: Sequence[str]) -> tuple[list[Item], list[dict[str, Any]]]:
+    "An item a film and question; what cannot be opened, with the reason."
+    given = [inputs] if isinstance(inputs, str | Path) else list(inputs)
+    films = [film for one in map(Path, given) for film in (sorted(one.rglob("*")) if one.is_dir() else [one])
+             if film == one or film.suffix.lower() in VIDEO_ENDINGS]
+    items, lost = [], []
+    for film in dict.fromkeys(films):
+        try:
+            length = probe(film).duration_sec
+            items += [Item(f"{film}?{text}", str(film), length, text, (0.0, length)) for text in asked]
+        except VideoError as error:
+            lost.append({"what": str(film), "why": error.reason, "count": 1})
+    return items, lost
+
+# %% ../../nbs/grounding/09_study.ipynb #80762905
+def _told(rows: pd.DataFrame) -> pd.DataFrame:
+    "Answers as `core.bouts` writes them: a row a film and question, whose span is the segment, or the film where there is none."
+    said = pd.DataFrame([read_answer(text) for text in rows.completion], index=rows.index)
+    there, spans = said.said == "segment", said[["pred_start_sec", "pred_end_sec"]]
+    about = rows[["query", "duration_sec", "completion"]].join(said[["explanation", "correction"]])
+    told = {"video_path": rows.video, "start_sec": spans.pred_start_sec.where(there, 0.0),
+            "end_sec": spans.pred_end_sec.where(there, rows.duration_sec), "pred": said.said}
+    return pd.DataFrame(told).join(spans).join(about)
+
+# %% ../../nbs/grounding/09_study.ipynb #6f67b3e3
+def predict(
+    run: Run,                             # that has trained
+    inputs: Any,                          # a film, a folder of films, or several
+    out: str | Path | None = None,        # folder of the results; `predict` in the run's when not given
+    *,
+    query: str = "",                      # what is asked of every film
+    queries: str | Path | Sequence[str] | None = None,  # or several, see `questions`
+) -> Path:                                # the folder: predictions.csv, bouts.csv, summary.json
+    "Ask a trained run where something happens: a segment, or a refusal with its reason."
+    cfg, out = GroundingConfig.load(run.path("config.yaml")), Path(out or run.path("predict"))
+    items, lost = _asked_items(inputs, questions(query, queries))
+    data, bad = _dataset(cfg, items) if items else (None, pd.DataFrame(columns=["video_path", "reason"]))
+    lost += [{"what": row.video_path, "why": row.reason, "count": 1} for row in bad.itertuples()]
+    if data is None:
+        first = f"; first {lost[0]['what']}: {lost[0]['why']}" if lost else ""
+        raise AnnotationError(f"none of {len(lost)} films can be read{first}")
+    checkpoint = best_checkpoint(run)
+    policy, processor = load_policy(cfg, checkpoint, base=start_of(cfg, run))
+    out.mkdir(parents=True, exist_ok=True)
+    file = answer_queries(to_device(policy.eval(), cfg), asker_of(cfg, run, processor), data.but(blank=False),
+                          out / f"answers-{_kept_under(checkpoint)}.jsonl", cfg.eval_batch_size, cfg.max_completion_tokens)
+    del policy
+    free_memory()
+    rows = merge_answers([file])
+    told = _told(rows[rows.sample_id.isin({item.item_id for item in data.items})])
+    segments = told[told.pred == "segment"].rename(columns={"query": "label"})[["video_path", "start_sec", "end_sec", "label"]]
+    write_results(out, told, bouts=segments.assign(certainty=1.0), run=f"{run.job}/{run.name}", checkpoint=checkpoint.name,
+                  left_out=lost, answered=told.pred.value_counts().to_dict())
+    return out

@@ -13,6 +13,7 @@ import contextlib
 import importlib
 import importlib.machinery
 import importlib.util
+import inspect
 import json
 import os
 import shutil
@@ -246,19 +247,29 @@ def study_function(
         raise LaunchError(f"{notebook.stem} has no {name}: {module} defines none") from None
 
 # %% ../../nbs/launch/00_jobs.ipynb #cell-b85749
+def _preflight(plan: Plan, device_gb: float | None) -> str:
+    "Ask the job's verb `check` as much as it can be asked."
+    check = verb(plan.notebook, "check")
+    asked = {"device_gb": device_gb, "processes": plan.parameters.get("num_processes", 1)}
+    known = inspect.signature(check).parameters
+    if device_gb is not None and "device_gb" not in known:
+        raise LaunchError(f"--device-gb {device_gb:g}: the check of {plan.notebook.stem} makes no forecast")
+    return str(check(plan.cfg, **{name: value for name, value in asked.items() if name in known}))
+
+_BARS = {"HF_HUB_DISABLE_PROGRESS_BARS": "1", "TQDM_DISABLE": "1"}
+
 def check_job(
-    plan: Plan,  # what would be run
-) -> str:        # what the check found
+    plan: Plan,                      # what would be run
+    device_gb: float | None = None,  # plan for a card of this size; none = what is here
+) -> str:                            # what the check found
     "A job's own preflight: the verb `check` that its notebook imports. Progress bars of libraries stay out of it."
     before = {name: os.environ.get(name) for name in _BARS}
     os.environ.update(_BARS)
     try:
-        return str(verb(plan.notebook, "check")(plan.cfg))
+        return _preflight(plan, device_gb)
     finally:
         for name, value in before.items():
             os.environ.pop(name) if value is None else os.environ.update({name: value})
-
-_BARS = {"HF_HUB_DISABLE_PROGRESS_BARS": "1", "TQDM_DISABLE": "1"}
 
 # %% ../../nbs/launch/00_jobs.ipynb #cell-076
 def copy_job(

@@ -312,7 +312,7 @@ def rotate(
 ) -> Float[np.ndarray, "time channel"]:
     "Turn the device: all sensors by the same rotation."
     if x.shape[1] % 3:
-        raise WindowError(f"{x.shape[1]} channels are not sensors of three axes: set rotation_deg=0")
+        raise WindowError(f"{x.shape[1]} channels are not sensors of three axes: set augment.rotation_deg=0")
     return (x.reshape(len(x), -1, 3) @ random_rotation(most_deg, rng).T).reshape(x.shape)
 
 # %% ../../nbs/sensors/02_batches.ipynb #cell-037
@@ -438,9 +438,10 @@ class BalancedSampler(Sampler[Draw]):
         activity: Int[np.ndarray, " window"],   # class indices
         domain: Int[np.ndarray, " window"],     # class indices
         seed: int = 0,                          # of the whole training
-        first_alone_epochs: int = 0,            # epochs that draw from the largest domain only
+        curriculum_epochs: int = 0,             # epochs until all domains are in
+        graded: bool = False,                   # one after another, else the largest alone until then
     ):
-        self.seed, self.epoch, self.first_alone_epochs = seed, 0, first_alone_epochs
+        self.seed, self.epoch, self.curriculum_epochs, self.graded = seed, 0, curriculum_epochs, graded
         order = np.argsort(-np.bincount(domain))
         self.members = [np.flatnonzero(domain == d) for d in order if (domain == d).any()]
         counts = [np.bincount(activity[m]) for m in self.members]
@@ -454,9 +455,17 @@ class BalancedSampler(Sampler[Draw]):
     def __len__(self) -> int:
         return self.size
 
+    @property
+    def domains(self) -> int:
+        "How many domains this epoch draws from, the largest first."
+        every = len(self.members)
+        if self.epoch >= self.curriculum_epochs:
+            return every
+        return 1 + self.epoch * (every - 1) // self.curriculum_epochs if self.graded else 1
+
     def __iter__(self) -> Iterator[Draw]:
         rng = np.random.default_rng((self.seed, self.epoch))
-        domains = 1 if self.epoch < self.first_alone_epochs else len(self.members)
+        domains = self.domains
         turns = np.concatenate([rng.permutation(domains) for _ in range(-(-self.size // domains))])[:self.size]
         picked = np.zeros(self.size, int)
         for d in range(domains):

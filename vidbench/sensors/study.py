@@ -5,9 +5,9 @@
 # %% auto #0
 __all__ = ['logger', 'PRIMARY', 'SELECT', 'RULE_WORDS', 'MAIN', 'load_windows', 'split_windows', 'share_activities', 'group_of',
            'draw_sides', 'recall_sides', 'Material', 'make_material', 'prepare', 'build_model', 'recall_table',
-           'Watcher', 'describe', 'fit', 'load_model', 'answers_of', 'prediction_table', 'side_metrics',
-           'report_metrics', 'rivals', 'against', 'verdict', 'build_report', 'make_figures', 'evaluate', 'load_trained',
-           'predict', 'check']
+           'Watcher', 'describe', 'fit', 'load_model', 'answers_of', 'prediction_table', 'side_metrics', 'by_recording',
+           'recording_metrics', 'report_metrics', 'rivals', 'against', 'verdict', 'build_report', 'make_figures',
+           'evaluate', 'load_trained', 'predict', 'export', 'example_recording', 'check']
 
 # %% ../../nbs/sensors/08_study.ipynb #cell-002
 import functools
@@ -24,7 +24,7 @@ import torch
 
 from ..core.bouts import BoutRules, ethogram_figure, write_results
 from ..core.checkpoints import best_checkpoint, load_weights
-from ..core.doubt import Interval, intervals
+from ..core.doubt import Interval, calibration_interval, intervals, mean_interval
 from ..core.engine import SeededSampler, has_collapsed, warn
 from ..core.events import read_sides, write_sides
 from ..core.figures import Figure
@@ -35,6 +35,7 @@ from ..core.training import TrainResult, finished_training, health_summary, trai
 from . import batches, evaluation, figures, readers, recordings, windows
 from .batches import Normaliser, WindowData
 from .evaluation import Predictions
+from .export import Classifier, export_classifier
 from .losses import Objective, ScheduleCallback, SensorsEngine, schedule_figure
 from .settings import READERS, SensorsConfig, split_source
 from .tcn_vae import TCNVAE, load_encoder
@@ -57,7 +58,7 @@ def _known(cfg: SensorsConfig, own: bool) -> tuple[str, ...] | None:
         return None
     return cfg.vocabulary or windows.ACTIVITIES
 
-# %% ../../nbs/sensors/08_study.ipynb #e3e6bcb9
+# %% ../../nbs/sensors/08_study.ipynb #cell-007
 def _read(source: str, cfg: SensorsConfig) -> SensorWindows:
     "The windows of one source."
     reader, place = split_source(source)
@@ -74,7 +75,7 @@ def _read(source: str, cfg: SensorsConfig) -> SensorWindows:
     found = _READERS[reader](place, **told)
     return found if own or not cfg.channels else windows.align_channels(found, cfg.channels)
 
-# %% ../../nbs/sensors/08_study.ipynb #41839cdb
+# %% ../../nbs/sensors/08_study.ipynb #cell-008
 _READ_BY = ("data", "columns", "people", "rate_hz", "channels", "vocabulary", "place", "window_samples", "overlap",
             "sample_rate_hz", "toy", "hidden_dims", "kernel_size")
 
@@ -89,14 +90,14 @@ def _read_all(key: str) -> SensorWindows:
     return windows.concatenate([windows.crop_windows(windows.align_channels(part, names), cfg.window_samples)
                                 for part in parts])
 
-# %% ../../nbs/sensors/08_study.ipynb #41839cdb
+# %% ../../nbs/sensors/08_study.ipynb #cell-009
 def load_windows(
     cfg: SensorsConfig,   # a job's settings
 ) -> SensorWindows:
     "The windows of a job: one data set as it is, several on common channels, rate, length and vocabulary."
     return _read_all(json.dumps({name: value for name, value in cfg.model_dump(mode="json").items() if name in _READ_BY}))
 
-# %% ../../nbs/sensors/08_study.ipynb #cell-008
+# %% ../../nbs/sensors/08_study.ipynb #cell-014
 PRIMARY = {"by_person": "unseen_people", "by_data_set": "unseen_data_set", "stratified": "random_windows"}
 
 def split_windows(
@@ -121,7 +122,7 @@ def split_windows(
         train_side, others[name] = batches.leak_into(train_side, others[name], cfg.leak, cfg.seed)
     return {"train": train_side, "in_domain": inside} | others
 
-# %% ../../nbs/sensors/08_study.ipynb #1f1a83db
+# %% ../../nbs/sensors/08_study.ipynb #cell-016
 def share_activities(
     sides: dict[str, SensorWindows],  # of `split_windows`
     drop: bool,                       # drop what not every side has; refuse it otherwise
@@ -137,12 +138,12 @@ def share_activities(
                               "only_shared_activities=True, or leave other people out")
     return sides
 
-# %% ../../nbs/sensors/08_study.ipynb #df56424d
+# %% ../../nbs/sensors/08_study.ipynb #cell-019
 def _named_in_file(cfg: SensorsConfig) -> dict[str, str]:
     "A side's name here -> in sides.csv, where all jobs say train, val and test."
     return {"in_domain": "val", PRIMARY[cfg.split]: "test"}
 
-# %% ../../nbs/sensors/08_study.ipynb #df56424d
+# %% ../../nbs/sensors/08_study.ipynb #cell-020
 def group_of(
     cfg: SensorsConfig,          # its `split_by`
     side: SensorWindows,         # any windows
@@ -150,7 +151,7 @@ def group_of(
     "Whose each window is: the unit that is left out, and that intervals are over."
     return batches.units_of(side, cfg.split_by)
 
-# %% ../../nbs/sensors/08_study.ipynb #9ddaf815
+# %% ../../nbs/sensors/08_study.ipynb #cell-022
 def draw_sides(
     cfg: SensorsConfig,          # a job's settings
     everything: SensorWindows,   # all windows of it
@@ -166,7 +167,7 @@ def draw_sides(
         write_sides(run.path("sides.csv"), {_named_in_file(cfg).get(name, name): side[columns] for name, side in rows.items()})
     return sides
 
-# %% ../../nbs/sensors/08_study.ipynb #98382e23
+# %% ../../nbs/sensors/08_study.ipynb #cell-024
 def recall_sides(
     cfg: SensorsConfig,               # a job's settings
     everything: SensorWindows,        # all windows that are there now
@@ -183,7 +184,7 @@ def recall_sides(
     return {ours.get(side, side): everything[[place[name] for name in names]] for side, names in kept.items()
             if side != "unused"}, lost
 
-# %% ../../nbs/sensors/08_study.ipynb #cell-011
+# %% ../../nbs/sensors/08_study.ipynb #cell-027
 @dataclass(frozen=True)
 class Material:
     "A job's data, ready for training: normalised sides, vocabulary, domains and constants."
@@ -200,7 +201,7 @@ class Material:
         "Whether there is more than one domain to tell apart."
         return len(self.domain_names) > 1
 
-# %% ../../nbs/sensors/08_study.ipynb #cell-012
+# %% ../../nbs/sensors/08_study.ipynb #cell-029
 def make_material(
     cfg: SensorsConfig,                # a job's settings
     sides: dict[str, SensorWindows],   # of `draw_sides` or `recall_sides`
@@ -209,14 +210,14 @@ def make_material(
     "Normalise by the training side, and number activities and domains."
     normalise, vocabulary = Normaliser.fit(sides["train"]), sides["train"].activities
     names = tuple(sorted(set(batches.domains_of(sides["train"], cfg.domains))))
-    augment = batches.Augmentation(cfg.noise, cfg.scaling, cfg.time_warp, cfg.rotation_deg)
+    augment = batches.Augmentation(**dict(cfg.augment))
     data = {name: WindowData(normalise(side), vocabulary, names, cfg.domains, augment, normalise)
             for name, side in sides.items()}
     notes = sides["train"].notes
     dropped = [{"what": "windows", "why": why, "count": n} for why, n in notes.get("dropped", {}).items()]
     return Material(data, normalise, vocabulary, names, PRIMARY[cfg.split], [*lost, *dropped], notes)
 
-# %% ../../nbs/sensors/08_study.ipynb #888d9b9e
+# %% ../../nbs/sensors/08_study.ipynb #cell-031
 def prepare(
     cfg: SensorsConfig,  # a job's settings
     run: Run,            # whose sides these are
@@ -227,7 +228,7 @@ def prepare(
         return make_material(cfg, draw_sides(cfg, everything, run))
     return make_material(cfg, *recall_sides(cfg, everything, drawn))
 
-# %% ../../nbs/sensors/08_study.ipynb #3c4767e4
+# %% ../../nbs/sensors/08_study.ipynb #cell-033
 def build_model(
     cfg: SensorsConfig,      # a job's settings
     material: Material,      # its data
@@ -240,7 +241,7 @@ def build_model(
         load_encoder(cfg.model, model.encoder)
     return model
 
-# %% ../../nbs/sensors/08_study.ipynb #cell-014
+# %% ../../nbs/sensors/08_study.ipynb #cell-036
 def recall_table(
     sides: dict[str, tuple[np.ndarray, np.ndarray]],  # name -> (true activity, answered activity), as indices
     vocabulary: list[str],                            # names of the activities
@@ -250,7 +251,7 @@ def recall_table(
                    for i, activity in enumerate(vocabulary)} for name, (true, answer) in sides.items()}
     return "windows recognised\n" + pd.DataFrame(rows).map(lambda share: "" if np.isnan(share) else f"{share:.0%}").to_string()
 
-# %% ../../nbs/sensors/08_study.ipynb #cell-016
+# %% ../../nbs/sensors/08_study.ipynb #cell-038
 @dataclass
 class Watcher:
     "Measures a model after each epoch; what the engine calls `compute_metrics`."
@@ -284,7 +285,7 @@ class Watcher:
         return {"unseen_accuracy": found["accuracy"], "unseen_macro_f1": found["macro_f1"],
                 "density": evaluation.soft_neighbourhood_density(outside.probability)}
 
-# %% ../../nbs/sensors/08_study.ipynb #cell-019
+# %% ../../nbs/sensors/08_study.ipynb #cell-041
 SELECT = {"source_validation": "eval_macro_f1", "soft_neighbourhood_density": "eval_density", "last": "eval_progress"}
 RULE_WORDS = {"source_validation": "highest macro-F1 on the training people's later windows",
               "soft_neighbourhood_density": "densest answers on the unseen side, without its labels",
@@ -299,7 +300,7 @@ def describe(
             "window_samples": material.sides["train"].windows.x.shape[1],
             "windows": {name: len(data) for name, data in material.sides.items()}}
 
-# %% ../../nbs/sensors/08_study.ipynb #dc49ab06
+# %% ../../nbs/sensors/08_study.ipynb #cell-043
 def _train(cfg: SensorsConfig, run: Run, material: Material) -> TrainResult:
     "Hand everything to the engine."
     model, data = build_model(cfg, material), material.sides["train"]
@@ -307,7 +308,8 @@ def _train(cfg: SensorsConfig, run: Run, material: Material) -> TrainResult:
         warn(run, f"a single domain ({material.domain_names[0]}): the adversary is switched off; set domains=person, "
                   "or add a data set", 0)
     objective, watcher = Objective(model, cfg, adversary=material.adversary), Watcher(model, material, cfg, run)
-    sampler = batches.BalancedSampler(data.activity, data.domain, cfg.seed, cfg.curriculum_epochs) if cfg.balance else \
+    in_turn = (cfg.curriculum_epochs, cfg.curriculum == "graded")
+    sampler = batches.BalancedSampler(data.activity, data.domain, cfg.seed, *in_turn) if cfg.balance else \
         SeededSampler(len(data), cfg.seed)
     if cfg.adapt != "none":
         target = material.sides[material.primary]
@@ -321,7 +323,7 @@ def _train(cfg: SensorsConfig, run: Run, material: Material) -> TrainResult:
         callbacks=(ScheduleCallback(objective, cfg.freeze_epochs),),
         engine=functools.partial(SensorsEngine, cfg=cfg), memory_settings=("batch_size", "hidden_dims"))
 
-# %% ../../nbs/sensors/08_study.ipynb #e39ffff6
+# %% ../../nbs/sensors/08_study.ipynb #cell-044
 def fit(
     cfg: SensorsConfig,  # what to run
     run: Run,            # where it goes; resumes what is there
@@ -335,7 +337,7 @@ def fit(
             write_text(run.path("data.json"), json.dumps(describe(material), indent=2))
         return _train(cfg, run, material)
 
-# %% ../../nbs/sensors/08_study.ipynb #cell-026
+# %% ../../nbs/sensors/08_study.ipynb #cell-055
 def load_model(
     cfg: SensorsConfig,   # of the run
     run: Run,             # that has trained
@@ -345,7 +347,7 @@ def load_model(
     objective = Objective(build_model(cfg.replace(model=""), material), cfg)
     return load_weights(objective, best_checkpoint(run)).model.eval()
 
-# %% ../../nbs/sensors/08_study.ipynb #cell-026
+# %% ../../nbs/sensors/08_study.ipynb #cell-057
 def answers_of(
     cfg: SensorsConfig,   # of the run
     run: Run,             # that has trained
@@ -356,7 +358,7 @@ def answers_of(
     return {name: evaluation.predict(model, data, cfg.eval_batch_size) for name, data in material.sides.items()
             if name != "train"}
 
-# %% ../../nbs/sensors/08_study.ipynb #cell-029
+# %% ../../nbs/sensors/08_study.ipynb #cell-060
 def prediction_table(
     cfg: SensorsConfig,               # of the run
     found: dict[str, Predictions],    # side -> predictions
@@ -378,22 +380,45 @@ def prediction_table(
             **about, **{f"probability_{name}": answers.probability[:, i] for i, name in enumerate(names)}}))
     return pd.concat(tables, ignore_index=True)
 
-# %% ../../nbs/sensors/08_study.ipynb #cell-032
+# %% ../../nbs/sensors/08_study.ipynb #cell-063
 def _coded(table: pd.DataFrame, names: tuple[str, ...], *columns: str) -> list[np.ndarray]:
     "Columns of names as numbers."
     index = {name: i for i, name in enumerate(names)}
     return [table[column].map(index).to_numpy(int) for column in columns]
 
-# %% ../../nbs/sensors/08_study.ipynb #cell-032
+# %% ../../nbs/sensors/08_study.ipynb #cell-064
 def side_metrics(
     table: pd.DataFrame,          # of `prediction_table`, one side
     vocabulary: tuple[str, ...],  # activities
 ) -> dict[str, Interval]:         # accuracy, macro_f1, ece, f1_<activity>
     "The scores of one side with their intervals."
     true, pred = _coded(table, vocabulary, "true", "pred")
-    return intervals(evaluation.side_scores(true, pred, vocabulary, table["confidence"].to_numpy(float)), table["group"])
+    sure = calibration_interval(table["confidence"].to_numpy(float), true == pred, table["group"])
+    return intervals(evaluation.side_scores(true, pred, vocabulary), table["group"]) | {"ece": sure}
 
-# %% ../../nbs/sensors/08_study.ipynb #9d6ce9f0
+# %% ../../nbs/sensors/08_study.ipynb #cell-066
+def by_recording(
+    rows: pd.DataFrame,   # of `prediction_table`, one side
+) -> pd.DataFrame:        # recording, group, true, pred, forest, majority; empty where a recording holds several activities
+    "One answer a recording: the highest mean probability of its windows, and the rivals' commonest answers."
+    each = rows.groupby("recording")
+    if each["true"].nunique().max() > 1 or each.ngroups == len(rows):
+        return pd.DataFrame()
+    shares = each[[name for name in rows if name.startswith("probability_")]].mean()
+    found = each[["group", "true", "majority"]].first()
+    common = each["forest"].agg(lambda answers: answers.mode().iloc[0])
+    return found.assign(pred=shares.idxmax(axis=1).str.removeprefix("probability_"), forest=common).reset_index()
+
+# %% ../../nbs/sensors/08_study.ipynb #cell-068
+def recording_metrics(
+    rows: pd.DataFrame,         # of `prediction_table`, one side
+    *answers: str,              # columns of answers: pred, forest, majority
+) -> dict[str, Interval]:       # answer -> accuracy over recordings; empty where they are no single answers
+    "Who is right about how many whole recordings."
+    whole = by_recording(rows)
+    return {name: mean_interval((whole[name] == whole["true"]).to_numpy(float), whole["group"]) for name in answers if len(whole)}
+
+# %% ../../nbs/sensors/08_study.ipynb #cell-070
 MAIN = ("macro_f1", "accuracy", "ece")
 
 def report_metrics(
@@ -410,9 +435,11 @@ def report_metrics(
     for rival in ("forest", "majority"):
         gains = evaluation.gain(*_coded(rows, vocabulary, "true", "pred", rival), vocabulary, rows["group"])
         found |= {f"gain_over_{rival}_{name}": metric(gained) for name, gained in gains.items()}
+    if whole := recording_metrics(rows, "pred"):
+        found["recording_accuracy"] = metric(whole["pred"])
     return found
 
-# %% ../../nbs/sensors/08_study.ipynb #bb1f7fd5
+# %% ../../nbs/sensors/08_study.ipynb #cell-072
 def rivals(
     table: pd.DataFrame,          # of `prediction_table`
     vocabulary: tuple[str, ...],  # activities
@@ -423,9 +450,11 @@ def rivals(
     for rival in ("forest", "majority"):
         scored = intervals(evaluation.side_scores(*_coded(rows, vocabulary, "true", rival), vocabulary), rows["group"])
         found[rival] = {name: metric(scored[name]) for name in ("macro_f1", "accuracy")}
+        if whole := recording_metrics(rows, rival):
+            found[rival]["recording_accuracy"] = metric(whole[rival])
     return found
 
-# %% ../../nbs/sensors/08_study.ipynb #cell-034
+# %% ../../nbs/sensors/08_study.ipynb #cell-075
 def _baseline_table(run: Run, name: str) -> pd.DataFrame:
     "Answers of the run to compare with."
     found = read_predictions(Run(run.folder.parent / name))
@@ -433,7 +462,7 @@ def _baseline_table(run: Run, name: str) -> pd.DataFrame:
         raise WindowError(f"baseline '{name}': {run.folder.parent / name} has no predictions; evaluate that run first")
     return found
 
-# %% ../../nbs/sensors/08_study.ipynb #cell-034
+# %% ../../nbs/sensors/08_study.ipynb #cell-076
 def against(
     table: pd.DataFrame,           # of `prediction_table`
     baseline: pd.DataFrame,        # of another run, with the same sides
@@ -448,7 +477,7 @@ def against(
     names = tuple(sorted(set(both["true"]) | set(both["pred"]) | set(both["pred_other"])))
     return evaluation.gain(*_coded(both, names, "true", "pred", "pred_other"), names, both["group"])
 
-# %% ../../nbs/sensors/08_study.ipynb #cell-036
+# %% ../../nbs/sensors/08_study.ipynb #cell-079
 def _compared(gained: dict[str, Any], than: str) -> str:
     "Better, worse, or neither, in words."
     if gained["low"] is None:
@@ -456,7 +485,7 @@ def _compared(gained: dict[str, Any], than: str) -> str:
     word = "better than" if gained["low"] > 0 else "worse than" if gained["high"] < 0 else "not to be told from"
     return f"{word} {than} ({gained['value']:+.2f} [{gained['low']:+.2f}, {gained['high']:+.2f}])"
 
-# %% ../../nbs/sensors/08_study.ipynb #cell-036
+# %% ../../nbs/sensors/08_study.ipynb #cell-080
 def _about_forest(gained: dict[str, Any], forest: dict[str, Any]) -> str:
     "The network beside the strongest simple rival."
     rival = f"a random forest on window statistics ({said(forest)})"
@@ -466,7 +495,7 @@ def _about_forest(gained: dict[str, Any], forest: dict[str, Any]) -> str:
                                if gained["value"] < 0 else "as well") + f": {gained['value']:+.2f}" + (
         f" [{gained['low']:+.2f}, {gained['high']:+.2f}]" if gained["low"] is not None else "")
 
-# %% ../../nbs/sensors/08_study.ipynb #3270bb72
+# %% ../../nbs/sensors/08_study.ipynb #cell-082
 def _probe_words(probes: dict[str, float]) -> str:
     "What a linear probe reads from the latent."
     noisy = probes.get("domain_probe_drawn")
@@ -474,7 +503,7 @@ def _probe_words(probes: dict[str, float]) -> str:
             + (f"(from a draw of it {noisy:.2f}, " if noisy is not None else "(")
             + f"untrained {probes['domain_probe_untrained']:.2f}, chance {probes['domain_chance']:.2f})")
 
-# %% ../../nbs/sensors/08_study.ipynb #3270bb72
+# %% ../../nbs/sensors/08_study.ipynb #cell-083
 def verdict(
     metrics: dict[str, dict],      # of `report_metrics`
     baselines: dict[str, dict],    # of `rivals`
@@ -497,7 +526,7 @@ def verdict(
         parts.append(_probe_words(details["probes"]))
     return "; ".join(parts if audit["clean"] else [*parts, audit["verdict"]])
 
-# %% ../../nbs/sensors/08_study.ipynb #bc4425dd
+# %% ../../nbs/sensors/08_study.ipynb #cell-085
 def _checks(metrics: dict[str, dict], table: pd.DataFrame, primary: str, audit: dict[str, Any]) -> list[dict]:
     "What was looked at before the result may be believed."
     rows, found = table[table["side"] == primary], metrics["macro_f1"]
@@ -515,7 +544,7 @@ def _checks(metrics: dict[str, dict], table: pd.DataFrame, primary: str, audit: 
             beats("majority", "the majority's answer"), beats("forest", "a random forest on window statistics"),
             looked_at("enough groups", found["groups"] >= 5, f"{found['groups']} groups on the side that is reported")]
 
-# %% ../../nbs/sensors/08_study.ipynb #8d9aac42
+# %% ../../nbs/sensors/08_study.ipynb #cell-087
 def _probes(cfg: SensorsConfig, material: Material, trained: Predictions) -> dict[str, float]:
     "How well the domain can be read from the latent, before training and after."
     if not material.adversary:
@@ -527,14 +556,14 @@ def _probes(cfg: SensorsConfig, material: Material, trained: Predictions) -> dic
             "domain_chance": 1 / len(material.domain_names),
             "domain_head_accuracy": float((trained.domain == data.domain).mean()) if cfg.lambda_dom else None}
 
-# %% ../../nbs/sensors/08_study.ipynb #8d9aac42
+# %% ../../nbs/sensors/08_study.ipynb #cell-088
 def _audit(material: Material, adapt: str = "none") -> dict[str, Any]:
     "What training and the primary side share."
     audit = batches.audit_split(material.sides["train"].windows, material.sides[material.primary].windows)
     seen = "" if adapt == "none" else f"; its {audit.windows_test} windows, without labels, were in training (adapt={adapt})"
     return asdict(audit) | {"clean": audit.clean, "verdict": audit.verdict + seen}
 
-# %% ../../nbs/sensors/08_study.ipynb #298579b0
+# %% ../../nbs/sensors/08_study.ipynb #cell-090
 def _details(cfg: SensorsConfig, run: Run, material: Material, found: dict[str, Predictions]) -> dict[str, Any]:
     "What this study says beside the numbers."
     inside, generative = found["in_domain"], cfg.lambda_rec or cfg.beta
@@ -545,7 +574,7 @@ def _details(cfg: SensorsConfig, run: Run, material: Material, found: dict[str, 
                        "active_units": evaluation.active_units(inside.latent)},
             "rules": evaluation.compare_rules(run.metrics()).to_dict("records"), "read": material.notes}
 
-# %% ../../nbs/sensors/08_study.ipynb #298579b0
+# %% ../../nbs/sensors/08_study.ipynb #cell-091
 def build_report(
     cfg: SensorsConfig,             # of the run
     run: Run,                       # that has trained
@@ -567,7 +596,7 @@ def build_report(
         checks=_checks(metrics, table, primary, audit), audit=audit, health=health_summary(run),
         checkpoint=checkpoint_of(run, RULE_WORDS[cfg.select]), left_out=material.left_out, details=details)
 
-# %% ../../nbs/sensors/08_study.ipynb #629a4424
+# %% ../../nbs/sensors/08_study.ipynb #cell-094
 def _keep_looks(run: Run, cfg: SensorsConfig, model: TCNVAE, material: Material, found: dict[str, Predictions]) -> None:
     "What pictures need beside tables: latents, and one window of each of the first activities with its reconstruction."
     both, data = ("in_domain", material.primary), material.sides[material.primary]
@@ -582,7 +611,7 @@ def _keep_looks(run: Run, cfg: SensorsConfig, model: TCNVAE, material: Material,
         windows=data.windows.x[rows], drawn=drawn, titles=data.windows.activity[rows].astype(str),
         channels=np.array(data.windows.channels), rate_hz=data.windows.sample_rate_hz)
 
-# %% ../../nbs/sensors/08_study.ipynb #b3fb6868
+# %% ../../nbs/sensors/08_study.ipynb #cell-095
 def make_figures(
     cfg: SensorsConfig,         # of the run
     run: Run,                   # that was evaluated
@@ -593,13 +622,14 @@ def make_figures(
     found = {"schedules": schedule_figure(cfg), "loss_parts": figures.loss_parts_figure(log),
              "scores": figures.score_curves(log), "intervals": figures.report_intervals(report),
              "confusion": figures.confusion_of(report["details"]["sides"][side]["confusion"], report["details"]["vocabulary"]),
-             "latent": figures.latent_figure(looks["latent"], looks["activity"], looks["domain"])}
+             "latent": figures.latent_figure(looks["latent"], looks["activity"], looks["domain"]),
+             **figures.certainty_figures(read_predictions(run), side)}
     if cfg.lambda_rec:
         found["reconstructions"] = figures.reconstruction_figure(
             looks["windows"], looks["drawn"], looks["titles"], looks["channels"].tolist(), float(looks["rate_hz"]))
     return found
 
-# %% ../../nbs/sensors/08_study.ipynb #8defd33b
+# %% ../../nbs/sensors/08_study.ipynb #cell-097
 def evaluate(
     cfg: SensorsConfig,      # of the run
     run: Run,                # that has trained
@@ -620,7 +650,7 @@ def evaluate(
             run.save_figure(figure, name)
     return run.report
 
-# %% ../../nbs/sensors/08_study.ipynb #232da340
+# %% ../../nbs/sensors/08_study.ipynb #cell-104
 def load_trained(
     run: Run,                                 # that has trained
 ) -> tuple[SensorsConfig, TCNVAE, dict]:      # settings, model in evaluation mode, data.json
@@ -630,7 +660,7 @@ def load_trained(
                    max(1, len(known["domains"])), cfg.dropout, cfg.kernel_size, cfg.answer_from)
     return cfg, load_weights(Objective(model, cfg), best_checkpoint(run)).model.eval(), known
 
-# %% ../../nbs/sensors/08_study.ipynb #75330644
+# %% ../../nbs/sensors/08_study.ipynb #cell-106
 def _answer(path: Path, cfg: SensorsConfig, model: TCNVAE, known: dict, rate_hz: float | None) -> pd.DataFrame:
     "A row a window of one file."
     normalise = Normaliser(*(tuple(known["normaliser"][part]) for part in ("channels", "mean", "std")))
@@ -653,7 +683,7 @@ def _answer(path: Path, cfg: SensorsConfig, model: TCNVAE, known: dict, rate_hz:
         raise WindowError(f"{path}: shorter than a window of {known['window_samples']} samples at {known['sample_rate_hz']:g} Hz")
     return pd.concat(tables, ignore_index=True)
 
-# %% ../../nbs/sensors/08_study.ipynb #75330644
+# %% ../../nbs/sensors/08_study.ipynb #cell-107
 def _unusual(run: Run, error: pd.Series) -> np.ndarray:
     "Share of the known people's later windows that are drawn better; NaN where there is no report yet."
     table = read_predictions(run)
@@ -662,13 +692,13 @@ def _unusual(run: Run, error: pd.Series) -> np.ndarray:
     known = np.sort(table.loc[table["side"] == "in_domain", "reconstruction_error"].to_numpy(float))
     return np.searchsorted(known, error.to_numpy(float)) / len(known)
 
-# %% ../../nbs/sensors/08_study.ipynb #a1cd0564
+# %% ../../nbs/sensors/08_study.ipynb #cell-108
 def _part(out: Path, path: Path, run: Run) -> Path:
     "Where the answers about one file are kept: by the file as it is now, and the checkpoint."
     stamp = f"{path.resolve()} {path.stat().st_size} {path.stat().st_mtime_ns} {best_checkpoint(run)}"
     return out / "parts" / (hashlib.blake2b(stamp.encode(), digest_size=8).hexdigest() + ".csv")
 
-# %% ../../nbs/sensors/08_study.ipynb #a1cd0564
+# %% ../../nbs/sensors/08_study.ipynb #cell-109
 def predict(
     run: Run,                             # that has trained
     inputs: Any,                          # a file or folder of recordings, or several
@@ -698,7 +728,40 @@ def predict(
     ethogram_figure(bouts).savefig(out / "bouts.png", dpi=120, bbox_inches="tight")
     return out
 
-# %% ../../nbs/sensors/08_study.ipynb #cell-038
+# %% ../../nbs/sensors/08_study.ipynb #cell-112
+def export(
+    run: Run,              # that has trained
+    folder: str | Path,    # made where it is missing
+) -> Path:                 # the same: model.safetensors, config.json, and model.onnx where the extra `onnx` is installed
+    "Write the selected checkpoint as a classifier of windows as they were measured."
+    cfg, model, known = load_trained(run)
+    constants = known["normaliser"]
+    part = Classifier(model.cpu(), constants["mean"], constants["std"]).eval()
+    network = {name: getattr(cfg, name) for name in ("hidden_dims", "kernel_size", "latent_dim", "answer_from")}
+    about = {name: known[name] for name in ("vocabulary", "sample_rate_hz", "window_samples")} | {
+        "channels": constants["channels"], "run": f"{run.job}/{run.name}", "checkpoint": best_checkpoint(run).name,
+        "network": network}
+    export_classifier(part, folder, about)
+    return Path(folder)
+
+# %% ../../nbs/sensors/08_study.ipynb #cell-114
+def example_recording(
+    cfg: SensorsConfig,   # of the run
+    run: Run,             # whose reported side it is from
+    most: int = 12,       # windows of each activity
+) -> Path:                # a table: time_sec and channels
+    "Windows that training never saw, as they were measured, laid end to end by activity: something to ask about."
+    everything, sides = load_windows(cfg), read_sides(run.path("sides.csv"))
+    names = set(sides["test"]["event_id"])
+    rows = np.flatnonzero([name in names for name in windows.event_ids(everything)])
+    picked = np.concatenate([rows[everything.activity[rows] == name][:most] for name in np.unique(everything.activity[rows])])
+    signal = everything.x[picked].reshape(-1, len(everything.channels))
+    table = pd.DataFrame(signal, columns=list(everything.channels))
+    table.insert(0, "time_sec", np.arange(len(table)) / everything.sample_rate_hz)
+    write_text(run.path("example.csv"), table.to_csv(index=False))
+    return run.path("example.csv")
+
+# %% ../../nbs/sensors/08_study.ipynb #cell-117
 def check(
     cfg: SensorsConfig,  # what would be run
 ) -> str:                # lines of text

@@ -21,6 +21,7 @@ class TaskSettings(Config):
     env: str = Field("vidbench/Rescue-v0", min_length=1, description="Gymnasium id; package:id imports the package first")
     env_settings: dict[str, Any] = Field({}, description="passed on to gymnasium.make, such as level")
     wrappers: tuple[str, ...] = Field((), description="applied in order, as package.module:Class")
+    pixels: str = Field("", description="which of several observations is looked at; empty: rgb, or the only picture")
     render_as_observation: bool = Field(False, description="see what the environment renders, whatever it observes")
 
 # %% ../../../nbs/worldmodel/agent/00_settings.ipynb #8c4862e9
@@ -38,6 +39,8 @@ class SightSettings(Config):
     features: Literal["vjepa", "cnn"] = Field("vjepa", description="frozen V-JEPA, or a small CNN that learns with the agent")
     encoder: str = Field("facebook/vjepa2-vitl-fpc64-256",
                          description="folder (a pretrain run's encoder) or Hub name; empty: a tiny one made on the spot")
+    encoder_batch: int = Field(64, ge=1, le=4096, description="histories that the encoder gets at once")
+    mixed_precision: Literal["no", "bf16", "fp16"] = Field("no", description="autocast type of the encoder")
     feature_grid: int = Field(4, ge=1, le=32, description="places a side that the features keep")
     toy: AgentToy = Field(AgentToy(), description="the tiny encoder")
 
@@ -48,6 +51,7 @@ class PpoSettings(Config):
 
     total_steps: int = Field(1_000_000, ge=1, description="steps in all environments together, in whole rollouts")
     num_envs: int = Field(16, ge=1, le=1024, description="environments side by side")
+    env_processes: bool = Field(False, description="each environment in a process of its own")
     rollout_steps: int = Field(128, ge=2, le=65_536, description="steps of each between two updates")
     batch_size: int = Field(256, ge=2, le=65_536, description="steps a gradient")
     ppo_epochs: int = Field(4, ge=1, le=100, description="passes over a rollout")
@@ -85,7 +89,7 @@ PRESETS = {
     "toy": {**_QUICK, "total_steps": 40_960, "gamma": 0.9, "checkpoint_every": 16},
     "minigrid": {**_QUICK, "env": "minigrid:MiniGrid-Empty-Random-5x5-v0", "total_steps": 20_480, "gamma": 0.95,
                  "wrappers": ("minigrid.wrappers:RGBImgPartialObsWrapper", "minigrid.wrappers:ImgObsWrapper")},
-    "vitl": {"env": "minigrid:MiniGrid-DoorKey-6x6-v0",
+    "vitl": {"env": "minigrid:MiniGrid-DoorKey-6x6-v0", "env_processes": True, "mixed_precision": "bf16",
              "wrappers": ("minigrid.wrappers:RGBImgObsWrapper", "minigrid.wrappers:ImgObsWrapper")}}
 
 # %% ../../../nbs/worldmodel/agent/00_settings.ipynb #b817bcac

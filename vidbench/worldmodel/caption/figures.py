@@ -36,8 +36,9 @@ def captions_figure(
     clips: int = 4,         # to show
 ) -> Figure:
     "Clips with what was said of them by epoch."
-    shown = films[:clips]
-    lines = [[(f"epoch {part['epoch']:g}", part["said"][i]) for part in samples_of(run)] for i in range(len(shown))]
+    parts = samples_of(run)
+    shown = films[:min([clips, *(len(part["said"]) for part in parts)])]
+    lines = [[(f"epoch {part['epoch']:g}", part["said"][i]) for part in parts] for i in range(len(shown))]
     return caption_sheet([film.read() for film in shown], lines, [film.captions[0] for film in shown])
 
 # %% ../../../nbs/worldmodel/caption/04_figures.ipynb #cell-008

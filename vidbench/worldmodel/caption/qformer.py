@@ -13,7 +13,8 @@ import hashlib
 import json
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from jaxtyping import Float, UInt8
 from peft import LoraConfig, inject_adapter_in_model
 from safetensors.torch import load_file
 from torch import Tensor, nn
+from tqdm.auto import tqdm
 from transformers import (
     AutoModelForCausalLM,
     AutoTokenizer,
@@ -56,7 +58,7 @@ def _kept(folder: str | Path, what: str, made_of: Any) -> Path:
     "Where a model made of something is kept."
     return Path(folder) / f"{what}-{hashlib.blake2b(json.dumps(made_of).encode(), digest_size=5).hexdigest()}"
 
-# %% ../../../nbs/worldmodel/caption/03_qformer.ipynb #cell-005
+# %% ../../../nbs/worldmodel/caption/03_qformer.ipynb #cell-006
 def toy_encoder(
     folder: str | Path,   # where tiny models are kept
     size_px: int = 32,    # side of a frame; a quarter of it is a patch
@@ -72,7 +74,7 @@ def toy_encoder(
             VJEPA2Model(VJEPA2Config(**sizes)).save_pretrained(draft)
     return make_once(_kept(folder, "tiny-vjepa", sizes) / "config.json", fill).parent
 
-# %% ../../../nbs/worldmodel/caption/03_qformer.ipynb #cell-007
+# %% ../../../nbs/worldmodel/caption/03_qformer.ipynb #cell-008
 def _toy_llama(tokenizer: PreTrainedTokenizerBase, hidden: int, layers: int) -> LlamaForCausalLM:
     "A small Llama with random weights."
     return LlamaForCausalLM(LlamaConfig(
@@ -81,7 +83,7 @@ def _toy_llama(tokenizer: PreTrainedTokenizerBase, hidden: int, layers: int) -> 
         pad_token_id=tokenizer.pad_token_id, eos_token_id=tokenizer.eos_token_id, bos_token_id=tokenizer.pad_token_id,
         tie_word_embeddings=False, initializer_range=0.5 * hidden**-0.5))
 
-# %% ../../../nbs/worldmodel/caption/03_qformer.ipynb #cell-008
+# %% ../../../nbs/worldmodel/caption/03_qformer.ipynb #cell-009
 def teach_language(
     llm: PreTrainedModel,                # trained in place
     tokenizer: PreTrainedTokenizerBase,  # its own
@@ -98,7 +100,7 @@ def teach_language(
         return {"input_ids": batch["input_ids"], "attention_mask": batch["attention_mask"], "labels": labels}
     return train_briefly(llm, steps, batch_of, learning_rate)
 
-# %% ../../../nbs/worldmodel/caption/03_qformer.ipynb #cell-009
+# %% ../../../nbs/worldmodel/caption/03_qformer.ipynb #cell-011
 def toy_llm(
     folder: str | Path,  # where tiny models are kept
     steps: int,          # of the lessons
@@ -118,7 +120,7 @@ def toy_llm(
         llm.save_pretrained(draft), tokenizer.save_pretrained(draft)
     return make_once(_kept(folder, f"tiny-llama-{steps}", [texts, hidden, layers]) / "config.json", fill).parent
 
-# %% ../../../nbs/worldmodel/caption/03_qformer.ipynb #cell-012
+# %% ../../../nbs/worldmodel/caption/03_qformer.ipynb #cell-014
 class BridgeError(ValueError):
     "Models that do not fit together; the message is one line."
 
@@ -132,7 +134,7 @@ def grid_of(
     except ValueError as error:
         raise BridgeError(str(error)) from None
 
-# %% ../../../nbs/worldmodel/caption/03_qformer.ipynb #cell-014
+# %% ../../../nbs/worldmodel/caption/03_qformer.ipynb #cell-016
 def frozen_encoder(
     cfg: CaptionConfig,  # which one
     home: Path,          # where tiny models are kept
@@ -145,7 +147,7 @@ def frozen_encoder(
     grid_of(encoder, cfg)
     return encoder
 
-# %% ../../../nbs/worldmodel/caption/03_qformer.ipynb #cell-016
+# %% ../../../nbs/worldmodel/caption/03_qformer.ipynb #cell-018
 _DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 def frozen_llm(
@@ -162,7 +164,7 @@ def frozen_llm(
         raise BridgeError(f"model={str(path)!r} cannot be loaded: {' '.join(str(error).split())[:200]}") from None
     return llm.eval().requires_grad_(False), tokenizer
 
-# %% ../../../nbs/worldmodel/caption/03_qformer.ipynb #cell-019
+# %% ../../../nbs/worldmodel/caption/03_qformer.ipynb #cell-021
 @torch.no_grad()
 def encode_frames(
     encoder: VJEPA2Model,  # frozen
@@ -175,7 +177,7 @@ def encode_frames(
         tokens = encoder.encoder(normalise_frames(np.stack(frames)).to(device)).last_hidden_state
     return tokens.float().cpu().numpy().astype(np.float16)
 
-# %% ../../../nbs/worldmodel/caption/03_qformer.ipynb #cell-021
+# %% ../../../nbs/worldmodel/caption/03_qformer.ipynb #cell-023
 def weights_print(
     model: nn.Module,  # any
 ) -> str:              # short
@@ -186,7 +188,7 @@ def weights_print(
         digest.update(weight.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes())
     return digest.hexdigest()
 
-# %% ../../../nbs/worldmodel/caption/03_qformer.ipynb #cell-024
+# %% ../../../nbs/worldmodel/caption/03_qformer.ipynb #cell-025
 def _frames(film: Film, problems: dict[str, str]) -> np.ndarray | None:
     "A film's frames, or a note why there are none."
     try:
@@ -196,7 +198,7 @@ def _frames(film: Film, problems: dict[str, str]) -> np.ndarray | None:
         problems[film.name] = error.reason
         return None
 
-# %% ../../../nbs/worldmodel/caption/03_qformer.ipynb #cell-024
+# %% ../../../nbs/worldmodel/caption/03_qformer.ipynb #cell-026
 def _write(path: Path, features: np.ndarray) -> None:
     "Write a file so that it is complete or not there."
     part = path.with_suffix(f".{os.getpid()}.part")
@@ -204,7 +206,20 @@ def _write(path: Path, features: np.ndarray) -> None:
         np.save(file, features)
     os.replace(part, path)
 
-# %% ../../../nbs/worldmodel/caption/03_qformer.ipynb #cell-023
+# %% ../../../nbs/worldmodel/caption/03_qformer.ipynb #cell-027
+def _read_ahead(films: Sequence[Film], batch: int, workers: int, problems: dict[str, str]) -> Iterator[list[tuple]]:
+    "Films with their frames, a batch after the other; while one is encoded, the next is decoded by processes of its own."
+    parts = [films[start : start + batch] for start in range(0, len(films), batch)]
+    read = lambda film: (film, _frames(film, problems))  # noqa: E731
+    with ThreadPoolExecutor(workers or os.cpu_count() or 1) as pool, tqdm(
+            total=len(films), desc="encoding clips", disable=len(films) < 100) as bar:
+        ahead = [pool.submit(read, film) for film in parts[0]] if parts else []
+        for number, part in enumerate(parts):
+            here, ahead = ahead, [pool.submit(read, film) for film in parts[number + 1]] if number + 1 < len(parts) else []
+            yield [found for found in (job.result() for job in here) if found[1] is not None]
+            bar.update(len(part))
+
+# %% ../../../nbs/worldmodel/caption/03_qformer.ipynb #cell-029
 class FeatureCache:
     "Features of films on disk, each computed once."
 
@@ -212,7 +227,7 @@ class FeatureCache:
         self,
         folder: str | Path,      # of all features
         encoder: VJEPA2Model,    # frozen
-        cfg: CaptionConfig,      # eval_batch_size, mixed_precision, cache_gb
+        cfg: CaptionConfig,      # eval_batch_size, mixed_precision, cache_gb, num_workers
     ):
         self.encoder, self.cfg = encoder, cfg
         self.folder = Path(folder) / f"features-{weights_print(encoder.encoder)}"
@@ -239,10 +254,8 @@ class FeatureCache:
                               f"cache_gb={self.cfg.cache_gb:g}: raise it, or take smaller or fewer frames")
         self.folder.mkdir(parents=True, exist_ok=True)
         missing = [film for film in films if not self.path(film).exists()]
-        for start in range(0, len(missing), self.cfg.eval_batch_size):
-            read = [(film, _frames(film, problems)) for film in missing[start : start + self.cfg.eval_batch_size]]
-            read = [(film, frames) for film, frames in read if frames is not None]
-            for (film, _), features in zip(read, self._encode([f for _, f in read]), strict=True):
+        for part in _read_ahead(missing, self.cfg.eval_batch_size, self.cfg.num_workers, problems):
+            for (film, _), features in zip(part, self._encode([frames for _, frames in part]), strict=True):
                 _write(self.path(film), features)
         return problems
 
@@ -250,7 +263,7 @@ class FeatureCache:
         "Features of a batch, perhaps an empty one."
         return encode_frames(self.encoder, frames, self.cfg.mixed_precision) if frames else []
 
-# %% ../../../nbs/worldmodel/caption/03_qformer.ipynb #cell-027
+# %% ../../../nbs/worldmodel/caption/03_qformer.ipynb #cell-032
 def qformer_config(
     cfg: CaptionConfig,  # sizes
     width: int,          # of the encoder
@@ -261,7 +274,7 @@ def qformer_config(
         intermediate_size=4 * cfg.qformer_hidden, encoder_hidden_size=width, cross_attention_frequency=1,
         use_qformer_text_input=False, hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0)
 
-# %% ../../../nbs/worldmodel/caption/03_qformer.ipynb #cell-029
+# %% ../../../nbs/worldmodel/caption/03_qformer.ipynb #cell-034
 class Bridge(nn.Module):
     "From an encoder's features to embeddings for a language model."
 
@@ -282,17 +295,24 @@ class Bridge(nn.Module):
         self.qformer = Blip2QFormerModel(qformer_config(cfg, width))
         self.projection = nn.Linear(cfg.qformer_hidden, llm_width)
 
+    def placed(
+        self,
+        features: Float[Tensor, "batch token width"],      # of the encoder, time first
+    ) -> Float[Tensor, "batch token width"]:
+        "Features that say when and where they are."
+        tokens = self.norm(features.float()).unflatten(1, (self.time.shape[1], -1))
+        return (tokens + self.time + self.place).flatten(1, 2)
+
     def forward(
         self,
         features: Float[Tensor, "batch token width"],      # of the encoder, time first
     ) -> Float[Tensor, "batch query llm_width"]:           # as large as embeddings of words
         "What the queries found out, in the language model's space."
-        tokens = self.norm(features.float()).unflatten(1, (self.time.shape[1], -1))
-        tokens = (tokens + self.time + self.place).flatten(1, 2)
+        tokens = self.placed(features)
         found = self.qformer(self.queries.expand(len(tokens), -1, -1), encoder_hidden_states=tokens).last_hidden_state
         return self.llm_scale * self.projection(found)
 
-# %% ../../../nbs/worldmodel/caption/03_qformer.ipynb #cell-032
+# %% ../../../nbs/worldmodel/caption/03_qformer.ipynb #cell-037
 def prompt_ids(
     tokenizer: PreTrainedTokenizerBase,  # with a chat template or without
     prompt: str,                         # said after the video
@@ -301,13 +321,18 @@ def prompt_ids(
     mark = "<the video is here>"
     if tokenizer.chat_template:
         message = [{"role": "user", "content": f"{mark}\n{prompt}"}]
-        text = tokenizer.apply_chat_template(message, tokenize=False, add_generation_prompt=True)
+        try:
+            text = tokenizer.apply_chat_template(message, tokenize=False, add_generation_prompt=True)
+        except Exception as error:  # a template is a program of somebody's
+            raise BridgeError(f"the chat template of the language model fails: {' '.join(str(error).split())[:200]}") from None
     else:
         text = f"{tokenizer.bos_token or ''}{mark} {prompt}" if prompt else f"{tokenizer.bos_token or ''}{mark}"
+    if text.count(mark) != 1:
+        raise BridgeError(f"the chat template of the language model shows what a user says {text.count(mark)} times, not once")
     before, after = text.split(mark)
     return tuple(tokenizer(part, add_special_tokens=False)["input_ids"] if part else [] for part in (before, after))
 
-# %% ../../../nbs/worldmodel/caption/03_qformer.ipynb #cell-034
+# %% ../../../nbs/worldmodel/caption/03_qformer.ipynb #cell-039
 def collate_captions(
     items: Sequence[dict[str, Any]],     # features, caption, sample_id
     tokenizer: PreTrainedTokenizerBase,  # of the language model
@@ -325,7 +350,7 @@ def collate_captions(
             "labels": torch.tensor([[-100] * len(after) + ids + [-100] * (longest - len(ids)) for ids in said]),
             "sample_id": [item["sample_id"] for item in items]}
 
-# %% ../../../nbs/worldmodel/caption/03_qformer.ipynb #cell-037
+# %% ../../../nbs/worldmodel/caption/03_qformer.ipynb #cell-042
 def with_adapters(
     llm: PreTrainedModel,  # frozen here
     cfg: CaptionConfig,    # lora_rank, lora_alpha, lora_dropout, lora_targets
@@ -334,14 +359,13 @@ def with_adapters(
     llm.requires_grad_(False)
     if not cfg.lora_rank:
         return llm
-    adapter = LoraConfig(r=cfg.lora_rank, lora_alpha=cfg.lora_alpha, lora_dropout=cfg.lora_dropout,
-                         target_modules=list(cfg.lora_targets))
+    adapter = LoraConfig(**cfg.lora_options, target_modules=list(cfg.lora_targets))
     try:
         return inject_adapter_in_model(adapter, llm)
     except ValueError as error:
         raise BridgeError(f"lora_targets={','.join(cfg.lora_targets)}: {' '.join(str(error).split())[:200]}") from None
 
-# %% ../../../nbs/worldmodel/caption/03_qformer.ipynb #cell-039
+# %% ../../../nbs/worldmodel/caption/03_qformer.ipynb #cell-044
 def words_loss(
     logits: Float[Tensor, "batch place vocabulary"],  # from the word before the caption on
     asked: Tensor,                                    # (batch, place): the words to come, -100 elsewhere
@@ -350,14 +374,14 @@ def words_loss(
     each = nn.functional.cross_entropy(logits.float().transpose(1, 2), asked, reduction="none", ignore_index=-100)
     return each.sum(1) / (asked >= 0).sum(1)
 
-# %% ../../../nbs/worldmodel/caption/03_qformer.ipynb #cell-041
+# %% ../../../nbs/worldmodel/caption/03_qformer.ipynb #cell-046
 def learns(
     name: str,  # of a weight of a captioner
 ) -> bool:
     "Whether a weight belongs into a checkpoint."
     return "llm." not in name or "lora_" in name
 
-# %% ../../../nbs/worldmodel/caption/03_qformer.ipynb #cell-041
+# %% ../../../nbs/worldmodel/caption/03_qformer.ipynb #cell-048
 class Captioner(Recomputes, nn.Module):
     "A bridge that learns, before a language model that does not; checkpoints hold what learns."
 
@@ -418,16 +442,18 @@ class Captioner(Recomputes, nn.Module):
         loss = words_loss(self.llm(inputs_embeds=read, logits_to_keep=keep, use_cache=False).logits[:, :-1], asked)
         return {"loss": loss.mean(), "logits": loss.detach()}
 
-# %% ../../../nbs/worldmodel/caption/03_qformer.ipynb #cell-051
+# %% ../../../nbs/worldmodel/caption/03_qformer.ipynb #cell-058
 @torch.no_grad()
 def speak(
     model: Captioner,                              # in evaluation mode
-    features: Float[np.ndarray, "clip token width"],  # of clips
+    features: Sequence[Float[np.ndarray, "token width"]],  # of clips, read by number when they are wanted
     batch_size: int = 32,                          # clips at once
 ) -> list[str]:                                    # a caption a clip
     "The likeliest caption of each clip, word by word."
     device, said = next(model.bridge.parameters()).device, []
-    for part in torch.from_numpy(np.array(features)).split(batch_size):
+    for start in range(0, len(features), batch_size):
+        rows = range(start, min(start + batch_size, len(features)))
+        part = torch.from_numpy(np.stack([features[row] for row in rows]))
         prompt = torch.tensor([model.after], dtype=torch.long, device=device).expand(len(part), -1)
         read = model.read(part.to(device), prompt)
         ids = model.llm.generate(
@@ -437,21 +463,22 @@ def speak(
         said += [text.strip() for text in model.tokenizer.batch_decode(ids, skip_special_tokens=True)]
     return said
 
-# %% ../../../nbs/worldmodel/caption/03_qformer.ipynb #cell-053
+# %% ../../../nbs/worldmodel/caption/03_qformer.ipynb #cell-060
 @torch.no_grad()
 def caption_losses(
     model: Captioner,                                 # in evaluation mode
-    features: Float[np.ndarray, "clip token width"],  # of clips
+    features: Sequence[Float[np.ndarray, "token width"]],  # of clips, read by number when they are wanted
     captions: Sequence[Sequence[str]],                # some a clip, of each equally many
 ) -> Float[np.ndarray, "clip choice"]:                # mean loss a word
     "How unlikely each caption is, given its clip."
     device, kept = next(model.bridge.parameters()).device, []
-    for clip, texts in zip(features, captions, strict=True):
+    for number, texts in enumerate(captions):
+        clip = features[number]
         batch = collate_captions([{"features": clip, "caption": t, "sample_id": ""} for t in texts], model.tokenizer, model.cfg)
         kept.append(model(*(batch[name].to(device) for name in ("features", "input_ids", "labels")))["logits"].float().cpu())
     return torch.stack(kept).numpy()
 
-# %% ../../../nbs/worldmodel/caption/03_qformer.ipynb #cell-057
+# %% ../../../nbs/worldmodel/caption/03_qformer.ipynb #cell-064
 def find_weights(
     source: str | Path,  # a caption run, or a checkpoint in it
 ) -> Path:               # a checkpoint folder
@@ -463,7 +490,7 @@ def find_weights(
         return best_checkpoint(Run.open(folder))
     raise BridgeError(f"{folder} is neither a caption run nor a checkpoint of one")
 
-# %% ../../../nbs/worldmodel/caption/03_qformer.ipynb #cell-059
+# %% ../../../nbs/worldmodel/caption/03_qformer.ipynb #cell-066
 def load_bridge(
     model: Captioner,    # filled in place
     source: str | Path,  # a caption run, or a checkpoint in it

@@ -47,7 +47,7 @@ class WorldConfig(HeldOutSettings, VideoSettings, TrainingConfig):
 class NetworkSettings(Config):
     "Sizes of the encoder and of its predictor."
     title: ClassVar[str] = "network"
-    renamed: ClassVar[dict[str, str]] = {"init_from": "model", "init_strict": "model_strict"}
+    renamed: ClassVar[dict[str, str]] = {"init_from": "model"}
 
     patch_px: int = Field(16, ge=2, le=64, description="side of a tubelet")
     tubelet_frames: int = Field(2, ge=1, le=8, description="frames of a tubelet")
@@ -59,7 +59,6 @@ class NetworkSettings(Config):
     pred_heads: int = Field(12, ge=1, description="attention heads of the predictor")
     init_std: float = Field(0.02, gt=0, le=0.3, description="spread of new weights; narrow networks want 0.1")
     model: str = Field("", description="folder or Hub name of V-JEPA 2 weights to start from")
-    model_strict: bool = Field(True, description="refuse weights that do not all fit; false: load what fits, name the rest")
 
     @model_validator(mode="after")
     def _heads_divide(self) -> Self:
@@ -79,15 +78,16 @@ class LessonSettings(Config):
         "tube", description="single patches, blocks, or V-JEPA's short- and long-range sets; hidden in all frames")
     mask_ratio: float = Field(0.8, ge=0.6, le=0.9, description="share of the tokens hidden by tube and multi_block")
     future_share: float = Field(0.0, ge=0, le=1, description="share of the batches that hide what comes later instead")
-    loss: Literal["l1", "l2"] = Field("l1", description="distance to the target features")
-    causality_weight: float = Field(0.1, ge=0, le=10, description="weight of the causality loss; 0 = plain V-JEPA")
+    causality_weight: float = Field(0.01, ge=0, le=10, description="weight of the causality loss; 0 = plain V-JEPA")
     ema_start: float = Field(0.998, ge=0, lt=1, description="momentum of the target encoder at the start")
     ema_end: float = Field(1.0, ge=0, le=1, description="and at the end, linearly")
     weight_decay_end: float | None = Field(None, ge=0, le=1, description="where the weight decay's cosine ends; none = it stays")
     warmup_steps: int | None = Field(None, ge=0, description="steps with a rising learning rate, instead of warmup_share")
+    clip_sec: float | None = Field(None, gt=0, description="cut longer films and events into clips of so many seconds")
+    crop: Literal["square", "aspect"] = Field(
+        "square", description="clips are the whole picture, squashed; or cut from the film's own aspect, as published")
     crop_scale_min: float = Field(0.3, gt=0, le=1, description="augmentation: smallest random crop, as a share of the area")
     flip: bool = Field(True, description="augmentation: mirror every other clip, left to right")
-    torch_compile: bool = Field(False, description="compile the step")
 
     @model_validator(mode="after")
     def _momentum_rises(self) -> Self:
@@ -122,10 +122,12 @@ _TINY = {"size_px": 32, "patch_px": 8, "hidden_size": 64, "depth": 3, "heads": 8
          "masking": "multi_block", "future_share": 0.5}
 _SMALL = {**_TINY, "size_px": 64, "hidden_size": 96, "depth": 4, "heads": 12, "pred_hidden_size": 64, "pred_heads": 8,
           "crop_scale_min": 0.6, "future_share": 0.25, "epochs": 60, "learning_rate": 1e-3}
-_VITL = {"fps": 4.0, "masking": "short_long", "ema_start": 0.99925, "ema_end": 0.99925, "learning_rate": 5.25e-4,
+_VITL = {"fps": 4.0, "crop": "aspect", "clip_sec": 10.0, "cache_quality": 95, "masking": "short_long",
+         "ema_start": 0.99925, "ema_end": 0.99925, "learning_rate": 5.25e-4,
          "lr_schedule": "constant", "warmup_steps": 12_000, "weight_decay": 0.04, "batch_size": 24,
          "gradient_accumulation_steps": 128, "max_steps": 90_000, "eval_every": 3_000, "mixed_precision": "bf16",
          "activation_checkpointing": True, "num_workers": 8, "supervised_epochs": 0}
+_COOLDOWN = {**_VITL, "num_frames": 64, "clip_sec": 20.0, "lr_schedule": "linear", "warmup_steps": 0, "max_steps": 12_000}
 
 # %% ../../../nbs/worldmodel/pretrain/00_settings.ipynb #cell-022
 class PretrainConfig(ProbeSettings, LessonSettings, NetworkSettings, WorldConfig):
@@ -135,7 +137,7 @@ class PretrainConfig(ProbeSettings, LessonSettings, NetworkSettings, WorldConfig
         "smoke": {**_TINY, "toy": {"clips": 96, "pairs": 12}, "epochs": 4, "probe_epochs": 10, "supervised_epochs": 4,
                   "log_every": 2, "device": "cpu"},
         "toy": {**_TINY, "toy": {"clips": 2560, "pairs": 90}, "epochs": 6, "probe_clips": 800, "probe_epochs": 30},
-        "small": _SMALL, "vitl": _VITL}
+        "small": _SMALL, "vitl": _VITL, "vitl_cooldown": _COOLDOWN}
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:

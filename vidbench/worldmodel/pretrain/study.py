@@ -33,6 +33,7 @@ from ...core.doubt import Interval, mean_interval, paired_difference, word
 from ...core.engine import Draw, Engine, device_of, processes, warn
 from ...core.events import audit_split
 from ...core.figures import Figure
+from ...core.forecast import forecast_module
 from ...core.reports import metric
 from ...core.runs import Run, RunError, all_runs, unfinished_run
 from ...core.tiny_vlm import read_window
@@ -86,7 +87,7 @@ def decay_at(
     done = min(1.0, step / max(1, total))
     return float(cfg.weight_decay_end + (cfg.weight_decay - cfg.weight_decay_end) * (1 + np.cos(np.pi * done)) / 2)
 
-# %% ../../../nbs/worldmodel/pretrain/07_study.ipynb #cell-011
+# %% ../../../nbs/worldmodel/pretrain/07_study.ipynb #cell-013
 class GrowDecay(TrainerCallback):
     "Sets the weight decay of the parameters that have one."
 
@@ -99,7 +100,7 @@ class GrowDecay(TrainerCallback):
             if group["weight_decay"]:
                 group["weight_decay"] = decay_at(self.cfg, state.global_step, state.max_steps)
 
-# %% ../../../nbs/worldmodel/pretrain/07_study.ipynb #cell-013
+# %% ../../../nbs/worldmodel/pretrain/07_study.ipynb #cell-015
 class VJepaEngine(Engine):
     "The core engine with a target that follows, and batches that several processes share."
 
@@ -110,7 +111,7 @@ class VJepaEngine(Engine):
     def _get_train_sampler(self, *args: Any, **kwargs: Any) -> Sampler:
         return data.SharedBatches(super()._get_train_sampler(*args, **kwargs), self._train_batch_size * self.args.world_size)
 
-# %% ../../../nbs/worldmodel/pretrain/07_study.ipynb #cell-015
+# %% ../../../nbs/worldmodel/pretrain/07_study.ipynb #cell-017
 class Middles(Sequence):
     "The middles of some clips of a side, read one by one."
 
@@ -123,7 +124,7 @@ class Middles(Sequence):
     def __getitem__(self, index: int) -> np.ndarray:
         return self.side.frames(int(self.rows[index]))
 
-# %% ../../../nbs/worldmodel/pretrain/07_study.ipynb #cell-015
+# %% ../../../nbs/worldmodel/pretrain/07_study.ipynb #cell-019
 def features_of(
     cfg: PretrainConfig,            # grid, eval_batch_size, mixed_precision
     encoder: nn.Module,             # frozen
@@ -141,7 +142,7 @@ def features_of(
     torch.distributed.all_gather_object(parts, mine)
     return torch.cat([found for found in parts if found is not None])
 
-# %% ../../../nbs/worldmodel/pretrain/07_study.ipynb #cell-017
+# %% ../../../nbs/worldmodel/pretrain/07_study.ipynb #cell-021
 def surprise_curves(
     model: VJepa,     # any
     pairs: ToyPairs,  # possible and impossible films
@@ -149,7 +150,7 @@ def surprise_curves(
     "Surprise in time, in the precision of the training."
     return [probes.pair_surprise(model, side, model.cfg.mixed_precision) for side in (pairs.possible, pairs.impossible)]
 
-# %% ../../../nbs/worldmodel/pretrain/07_study.ipynb #cell-017
+# %% ../../../nbs/worldmodel/pretrain/07_study.ipynb #cell-023
 def surprised(
     model: VJepa,     # any
     pairs: ToyPairs,  # possible and impossible films
@@ -157,7 +158,7 @@ def surprised(
     "Whether the impossible of each pair surprises a model more."
     return probes.found_impossible(*(curve.mean(1) for curve in surprise_curves(model, pairs)))
 
-# %% ../../../nbs/worldmodel/pretrain/07_study.ipynb #cell-019
+# %% ../../../nbs/worldmodel/pretrain/07_study.ipynb #cell-025
 @dataclass
 class Watcher:
     "Measures a model at each evaluation; what the engine calls `compute_metrics`."
@@ -183,7 +184,7 @@ class Watcher:
         return {"surprise" if name == "all" else f"surprise_{name}": float(np.nanmean(values))
                 for name, values in probes.by_violation(surprised(self.model, pairs), pairs.violations).items()}
 
-# %% ../../../nbs/worldmodel/pretrain/07_study.ipynb #cell-021
+# %% ../../../nbs/worldmodel/pretrain/07_study.ipynb #cell-027
 def warnings_of(
     metrics: pd.DataFrame,  # run.metrics()
     cfg: PretrainConfig,    # the causality weight
@@ -203,7 +204,7 @@ def warnings_of(
 
 FROZEN = 0.03  # motion_ratio of predictions that stand still
 
-# %% ../../../nbs/worldmodel/pretrain/07_study.ipynb #cell-024
+# %% ../../../nbs/worldmodel/pretrain/07_study.ipynb #cell-030
 SELECT = {"probe": ("eval_probe", True), "surprise": ("eval_surprise", True), "loss": ("eval_loss", False)}
 
 def chosen_by(
@@ -213,7 +214,7 @@ def chosen_by(
     "What the checkpoint is chosen by: without labels there is nothing to probe."
     return "surprise" if cfg.select == "probe" and not material.labelled else cfg.select
 
-# %% ../../../nbs/worldmodel/pretrain/07_study.ipynb #cell-024
+# %% ../../../nbs/worldmodel/pretrain/07_study.ipynb #cell-032
 def build_model(
     cfg: PretrainConfig,  # sizes, seed, and where to start from
 ) -> VJepa:
@@ -221,7 +222,7 @@ def build_model(
     torch.manual_seed(cfg.seed)
     return VJepa(cfg)
 
-# %% ../../../nbs/worldmodel/pretrain/07_study.ipynb #cell-026
+# %% ../../../nbs/worldmodel/pretrain/07_study.ipynb #cell-034
 def _train(cfg: PretrainConfig, run: Run, material: Material, callbacks: tuple = ()) -> TrainResult:
     "Hand everything to the engine."
     by, model = chosen_by(cfg, material), build_model(cfg)
@@ -233,9 +234,9 @@ def _train(cfg: PretrainConfig, run: Run, material: Material, callbacks: tuple =
         model, cfg, run, material.sides["train"], material.sides["val"], callbacks=(GrowDecay(cfg), *callbacks),
         engine=VJepaEngine, collate=functools.partial(collate_masked, cfg=cfg), compute_metrics=Watcher(model, material, cfg),
         select=select, higher_is_better=higher, watch=lambda log: warnings_of(log, cfg),
-        memory_settings=("batch_size", "size_px", "num_frames"), torch_compile=cfg.torch_compile, **more)
+        memory_settings=("batch_size", "size_px", "num_frames"), **more)
 
-# %% ../../../nbs/worldmodel/pretrain/07_study.ipynb #cell-027
+# %% ../../../nbs/worldmodel/pretrain/07_study.ipynb #cell-035
 def fit(
     cfg: PretrainConfig,  # what to run
     run: Run,             # where it goes; resumes what is there
@@ -246,7 +247,7 @@ def fit(
     with run.stage("fit"):
         return _train(cfg, run, prepare(cfg, run))
 
-# %% ../../../nbs/worldmodel/pretrain/07_study.ipynb #cell-034
+# %% ../../../nbs/worldmodel/pretrain/07_study.ipynb #cell-042
 def taught_probes(
     cfg: PretrainConfig,        # probe_clips, probe_epochs
     side: ClipSet,              # labelled
@@ -263,7 +264,7 @@ def taught_probes(
     return {"linear_probe": probes.linear_probe(pooled, labels), "knn_probe": probes.knn_probe(pooled, labels),
             "attentive_probe": probes.attentive_probe(tokens, labels, cfg.grid[0], cfg.probe_epochs, cfg.seed)}
 
-# %% ../../../nbs/worldmodel/pretrain/07_study.ipynb #cell-034
+# %% ../../../nbs/worldmodel/pretrain/07_study.ipynb #cell-044
 def probe_answers(
     cfg: PretrainConfig,        # as for `taught_probes`
     learn: ClipSet,             # to teach by
@@ -279,7 +280,7 @@ def probe_answers(
         said.append({name: ask(tokens if name == "attentive_probe" else pooled) for name, ask in taught.items()})
     return {name: np.concatenate([answers[name] for answers in said]) for name in taught}
 
-# %% ../../../nbs/worldmodel/pretrain/07_study.ipynb #cell-039
+# %% ../../../nbs/worldmodel/pretrain/07_study.ipynb #cell-048
 class SupervisedNetwork(nn.Module):
     "An encoder with a head that names classes."
 
@@ -310,7 +311,7 @@ class SupervisedNetwork(nn.Module):
         found = [self([clips[i] for i in part], device, cfg.mixed_precision).argmax(1).cpu() for part in parts]
         return torch.cat(found).numpy()
 
-# %% ../../../nbs/worldmodel/pretrain/07_study.ipynb #cell-037
+# %% ../../../nbs/worldmodel/pretrain/07_study.ipynb #cell-050
 def supervised_answers(
     cfg: PretrainConfig,  # sizes, supervised_epochs, probe_clips
     learn: ClipSet,       # labelled
@@ -335,7 +336,7 @@ def supervised_answers(
                 schedule.step()
         return network.eval().answers(Middles(test), device, cfg)
 
-# %% ../../../nbs/worldmodel/pretrain/07_study.ipynb #cell-042
+# %% ../../../nbs/worldmodel/pretrain/07_study.ipynb #cell-053
 def probe_table(
     test: ClipSet,  # asked about
     answers: Mapping[str, Mapping[str, Int[np.ndarray, " clip"]]],  # who -> probe -> classes
@@ -346,7 +347,7 @@ def probe_table(
     pred = columns["trained_attentive_probe"]
     return pd.DataFrame({"event_id": test.ids, "group": test.groups, "true": name[test.labels], "pred": pred, **columns})
 
-# %% ../../../nbs/worldmodel/pretrain/07_study.ipynb #cell-042
+# %% ../../../nbs/worldmodel/pretrain/07_study.ipynb #cell-055
 def probe_numbers(
     table: pd.DataFrame,  # of `probe_table`
 ) -> dict[str, dict[str, Interval]]:  # who -> probe -> accuracy
@@ -356,10 +357,10 @@ def probe_numbers(
     return {who: {name.removeprefix(f"{who}_"): found for name, found in right.items() if name.startswith(f"{who}_")}
             for who in WHO if any(name.startswith(f"{who}_") for name in names)}
 
-# %% ../../../nbs/worldmodel/pretrain/07_study.ipynb #cell-042
+# %% ../../../nbs/worldmodel/pretrain/07_study.ipynb #cell-056
 WHO = ("trained", "untrained", "pixels", "supervised")  # whose answers stand in predictions.csv
 
-# %% ../../../nbs/worldmodel/pretrain/07_study.ipynb #cell-044
+# %% ../../../nbs/worldmodel/pretrain/07_study.ipynb #cell-058
 AGAINST = {"untrained": ("linear_probe", "knn_probe", "attentive_probe"), "pixels": ("linear_probe", "knn_probe"),
            "supervised": ("attentive_probe",)}
 
@@ -371,7 +372,7 @@ def probe_gains(
     return {f"gain_over_{who}_{probe}": paired_difference(right(f"trained_{probe}"), right(f"{who}_{probe}"), table["group"])
             for who, each in AGAINST.items() for probe in each if f"{who}_{probe}" in table}
 
-# %% ../../../nbs/worldmodel/pretrain/07_study.ipynb #cell-046
+# %% ../../../nbs/worldmodel/pretrain/07_study.ipynb #cell-060
 def surprise_numbers(
     right: Mapping[str, Float[np.ndarray, " pair"]],  # trained, untrained, pixels -> from `found_impossible`
     pairs: ToyPairs,                                  # the films
@@ -384,7 +385,7 @@ def surprise_numbers(
              for who in right if who != "trained"}
     return each, gains
 
-# %% ../../../nbs/worldmodel/pretrain/07_study.ipynb #cell-048
+# %% ../../../nbs/worldmodel/pretrain/07_study.ipynb #cell-062
 def first_epoch_above(
     metrics: pd.DataFrame,  # run.metrics()
     pairs: ToyPairs,        # of the validation side
@@ -400,7 +401,7 @@ def first_epoch_above(
             when[name] = f"cannot be told from {count} pairs: raise toy.pairs"
     return when
 
-# %% ../../../nbs/worldmodel/pretrain/07_study.ipynb #cell-051
+# %% ../../../nbs/worldmodel/pretrain/07_study.ipynb #cell-065
 def verdict(
     numbers: Mapping[str, Interval],  # the metrics
     rivals: Mapping[str, str],        # gain -> the rival's name
@@ -422,7 +423,7 @@ RIVALS = {"gain_over_pixels_surprise": "the change of pixels at the impossible",
           "gain_over_pixels_linear_probe": "pixels, by the linear probe",
           "gain_over_supervised_attentive_probe": "the same network taught by the labels"}
 
-# %% ../../../nbs/worldmodel/pretrain/07_study.ipynb #cell-053
+# %% ../../../nbs/worldmodel/pretrain/07_study.ipynb #cell-067
 def checks_of(
     numbers: Mapping[str, Interval],  # the metrics
     material: Material,               # with its left-out films
@@ -439,7 +440,7 @@ def checks_of(
             found.append(reports.check(f"better than {rival}", verdict, f"difference {told(gain, sign=True)}"))
     return found
 
-# %% ../../../nbs/worldmodel/pretrain/07_study.ipynb #cell-055
+# %% ../../../nbs/worldmodel/pretrain/07_study.ipynb #cell-069
 def audit_of(
     material: Material,  # with its tables
 ) -> dict[str, Any]:     # clean, verdict and the counts
@@ -453,7 +454,7 @@ def audit_of(
     return found | {"clean": not (found["videos_shared"] or found["windows_overlapping"] or found["events_shared"]),
                     "verdict": found["verdict"] or "No recording is on two sides."}
 
-# %% ../../../nbs/worldmodel/pretrain/07_study.ipynb #cell-058
+# %% ../../../nbs/worldmodel/pretrain/07_study.ipynb #cell-071
 def asked_of_all(
     cfg: PretrainConfig,              # supervised_epochs
     material: Material,               # labelled
@@ -467,7 +468,7 @@ def asked_of_all(
         answers["supervised"] = {"attentive_probe": supervised_answers(cfg, learn, test)}
     return probe_table(test, answers)
 
-# %% ../../../nbs/worldmodel/pretrain/07_study.ipynb #cell-058
+# %% ../../../nbs/worldmodel/pretrain/07_study.ipynb #cell-073
 def pair_table(
     right: Float[np.ndarray, " pair"],  # from `found_impossible`
     pairs: ToyPairs,                    # the films
@@ -477,7 +478,7 @@ def pair_table(
     return pd.DataFrame({"event_id": [f"pair {i}" for i in range(len(right))], "group": pairs.scenes, "true": "impossible",
                          "pred": pred, "violation": pairs.violations})
 
-# %% ../../../nbs/worldmodel/pretrain/07_study.ipynb #cell-060
+# %% ../../../nbs/worldmodel/pretrain/07_study.ipynb #cell-075
 def trained_model(
     cfg: PretrainConfig,  # the run's settings
     run: Run,             # after `fit`
@@ -485,7 +486,7 @@ def trained_model(
     "The selected checkpoint."
     return load_weights(VJepa(cfg.replace(model="")), best_checkpoint(run)).eval().to(device_of(cfg))
 
-# %% ../../../nbs/worldmodel/pretrain/07_study.ipynb #cell-057
+# %% ../../../nbs/worldmodel/pretrain/07_study.ipynb #cell-077
 @dataclass
 class Found:
     "What was found out about a model, before it becomes a report."
@@ -493,7 +494,7 @@ class Found:
     baselines: dict[str, dict[str, Interval]]    # who -> metric -> value
     predictions: pd.DataFrame                    # event_id, group, true, pred, ...
 
-# %% ../../../nbs/worldmodel/pretrain/07_study.ipynb #cell-057
+# %% ../../../nbs/worldmodel/pretrain/07_study.ipynb #cell-078
 def find_out(
     cfg: PretrainConfig,   # the run's settings
     material: Material,    # its data
@@ -515,7 +516,7 @@ def find_out(
     own = numbers.pop("trained") | probed.pop("trained") | gains | probe_gains(table) | rank
     return Found(own, {who: numbers.get(who, {}) | probed.get(who, {}) for who in numbers | probed}, table)
 
-# %% ../../../nbs/worldmodel/pretrain/07_study.ipynb #cell-060
+# %% ../../../nbs/worldmodel/pretrain/07_study.ipynb #cell-079
 def evaluate(
     cfg: PretrainConfig,  # the run's settings
     run: Run,             # after `fit`
@@ -533,7 +534,7 @@ def evaluate(
             run.save_figure(figure, name)
     return run.report
 
-# %% ../../../nbs/worldmodel/pretrain/07_study.ipynb #cell-061
+# %% ../../../nbs/worldmodel/pretrain/07_study.ipynb #cell-080
 def _report(cfg: PretrainConfig, run: Run, material: Material, found: Found) -> dict[str, Any]:
     "The one shape of all jobs."
     health, by = health_summary(run), chosen_by(cfg, material)
@@ -549,7 +550,7 @@ def _report(cfg: PretrainConfig, run: Run, material: Material, found: Found) -> 
                  "first_epoch_above_chance": first_epoch_above(run.metrics(), material.pairs["val"]),
                  "clips": {name: len(side) for name, side in material.sides.items()}})
 
-# %% ../../../nbs/worldmodel/pretrain/07_study.ipynb #cell-062
+# %% ../../../nbs/worldmodel/pretrain/07_study.ipynb #cell-081
 def make_figures(
     cfg: PretrainConfig,  # the run's settings
     run: Run,             # with its report written
@@ -561,7 +562,7 @@ def make_figures(
     curves = surprise_curves(trained_model(cfg, run), pairs)
     return drawn | {"surprise": figures.surprise_figure(*curves, pairs.violations, cfg.tubelet_frames)}
 
-# %% ../../../nbs/worldmodel/pretrain/07_study.ipynb #cell-068
+# %% ../../../nbs/worldmodel/pretrain/07_study.ipynb #cell-086
 def write_features(
     table: pd.DataFrame,                            # a row a window, and one a film that was left out
     features: Float[np.ndarray, "window feature"],  # of those that were not
@@ -583,29 +584,31 @@ def write_features(
     else:
         raise ConfigError(f"{out}: features are written as .parquet, .csv or .npy")
 
-# %% ../../../nbs/worldmodel/pretrain/07_study.ipynb #cell-067
+# %% ../../../nbs/worldmodel/pretrain/07_study.ipynb #cell-088
 def window_features(
-    cfg: PretrainConfig,   # num_frames, fps, size_px
+    cfg: PretrainConfig,   # num_frames, fps, size_px, crop
     encoder: nn.Module,    # frozen
     film: Path,            # a video
 ) -> tuple[list[tuple[float, float]], Float[np.ndarray, "window feature"]]:
     "Windows of a film, and the mean over the tokens of each."
-    spans = data.windows_of(probe(film).duration_sec, cfg.num_frames / cfg.fps)
-    size = cfg.size_px, cfg.size_px
-    frames = (read_window(film, cfg.num_frames, *span, size)[0] for span in spans)
+    info = probe(film)
+    spans = data.windows_of(info.duration_sec, cfg.num_frames / cfg.fps)
+    size = data.own_shape(info, cfg.size_px) if cfg.crop == "aspect" else (cfg.size_px, cfg.size_px)
+    frames = (data.centred(read_window(film, cfg.num_frames, *span, size)[0]) for span in spans)
     tokens = [probes.frozen_tokens(encoder, [clip], cfg.grid, autocast=cfg.mixed_precision) for clip in frames]
     return spans, torch.cat(tokens).mean(1).numpy()
 
-# %% ../../../nbs/worldmodel/pretrain/07_study.ipynb #cell-067
+# %% ../../../nbs/worldmodel/pretrain/07_study.ipynb #cell-090
 def predict(
     run: Run,                                   # that has been evaluated
     inputs: str | Path | Sequence[str | Path],  # a film, a folder of films, or several of either
-    out: str | Path,                            # .parquet, .csv, or .npy (with a .csv of the windows beside it)
+    out: str | Path,                            # .parquet, .csv, or .npy (with a .csv of the windows); a folder: features.csv
 ) -> pd.DataFrame:                              # video_path, start_sec, end_sec; what was left out has a reason instead
     "Write the features of films, window by window."
     cfg = PretrainConfig.load(run.path("config.yaml"))
     encoder = load_encoder(str(run.path("encoder"))).encoder.to(device_of(cfg))
-    rows, found = [], []
+    rows, found, out = [], [], Path(out)
+    out = out if out.suffix else out / "features.csv"
     for film in data.films_in(inputs):
         try:
             spans, features = window_features(cfg, encoder, film)
@@ -617,13 +620,15 @@ def predict(
     table = pd.DataFrame(rows, columns=["video_path", "start_sec", "end_sec", "reason"])
     if not found:
         raise VideoError(str(inputs), f"no film can be read, such as {rows[0][0]}: {rows[0][-1]}")
-    write_features(table, np.concatenate(found), Path(out))
+    write_features(table, np.concatenate(found), out)
     return table
 
-# %% ../../../nbs/worldmodel/pretrain/07_study.ipynb #cell-071
+# %% ../../../nbs/worldmodel/pretrain/07_study.ipynb #cell-093
 def check(
-    cfg: PretrainConfig,  # what would be run
-) -> str:                 # lines of text
+    cfg: PretrainConfig,             # what would be run
+    device_gb: float | None = None,  # plan for a card of this size
+    processes: int = 1,              # that train together
+) -> str:                            # lines of text
     "Everything that can be known before training: data, sides, one batch, shapes; nothing is trained."
     material, model = prepare(cfg), build_model(cfg).eval()
     side, (steps, across) = material.sides["train"], cfg.grid
@@ -637,5 +642,6 @@ def check(
               f"tokens    {steps} steps of {across} x {across}; the student sees {batch['visible'].shape[1]} "
               f"of {steps * across * across}",
               f"network   encoder {sizes[0]:.2f} M, predictor {sizes[1]:.2f} M parameters",
-              f"one batch loss {float(loss):.3f}; selection by {chosen_by(cfg, material)}"]
+              f"one batch loss {float(loss):.3f}; selection by {chosen_by(cfg, material)}",
+              *forecast_module(cfg, model, batch, len(side), device_gb, processes)]
     return "\n".join(lines)

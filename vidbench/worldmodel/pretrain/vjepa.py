@@ -88,7 +88,7 @@ def load_published(
     wrong = [f"{name} is {theirs}, not {ours}" for name, theirs, ours in heads if theirs != ours] + misfits(model, weights)
     said = f"{len(wrong)} parts of {source} do not fit: {'; '.join(wrong[:3])}{' ...' if len(wrong) > 3 else ''}"
     if wrong and strict:
-        raise WeightsError(f"{said}; give the sizes of that model, or model_strict=False to load what fits")
+        raise WeightsError(f"{said}; give the sizes of that model")
     if wrong:
         logger.warning(said)
     own = model.state_dict()
@@ -142,11 +142,9 @@ def predict_hidden(
 def reconstruction_loss(
     predicted: Float[Tensor, "batch asked feature"],
     target: Float[Tensor, "batch asked feature"],
-    kind: str = "l1",  # or l2: the mean square
 ) -> Float[Tensor, " batch"]:
     "Distance to the target features of each clip, averaged over tokens and features."
-    gap = predicted.float() - target.float()
-    return (gap.abs() if kind == "l1" else gap.square()).mean((1, 2))
+    return (predicted.float() - target.float()).abs().mean((1, 2))
 
 # %% ../../../nbs/worldmodel/pretrain/03_vjepa.ipynb #cell-037
 def along_tubes(
@@ -166,10 +164,10 @@ def causality_loss(
     features: Float[Tensor, "batch step patch feature"],  # from `along_tubes`
     asked: Tensor,                                        # (batch, step, patch): whether predicted
 ) -> Float[Tensor, ""]:
-    "Mean norm of the second difference in time, where at least one of its three steps was predicted."
+    "Second difference in time, root mean square over features, where one of its three steps or more was predicted."
     bend = features[:, 2:] - 2 * features[:, 1:-1] + features[:, :-2]
     counts = asked[:, 2:] | asked[:, 1:-1] | asked[:, :-2]
-    return torch.linalg.vector_norm(bend.float(), dim=-1)[counts].mean()
+    return (torch.linalg.vector_norm(bend.float(), dim=-1)[counts] / bend.shape[-1] ** 0.5).mean()
 
 # %% ../../../nbs/worldmodel/pretrain/03_vjepa.ipynb #cell-043
 def vital_signs(
@@ -194,7 +192,7 @@ def ask(
 ) -> tuple[Float[Tensor, " batch"], Float[Tensor, ""], dict[str, Tensor]]:  # reconstruction, causality, vital signs
     "What one set of masks costs."
     predicted = predict_hidden(student, clips, masks)
-    each = reconstruction_loss(predicted, pick(target, masks.hidden), cfg.loss)
+    each = reconstruction_loss(predicted, pick(target, masks.hidden))
     features, asked = along_tubes(predicted, target, masks.hidden, cfg.grid[0])
     smooth = causality_loss(features, asked) if cfg.grid[0] > 2 else each.new_zeros(())
     return each, smooth, vital_signs(features.detach(), target.unflatten(1, (cfg.grid[0], -1)), asked)
@@ -210,7 +208,7 @@ class VJepa(Recomputes, nn.Module):
         super().__init__()
         self.cfg, self.student = cfg, VJEPA2Model(network_config(cfg))
         if cfg.model:
-            load_published(self.student, cfg.model, cfg.model_strict)
+            load_published(self.student, cfg.model)
         self.target = copy.deepcopy(self.student.encoder).requires_grad_(False)
 
     def train(self, mode: bool = True) -> "VJepa":
