@@ -4,10 +4,11 @@
 
 # %% auto #0
 __all__ = ['prepare', 'fit', 'headline', 'compared', 'class_table', 'optimism', 'choosing_said', 'choice_said', 'confounding',
-           'temperature_of', 'measure', 'all_metrics', 'baselines', 'positive_said', 'details', 'report_of',
-           'positive_figures', 'class_figures', 'answers_of', 'make_figures', 'evaluate', 'one_batch', 'check']
+           'logits_of', 'temperature_of', 'tempered', 'measure', 'all_metrics', 'baselines', 'positive_said', 'details',
+           'report_of', 'positive_figures', 'class_figures', 'answers_of', 'make_figures', 'evaluate', 'one_batch',
+           'check']
 
-# %% ../../nbs/behavior/10_study.ipynb #6b810c32
+# %% ../../nbs/behavior/10_study.ipynb #cell-002
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -16,7 +17,7 @@ import pandas as pd
 import torch
 
 from . import figures as pictures
-from .answers import DISTORTIONS, answer, load_trained, rival_tables, was_video_used
+from .answers import DISTORTIONS, answer, learn_familiar, load_trained, rival_tables, was_video_used
 from .confounding import ConfoundingCheck, check_confounding
 from vidbench.behavior.data import (
     Collate,
@@ -36,13 +37,16 @@ from vidbench.behavior.data import (
 from vidbench.behavior.evaluation import (
     Answers,
     Temperature,
+    borrowed_temperature,
     fit_temperature,
     one_score,
     read_predictions,
     score_intervals,
     score_predictions,
+    softmax,
     worth_of_choosing,
 )
+from .familiar import FILE
 from .films import predict  # noqa: F401 - one of the verbs
 from .models import build_model
 from .settings import BehaviorConfig, stacking_warning
@@ -59,7 +63,7 @@ from ..core.runs import Run
 from ..core.training import TrainResult, finished_training, health_summary
 from ..core.video import clip_cache
 
-# %% ../../nbs/behavior/10_study.ipynb #ed85e701
+# %% ../../nbs/behavior/10_study.ipynb #cell-005
 def prepare(
     cfg: BehaviorConfig,     # what to prepare
     run: Run,                # where it is left
@@ -70,7 +74,7 @@ def prepare(
         found = leave_material(draw_material(cfg, not run.watched), run)
     return found or draw_material(cfg, progress=False)    # of several processes one writes; all draw the same
 
-# %% ../../nbs/behavior/10_study.ipynb #c0caadbf
+# %% ../../nbs/behavior/10_study.ipynb #cell-008
 def fit(
     cfg: BehaviorConfig,  # what to run
     run: Run,             # where it goes
@@ -84,7 +88,7 @@ def fit(
             warn(run, message, 0)
         return (fit_head if cfg.frozen else fit_network)(cfg, run, material)
 
-# %% ../../nbs/behavior/10_study.ipynb #3532e66a
+# %% ../../nbs/behavior/10_study.ipynb #cell-011
 def headline(
     scores: Mapping[str, Interval],    # from `score_intervals`
     positive: str,                     # empty: none
@@ -93,14 +97,14 @@ def headline(
     names = ["roc_auc", f"recall_{positive}", "macro_f1"] if positive else ["accuracy", "macro_f1", "top5_accuracy"]
     return [name for name in names if name in scores]
 
-# %% ../../nbs/behavior/10_study.ipynb #fd7af8e9
+# %% ../../nbs/behavior/10_study.ipynb #cell-013
 def compared(
     positive: str,    # empty: none
 ) -> str:
     "The score by which model and rivals are compared."
     return "roc_auc" if positive else "macro_f1"
 
-# %% ../../nbs/behavior/10_study.ipynb #a9dd9d69
+# %% ../../nbs/behavior/10_study.ipynb #cell-015
 def class_table(
     scores: Mapping[str, Interval],    # from `score_intervals`
     matrix: Sequence[Sequence[int]],   # rows are the true classes
@@ -110,7 +114,7 @@ def class_table(
     return {label: {name: reports.metric(scores[f"{name}_{label}"]) for name in ("recall", "precision", "f1")}
             | {"support": int(sum(row))} for label, row in zip(labels, matrix, strict=True)}
 
-# %% ../../nbs/behavior/10_study.ipynb #27aa8724
+# %% ../../nbs/behavior/10_study.ipynb #cell-018
 def optimism(
     val: pd.DataFrame,     # predictions of the validation side
     test: pd.DataFrame,    # of the test side
@@ -124,7 +128,7 @@ def optimism(
     other = lambda weights: one_score(sides, weights * ~chosen, name)
     return difference(one, other, both["group"])
 
-# %% ../../nbs/behavior/10_study.ipynb #1dd34e48
+# %% ../../nbs/behavior/10_study.ipynb #cell-021
 def choosing_said(
     cfg: BehaviorConfig,    # what was selected by
     run: Run,               # its evaluations
@@ -141,7 +145,7 @@ def choosing_said(
              f"permuted labels that alone is worth {chosen - mean:+.2f} of macro F1 ({chosen:.2f} where {mean:.2f} is meant).")
     return {"evaluations": len(found), "chosen": chosen, "mean": mean, "words": words}
 
-# %% ../../nbs/behavior/10_study.ipynb #60be0b8c
+# %% ../../nbs/behavior/10_study.ipynb #cell-023
 def choice_said(
     cfg: BehaviorConfig,             # select
     run: Run,                        # its evaluations
@@ -156,7 +160,7 @@ def choice_said(
     return (f"The report is on the test side ({len(material.events)} events of {material.events['group'].nunique()} groups), "
             f"which nothing was chosen by. On the validation side{kind} {name} is {said(firm(found), sign=True)} higher.")
 
-# %% ../../nbs/behavior/10_study.ipynb #b3bca586
+# %% ../../nbs/behavior/10_study.ipynb #cell-026
 def confounding(
     material: Material,      # both sides
     table: pd.DataFrame,     # predictions of the reported side
@@ -167,41 +171,63 @@ def confounding(
         return None
     return check_confounding(table, material.positive, train=material.train, seed=seed)
 
-# %% ../../nbs/behavior/10_study.ipynb #9f2c1186
+# %% ../../nbs/behavior/10_study.ipynb #cell-029
+def logits_of(
+    material: Material,     # classes
+    table: pd.DataFrame,    # predictions
+) -> tuple[np.ndarray, np.ndarray]:    # logits (event, label), number of the true class
+    "What a temperature is fitted on."
+    return (table[[f"logit_{name}" for name in material.classes]].to_numpy(),
+            table["true"].map(material.classes.index).to_numpy())
+
+# %% ../../nbs/behavior/10_study.ipynb #cell-031
 def temperature_of(
-    material: Material,     # classes, positive
-    table: pd.DataFrame,    # predictions of the reported side
-    seed: int = 0,          # of the halves
-) -> Temperature | None:    # None where there is only one group
-    "The temperature that would mend the probabilities."
+    material: Material,            # classes, positive
+    table: pd.DataFrame,           # predictions of the reported side
+    val: pd.DataFrame | None,      # of the selection side, where that is another
+    seed: int = 0,                 # of the halves
+) -> Temperature | None:           # None where there is only one side and one group
+    "The temperature that mends the probabilities: the selection side's, or that of halves of the one side there is."
+    which = material.classes.index(material.positive) if material.positive else None
+    if val is not None:
+        return borrowed_temperature(logits_of(material, val), logits_of(material, table), which)
     if table["group"].nunique() < 2:
         return None
-    logits = table[[f"logit_{name}" for name in material.classes]].to_numpy()
-    labels = table["true"].map(material.classes.index).to_numpy()
-    which = material.classes.index(material.positive) if material.positive else None
-    return fit_temperature(logits, labels, which, table["group"], seed)
+    return fit_temperature(*logits_of(material, table), which, table["group"], seed)
 
-# %% ../../nbs/behavior/10_study.ipynb #70d9a5d6
+# %% ../../nbs/behavior/10_study.ipynb #cell-033
+def tempered(
+    material: Material,         # classes
+    table: pd.DataFrame,        # predictions, with logits
+    heat: Temperature | None,
+) -> pd.DataFrame:
+    "The same answers with probabilities at a temperature."
+    prob = softmax(logits_of(material, table)[0], heat.temperature if heat else 1.0)
+    return table.assign(**{f"prob_{name}": prob[:, i] for i, name in enumerate(material.classes)})
+
+# %% ../../nbs/behavior/10_study.ipynb #cell-035
 def measure(
     cfg: BehaviorConfig,    # the run's settings
     run: Run,               # its best checkpoint
     material: Material,     # the sides
-) -> dict[str, Any]:        # tables, scores, gains, used, still, flattered, rivals, doubt
-    "Ask the model and its rivals, and compare."
+) -> dict[str, Any]:        # table, scores, gains, used, still, flattered, rivals, doubt, heat
+    "Ask the model and its rivals, and compare; with a test side its probabilities are at the selection side's temperature."
     positive, name = material.positive, compared(material.positive)
     model = load_trained(cfg, run, len(material.classes))
     tables = {change: answer(cfg, model, material, material.events, how) for change, how in DISTORTIONS.items()}
+    val = answer(cfg, model, material, material.val) if material.reported == "test" else None
+    heat = temperature_of(material, tables["as it is"], val, cfg.seed)
+    if val is not None:
+        tables = {change: tempered(material, table, heat) for change, table in tables.items()}
     table, rivals = tables["as it is"], rival_tables(cfg, material, tables["as it is"])
     used, still = was_video_used(tables, positive)
-    flattered = {}
-    if material.reported == "test":
-        val = answer(cfg, model, material, material.val)
-        flattered = {each: optimism(val, table, each, positive) for each in dict.fromkeys((name, "accuracy"))}
+    flattered = {} if val is None else {each: optimism(val, table, each, positive) for each in dict.fromkeys((name, "accuracy"))}
+    learn_familiar(cfg, model, material).save(run.path(FILE))
     return {"table": table, "scores": score_intervals(table, positive), "used": used, "still": still, "rivals": rivals,
             "gains": {rival: gain_over(table, found, name, positive) for rival, found in rivals.items()},
-            "flattered": flattered, "doubt": confounding(material, table, cfg.seed)}
+            "flattered": flattered, "doubt": confounding(material, table, cfg.seed), "heat": heat}
 
-# %% ../../nbs/behavior/10_study.ipynb #87893373
+# %% ../../nbs/behavior/10_study.ipynb #cell-038
 def all_metrics(
     found: Mapping[str, Any],    # from `measure`
     material: Material,          # classes, positive
@@ -216,7 +242,7 @@ def all_metrics(
     metrics |= {short[change]: reports.metric(gain) for change, gain in found["still"].items()}
     return metrics | {f"optimism_{each}": reports.metric(gain) for each, gain in found["flattered"].items()}
 
-# %% ../../nbs/behavior/10_study.ipynb #7c4d62f6
+# %% ../../nbs/behavior/10_study.ipynb #cell-040
 def baselines(
     rivals: Mapping[str, pd.DataFrame],    # from `rival_tables`
     positive: str,                         # empty: none
@@ -226,7 +252,7 @@ def baselines(
     return {rival: {name: reports.metric(score) for name, score in score_intervals(table, positive).items() if name in wanted}
             for rival, table in rivals.items()}
 
-# %% ../../nbs/behavior/10_study.ipynb #156c9f60
+# %% ../../nbs/behavior/10_study.ipynb #cell-042
 def positive_said(
     cfg: BehaviorConfig,    # positive
     material: Material,     # the class that is taken
@@ -236,7 +262,7 @@ def positive_said(
         return []
     return [f"No class was named: roc_auc and recall are about '{material.positive}', which has fewer events than the other."]
 
-# %% ../../nbs/behavior/10_study.ipynb #5ce92a67
+# %% ../../nbs/behavior/10_study.ipynb #cell-044
 def details(
     cfg: BehaviorConfig,         # the run's settings
     run: Run,                    # its evaluations
@@ -244,7 +270,7 @@ def details(
     found: Mapping[str, Any],    # from `measure`
 ) -> dict[str, Any]:
     "What this study has beside the shape that all reports share."
-    plain, heat = score_predictions(found["table"], material.positive), temperature_of(material, found["table"], cfg.seed)
+    plain, heat = score_predictions(found["table"], material.positive), found["heat"]
     sides = {side: {"events": len(rows), "groups": int(rows["group"].nunique())} for side, rows in material.sides.items()}
     return {"positive": material.positive, "labels": plain["labels"], "confusion_matrix": plain["confusion_matrix"],
             "per_class": class_table(found["scores"], plain["confusion_matrix"], plain["labels"]), "notes": plain["notes"],
@@ -252,7 +278,7 @@ def details(
             "confounding": found["doubt"].to_dict() if found["doubt"] else None,
             "choosing": None if found["flattered"] else choosing_said(cfg, run, material)}
 
-# %% ../../nbs/behavior/10_study.ipynb #bb856c5d
+# %% ../../nbs/behavior/10_study.ipynb #cell-046
 def report_of(
     cfg: BehaviorConfig,         # the run's settings
     run: Run,                    # trained
@@ -273,7 +299,7 @@ def report_of(
         left_out=reports.left_out(not_on_sides(cfg, material)), video_used=found["used"],
         details=details(cfg, run, material, found))
 
-# %% ../../nbs/behavior/10_study.ipynb #6b64675f
+# %% ../../nbs/behavior/10_study.ipynb #cell-049
 def positive_figures(
     table: pd.DataFrame,    # predictions
     positive: str,          # a class that both is and is not true
@@ -285,7 +311,7 @@ def positive_figures(
         found |= {"roc": figures.roc_curve(flag, prob), "precision_recall": figures.pr_curve(flag, prob)}
     return found
 
-# %% ../../nbs/behavior/10_study.ipynb #f2082a64
+# %% ../../nbs/behavior/10_study.ipynb #cell-051
 def class_figures(
     table: pd.DataFrame,                 # predictions
     per_class: Mapping[str, Mapping],    # of the report
@@ -295,7 +321,7 @@ def class_figures(
     return {"reliability": figures.reliability_diagram(sure, (table["true"] == table["pred"]).to_numpy()),
             "classes": pictures.class_figure(per_class), "class_curves": pictures.class_curves(table)}
 
-# %% ../../nbs/behavior/10_study.ipynb #68d8bc6f
+# %% ../../nbs/behavior/10_study.ipynb #cell-053
 def answers_of(
     cfg: BehaviorConfig,    # length of a clip
     material: Material,     # clips
@@ -307,7 +333,7 @@ def answers_of(
     clips = [data.frames(i, float(table["start_sec"][i])).permute(0, 2, 3, 1).numpy() for i in rows]
     return pictures.answers_figure(table, rows, clips, cfg.fps)
 
-# %% ../../nbs/behavior/10_study.ipynb #a5bbfe58
+# %% ../../nbs/behavior/10_study.ipynb #cell-055
 def make_figures(
     cfg: BehaviorConfig,  # the run's settings
     run: Run,             # after `evaluate`
@@ -328,7 +354,7 @@ def make_figures(
         found |= class_figures(table, more["per_class"])
     return found | {"answers": answers_of(cfg, material, table)}
 
-# %% ../../nbs/behavior/10_study.ipynb #ee2551bf
+# %% ../../nbs/behavior/10_study.ipynb #cell-057
 def evaluate(
     cfg: BehaviorConfig,  # the run's settings
     run: Run,             # after `fit`
@@ -345,7 +371,7 @@ def evaluate(
             run.save_figure(figure, name)
     return run.report
 
-# %% ../../nbs/behavior/10_study.ipynb #48c56934
+# %% ../../nbs/behavior/10_study.ipynb #cell-063
 @torch.no_grad()
 def one_batch(
     cfg: BehaviorConfig,                 # model, clips
@@ -366,7 +392,7 @@ def one_batch(
             f"loss {float(out['loss']):.3f}",
             *forecast_module(cfg, model, {name: batch[name] for name in ("clips", "labels")}, len(sides["train"]), **plan)]
 
-# %% ../../nbs/behavior/10_study.ipynb #9a37cee5
+# %% ../../nbs/behavior/10_study.ipynb #cell-065
 def check(
     cfg: BehaviorConfig,             # what would be run
     device_gb: float | None = None,  # plan for a card of this size

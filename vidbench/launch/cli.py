@@ -31,7 +31,7 @@ def _add(commands: Any, name: str, does: Callable, text: str, examples: str = ""
     parser.set_defaults(does=does)
     return parser
 
-# %% ../../nbs/launch/11_cli.ipynb #cell-005
+# %% ../../nbs/launch/11_cli.ipynb #cell-006
 def _add_settings(parser: argparse.ArgumentParser) -> None:
     "The options that say what to run."
     group = parser.add_argument_group("settings", "`vidbench settings JOB` shows them all")
@@ -40,7 +40,7 @@ def _add_settings(parser: argparse.ArgumentParser) -> None:
     group.add_argument("-p", metavar="NAME=VALUE", action="append", default=[], dest="settings",
                        help="change one setting: -p epochs=3, -p unseen=18,24, -p toy.videos=4")
 
-# %% ../../nbs/launch/11_cli.ipynb #cell-006
+# %% ../../nbs/launch/11_cli.ipynb #cell-007
 def _add_executor(parser: argparse.ArgumentParser) -> None:
     "The options of a command whose work another machine may do."
     group = parser.add_argument_group("where it runs")
@@ -54,26 +54,30 @@ def _add_executor(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--setup", action="append", default=[], metavar="LINE", help="a shell line before the job")
     group.add_argument("--slurm", action="append", default=[], metavar="NAME=VALUE", help="any other option of sbatch")
 
-# %% ../../nbs/launch/11_cli.ipynb #cell-006
+# %% ../../nbs/launch/11_cli.ipynb #cell-008
 def _resources(args: argparse.Namespace) -> Any:
     "What those options say."
     from vidbench.launch.submit import Resources, minutes
     return Resources(args.partition, minutes(args.time), args.gpus, args.cpus, args.memory_gb, args.nodes,
                      tuple(args.setup), more=settings.parse_assignments(args.slurm))
 
-# %% ../../nbs/launch/11_cli.ipynb #cell-009
+# %% ../../nbs/launch/11_cli.ipynb #cell-011
 def _run(args: argparse.Namespace) -> int:
     "vidbench run"
     from vidbench.launch.execute import run_job
+    if args.seeds:
+        return _run_seeds(args)
     if args.presets or args.executor:
         return _run_several(args)
     planned = settings.plan_as_written(find_job(args.job), args.settings, args.preset, args.config)
+    if args.device_gb is not None and not args.check:
+        raise LaunchError(f"--device-gb {args.device_gb:g} plans and trains nothing: add --check")
     if not args.check:
         return run_job(planned, args.name)
-    print(jobs.check_job(planned))
+    print(jobs.check_job(planned, args.device_gb))
     return 0
 
-# %% ../../nbs/launch/11_cli.ipynb #cell-009
+# %% ../../nbs/launch/11_cli.ipynb #cell-012
 def _run_several(args: argparse.Namespace) -> int:
     "vidbench run --presets, or --executor, or both"
     from vidbench.launch.parallel import make_task, preset_tasks, run_tasks
@@ -85,7 +89,17 @@ def _run_several(args: argparse.Namespace) -> int:
     tasks = preset_tasks(notebook, names, chosen, args.name) if names else [make_task(notebook, chosen, args.name)]
     return _hand_over(args, tasks) if args.executor else max(run_tasks(tasks, args.parallel), key=abs)
 
-# %% ../../nbs/launch/11_cli.ipynb #cell-009
+# %% ../../nbs/launch/11_cli.ipynb #cell-013
+def _run_seeds(args: argparse.Namespace) -> int:
+    "vidbench run --seeds"
+    from vidbench.launch.seeds import read_seeds, run_seeds
+    if other := next((name for name in ("presets", "executor", "check") if getattr(args, name)), ""):
+        raise LaunchError(f"--seeds {args.seeds} and --{other}: give one of them")
+    notebook = find_job(args.job)
+    chosen = settings.read_all(notebook, args.settings, args.preset, args.config)
+    return run_seeds(notebook, read_seeds(args.seeds), chosen, args.name, args.parallel)
+
+# %% ../../nbs/launch/11_cli.ipynb #cell-014
 def _hand_over(args: argparse.Namespace, tasks: list) -> int:
     "Runs for SLURM, or for the background."
     from vidbench.launch.submit import submit
@@ -93,7 +107,7 @@ def _hand_over(args: argparse.Namespace, tasks: list) -> int:
     print("\n".join(f"{task.run.job}/{task.run.name}: job {job}" for task, job in zip(tasks, ids, strict=True)))
     return 0
 
-# %% ../../nbs/launch/11_cli.ipynb #cell-010
+# %% ../../nbs/launch/11_cli.ipynb #cell-015
 def _add_run(commands: Any) -> None:
     "The grammar of `run`."
     run = _add(commands, "run", _run, "execute a job's notebook into a run folder", """
@@ -101,17 +115,21 @@ def _add_run(commands: Any) -> None:
         behavior -p data=events.csv -p video_root=films --name first
         sensors --config my.yaml -p unseen=18,24
         my_folder/behavior.ipynb --check
+        anomaly -p model=Qwen/Qwen2.5-VL-7B-Instruct --check --device-gb 24
         behavior --presets smoke,disjoint --parallel 2
+        behavior --seeds 0,1,2 --name first
         behavior --executor slurm --gpus 1 --time 8:00:00""")
     run.add_argument("job", help="a name that `vidbench list` shows, or any notebook")
     _add_settings(run)
     run.add_argument("--name", help="the run's name; with a name that exists, the run goes on")
     run.add_argument("--presets", help="several, separated by commas: a run for each")
+    run.add_argument("--seeds", default="", help="several, such as 0,1,2: a run for each, and one report over them")
     run.add_argument("--parallel", type=int, default=1, metavar="K", help="so many of them at a time")
     run.add_argument("--check", action="store_true", help="look whether everything is there, and train nothing")
+    run.add_argument("--device-gb", type=float, metavar="GB", help="with --check: plan for a card of so much memory")
     _add_executor(run)
 
-# %% ../../nbs/launch/11_cli.ipynb #cell-011
+# %% ../../nbs/launch/11_cli.ipynb #cell-016
 def _sweep(args: argparse.Namespace) -> int:
     "vidbench sweep"
     from vidbench.launch import sweep
@@ -131,7 +149,7 @@ def _sweep(args: argparse.Namespace) -> int:
           ("all trials have ended" if over else "interrupted: the same command goes on"))
     return 0 if over else 130
 
-# %% ../../nbs/launch/11_cli.ipynb #cell-012
+# %% ../../nbs/launch/11_cli.ipynb #cell-017
 def _add_sweep(commands: Any) -> None:
     "The grammar of `sweep`."
     sweep = _add(commands, "sweep", _sweep, "many runs with varied settings, chosen by Optuna; goes on where it was cut off", """
@@ -145,7 +163,45 @@ def _add_sweep(commands: Any) -> None:
     sweep.add_argument("--name", help="of the sweep; job and file when not given")
     _add_executor(sweep)
 
-# %% ../../nbs/launch/11_cli.ipynb #cell-013
+# %% ../../nbs/launch/11_cli.ipynb #cell-018
+def _prepare(args: argparse.Namespace) -> int:
+    "vidbench prepare"
+    from vidbench.core.runs import Run
+    from vidbench.launch import spread
+    notebook = find_job(args.job)
+    if args.part:
+        spread.prepare_part(notebook, Run.open(args.part))
+        return 0
+    planned = settings.plan_as_written(notebook, args.settings, args.preset, args.config)
+    run = Run.create(planned.job, planned.cfg, args.name)
+    tasks = spread.part_tasks(notebook, run, args.tasks) if args.tasks > 1 or args.executor else []
+    if args.executor:
+        code = _hand_over(args, tasks)
+        print(f"when they have ended: vidbench run {args.job} ... --name {run.name}")
+        return code
+    if tasks:
+        from vidbench.launch.parallel import run_tasks
+        run_tasks(tasks, min(args.tasks, args.parallel))
+        print(spread.prepared_films(run))
+    print(spread.prepare_here(notebook, run))
+    return 0
+
+# %% ../../nbs/launch/11_cli.ipynb #cell-019
+def _add_prepare(commands: Any) -> None:
+    "The grammar of `prepare`."
+    prepare = _add(commands, "prepare", _prepare, "decode a job's films and draw its sides, by several processes or machines", """
+        behavior -p data=events.csv --name first
+        behavior -p data=events.csv --name first --tasks 4 --parallel 4
+        behavior -p data=events.csv --name first --tasks 50 --parallel 50 --executor slurm --time 2:00:00""")
+    prepare.add_argument("job", help="a name that `vidbench list` shows, or any notebook")
+    _add_settings(prepare)
+    prepare.add_argument("--name", help="the run's name; `vidbench run --name` goes on with it")
+    prepare.add_argument("--tasks", type=int, default=1, metavar="N", help="processes that fill one cache, each film once")
+    prepare.add_argument("--parallel", type=int, default=os.cpu_count() or 1, metavar="K", help="so many of them at a time")
+    prepare.add_argument("--part", help=argparse.SUPPRESS)
+    _add_executor(prepare)
+
+# %% ../../nbs/launch/11_cli.ipynb #cell-020
 def _train(args: argparse.Namespace) -> int:
     "vidbench train"
     from vidbench.launch import workers
@@ -159,7 +215,7 @@ def _train(args: argparse.Namespace) -> int:
     workers.fit_on(args.num_processes, fit, cfg, run)
     return 0
 
-# %% ../../nbs/launch/11_cli.ipynb #cell-013
+# %% ../../nbs/launch/11_cli.ipynb #cell-021
 def _run_to_train(args: argparse.Namespace) -> Any:
     "The run that is there, or with --config a new one."
     from vidbench.core import runs
@@ -171,7 +227,7 @@ def _run_to_train(args: argparse.Namespace) -> Any:
     planned = settings.plan_as_written(find_job(job), [], "", args.config)
     return runs.Run.create(planned.job, planned.cfg, name)
 
-# %% ../../nbs/launch/11_cli.ipynb #cell-013
+# %% ../../nbs/launch/11_cli.ipynb #cell-022
 def _add_train(commands: Any) -> None:
     "The grammar of `train`."
     train = _add(commands, "train", _train, "train a run's folder: in this process, or as one of several", """
@@ -184,13 +240,13 @@ def _add_train(commands: Any) -> None:
     train.add_argument("--fit", default="", help="module:function, when it is not what the job's notebook imports")
     train.add_argument("--settings", default="", dest="settings_class", metavar="MODULE:CLASS", help="likewise")
 
-# %% ../../nbs/launch/11_cli.ipynb #cell-015
+# %% ../../nbs/launch/11_cli.ipynb #cell-024
 def _printed(rows: Any, text: str, as_json: bool) -> int:
     "An answer for the eye, or for a program."
     print(json.dumps(rows, indent=2, default=str) if as_json else plain_text(text))
     return 0
 
-# %% ../../nbs/launch/11_cli.ipynb #cell-015
+# %% ../../nbs/launch/11_cli.ipynb #cell-025
 def columns(
     rows: list[list[str]],  # of equal length
 ) -> str:
@@ -198,7 +254,7 @@ def columns(
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return "\n".join("  ".join(text.ljust(n) for text, n in zip(row, widths, strict=True)).rstrip() for row in rows)
 
-# %% ../../nbs/launch/11_cli.ipynb #cell-017
+# %% ../../nbs/launch/11_cli.ipynb #cell-027
 def _runs(args: argparse.Namespace) -> int:
     "vidbench runs"
     from vidbench.core import runs
@@ -211,7 +267,7 @@ def _runs(args: argparse.Namespace) -> int:
     text = columns([[*names, "result"], *lines])
     return _printed(rows, text if rows else f"no runs in {runs.workspace() / 'outputs'}", args.json)
 
-# %% ../../nbs/launch/11_cli.ipynb #cell-017
+# %% ../../nbs/launch/11_cli.ipynb #cell-028
 def _compare(args: argparse.Namespace) -> int:
     "vidbench compare"
     from vidbench.core.runs import find_run
@@ -219,7 +275,7 @@ def _compare(args: argparse.Namespace) -> int:
     found = [find_run(name) for name in args.runs]
     return _printed(comparison_data(found), "" if args.json else comparison_text(found), args.json)
 
-# %% ../../nbs/launch/11_cli.ipynb #cell-017
+# %% ../../nbs/launch/11_cli.ipynb #cell-029
 def _status(args: argparse.Namespace) -> int:
     "vidbench status"
     from vidbench.core import runs
@@ -230,7 +286,7 @@ def _status(args: argparse.Namespace) -> int:
     rows = [{"run": f"{run.job}/{run.name}", "folder": str(run.folder), **run.status} for run in found]
     return _printed(rows, text, args.json)
 
-# %% ../../nbs/launch/11_cli.ipynb #cell-017
+# %% ../../nbs/launch/11_cli.ipynb #cell-030
 def headline(
     run: Any,  # a Run
 ) -> dict[str, float] | None:  # metric -> value; empty before it was evaluated, none where the report is damaged
@@ -242,7 +298,7 @@ def headline(
     except (RuntimeError, LookupError, TypeError, AttributeError, ValueError):
         return None
 
-# %% ../../nbs/launch/11_cli.ipynb #cell-018
+# %% ../../nbs/launch/11_cli.ipynb #cell-031
 def _stop(args: argparse.Namespace) -> int:
     "vidbench stop"
     from vidbench.core import runs
@@ -256,7 +312,7 @@ def _stop(args: argparse.Namespace) -> int:
             failed = 1
     return failed
 
-# %% ../../nbs/launch/11_cli.ipynb #cell-018
+# %% ../../nbs/launch/11_cli.ipynb #cell-032
 def _logs(args: argparse.Namespace) -> int:
     "vidbench logs"
     from vidbench.core import runs
@@ -265,7 +321,7 @@ def _logs(args: argparse.Namespace) -> int:
         print(plain_text(text), end="", flush=True)
     return 0
 
-# %% ../../nbs/launch/11_cli.ipynb #cell-019
+# %% ../../nbs/launch/11_cli.ipynb #cell-033
 def _add_watching(commands: Any) -> None:
     "The grammar of these commands."
     status = _add(commands, "status", _status, "how runs stand, and their jobs: those named, else all that are not over")
@@ -283,7 +339,7 @@ def _add_watching(commands: Any) -> None:
     for parser in (status, runs, compare):
         parser.add_argument("--json", action="store_true", help="for a program to read")
 
-# %% ../../nbs/launch/11_cli.ipynb #cell-021
+# %% ../../nbs/launch/11_cli.ipynb #cell-035
 def _settings(args: argparse.Namespace) -> int:
     "vidbench settings"
     known = jobs.config_class(find_job(args.job))
@@ -297,17 +353,17 @@ def _settings(args: argparse.Namespace) -> int:
     text = "\n\n".join(map(settings.setting_text, found)) if few else settings.settings_text(found)
     return _printed([setting._asdict() for setting in found], text, args.json)
 
-# %% ../../nbs/launch/11_cli.ipynb #cell-021
+# %% ../../nbs/launch/11_cli.ipynb #cell-036
 def _list(args: argparse.Namespace) -> int:
     "vidbench list"
     return print(plain_text(jobs.describe_jobs())) or 0
 
-# %% ../../nbs/launch/11_cli.ipynb #cell-021
+# %% ../../nbs/launch/11_cli.ipynb #cell-037
 def _copy(args: argparse.Namespace) -> int:
     "vidbench copy"
     return print(jobs.copy_job(args.job, args.folder)) or 0
 
-# %% ../../nbs/launch/11_cli.ipynb #cell-021
+# %% ../../nbs/launch/11_cli.ipynb #cell-038
 def _doctor(args: argparse.Namespace) -> int:
     "vidbench doctor"
     from vidbench.launch.doctor import examine
@@ -315,7 +371,7 @@ def _doctor(args: argparse.Namespace) -> int:
     _printed([finding._asdict() for finding in found], "\n".join(map(str, found)), args.json)
     return int(any(finding.verdict == "bad" for finding in found))
 
-# %% ../../nbs/launch/11_cli.ipynb #cell-022
+# %% ../../nbs/launch/11_cli.ipynb #cell-039
 def _add_looking_up(commands: Any) -> None:
     "The grammar of these commands."
     known = _add(commands, "settings", _settings, "what can be set of a job: meaning, limits, default, presets", """
@@ -334,13 +390,13 @@ def _add_looking_up(commands: Any) -> None:
     for parser in (known, doctor):
         parser.add_argument("--json", action="store_true", help="for a program to read")
 
-# %% ../../nbs/launch/11_cli.ipynb #cell-f555e1
+# %% ../../nbs/launch/11_cli.ipynb #cell-041
 def _look(args: argparse.Namespace) -> int:
     "vidbench look"
     from vidbench.launch.look import look
     return print(plain_text(str(look(args.path, args.video_root, args.to)))) or 0
 
-# %% ../../nbs/launch/11_cli.ipynb #cell-f555e1
+# %% ../../nbs/launch/11_cli.ipynb #cell-042
 def _report(args: argparse.Namespace) -> int:
     "vidbench report"
     from vidbench.core.runs import find_run
@@ -355,19 +411,20 @@ def _report(args: argparse.Namespace) -> int:
     said = verdict_text(run.report) if run.report else plain_text(f"{status['state']} {status.get('error') or ''}".strip())
     return _printed({}, f"{said}\n\n{write_report(run)}", False)
 
-# %% ../../nbs/launch/11_cli.ipynb #cell-e7f2c5
+# %% ../../nbs/launch/11_cli.ipynb #cell-043
 def _use(args: argparse.Namespace) -> int:
     "vidbench predict, vidbench export"
     from vidbench.core.runs import find_run
     run = find_run(args.run)
     function = jobs.study_function(find_job(run.job), args.command)
     more = settings.parse_assignments(args.settings)
+    more |= {name: value for name in ("query", "queries") if (value := getattr(args, name, ""))}
     done = function(run, args.inputs, Path(args.out or run.folder / "predict"), **more) if args.command == "predict" else (
         function(run, Path(args.folder), **more))
     print(plain_text(str(done if done is not None else args.out or args.folder)))
     return 0
 
-# %% ../../nbs/launch/11_cli.ipynb #cell-7fcdbb
+# %% ../../nbs/launch/11_cli.ipynb #cell-044
 def _add_using(commands: Any) -> None:
     "The grammar of these commands."
     look = _add(commands, "look", _look, "what is in a file of labels or a folder of films, before training", """
@@ -383,6 +440,8 @@ def _add_using(commands: Any) -> None:
                    "behavior/first films/ --out answers")
     predict.add_argument("run", metavar="RUN")
     predict.add_argument("inputs", nargs="+", metavar="INPUT", help="files or folders")
+    predict.add_argument("--query", default="", metavar="TEXT", help="what to look for, for a job that is asked (grounding)")
+    predict.add_argument("--queries", default="", metavar="FILE", help="several, one a line")
     predict.add_argument("--out", default="", metavar="FOLDER", help="of the results; `predict` in the run's when not given")
     export = _add(commands, "export", _use, "write a run's model into a folder that others load", "behavior/first my_model")
     export.add_argument("run", metavar="RUN")
@@ -391,7 +450,7 @@ def _add_using(commands: Any) -> None:
         parser.add_argument("-p", metavar="NAME=VALUE", action="append", default=[], dest="settings",
                             help="a further argument of the study's function")
 
-# %% ../../nbs/launch/11_cli.ipynb #cell-024
+# %% ../../nbs/launch/11_cli.ipynb #cell-046
 _SHELLS = {
     "bash": """_vidbench() {{
     mapfile -t COMPREPLY < <({command} completion words -- "${{COMP_WORDS[@]:1:COMP_CWORD}}" 2>/dev/null)
@@ -406,7 +465,7 @@ compdef _vidbench vidbench""",
             "'({command} completion words -- (commandline -opc)[2..] (commandline -ct) 2>/dev/null)'",
 }
 
-# %% ../../nbs/launch/11_cli.ipynb #cell-024
+# %% ../../nbs/launch/11_cli.ipynb #cell-047
 def _completion(args: argparse.Namespace) -> int:
     "vidbench completion"
     words = [word for word in args.words if word != "--"] if args.words[:1] == ["--"] else args.words
@@ -414,14 +473,14 @@ def _completion(args: argparse.Namespace) -> int:
     print(script or "\n".join(next_words(words or [""])))
     return 0
 
-# %% ../../nbs/launch/11_cli.ipynb #cell-024
+# %% ../../nbs/launch/11_cli.ipynb #cell-048
 def _add_completion(commands: Any) -> None:
     "The grammar of `completion`."
     completion = _add(commands, "completion", _completion, "a script that lets a shell complete what one types", "bash")
     completion.add_argument("shell", choices=[*_SHELLS, "words"], metavar="{bash,zsh,fish}")
     completion.add_argument("words", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
 
-# %% ../../nbs/launch/11_cli.ipynb #cell-025
+# %% ../../nbs/launch/11_cli.ipynb #cell-049
 _EPILOG = """exit codes:
   0          done
   1          it was started, and failed
@@ -439,16 +498,16 @@ def make_parser() -> argparse.ArgumentParser:
                                      formatter_class=argparse.RawDescriptionHelpFormatter, epilog=_EPILOG)
     parser.add_argument("--version", action="version", version=f"vidbench {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for add in (_add_run, _add_sweep, _add_train, _add_watching, _add_looking_up, _add_using, _add_completion):
+    for add in (_add_run, _add_sweep, _add_prepare, _add_train, _add_watching, _add_looking_up, _add_using, _add_completion):
         add(commands)
     return parser
 
-# %% ../../nbs/launch/11_cli.ipynb #cell-027
+# %% ../../nbs/launch/11_cli.ipynb #cell-051
 def _subparsers(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:
     "The commands of a grammar."
     return next((dict(a.choices) for a in parser._actions if isinstance(a, argparse._SubParsersAction)), {})
 
-# %% ../../nbs/launch/11_cli.ipynb #cell-027
+# %% ../../nbs/launch/11_cli.ipynb #cell-052
 def _values(words: list[str]) -> list[str]:
     "Words that are no options: jobs, presets, settings, runs."
     command, before, typed = words[0], words[-2], words[-1]
@@ -465,7 +524,7 @@ def _values(words: list[str]) -> list[str]:
         return [f"{name}=" for name in names]
     return names if command == "settings" else []
 
-# %% ../../nbs/launch/11_cli.ipynb #cell-027
+# %% ../../nbs/launch/11_cli.ipynb #cell-053
 def next_words(
     words: list[str],  # so far, without `vidbench`; the last one is being typed, and may be empty
 ) -> list[str]:
@@ -478,7 +537,7 @@ def next_words(
     found = choices or (_values(words) if not typed.startswith("-") else list(options))
     return sorted(str(word) for word in found if str(word).startswith(typed))
 
-# %% ../../nbs/launch/11_cli.ipynb #cell-030
+# %% ../../nbs/launch/11_cli.ipynb #cell-056
 def main(
     argv: list[str] | None = None,  # arguments; those of the process when not given
 ) -> int:                           # exit code; see the top of this page
