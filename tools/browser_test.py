@@ -29,7 +29,10 @@ from pathlib import Path
 from PIL import Image
 
 PROJECT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(PROJECT))
+sys.path[:0] = [str(PROJECT), str(PROJECT / "tools")]
+
+from executed import litter  # noqa: E402
+
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 QUIET = {"notification": {"fetchNews": "false", "checkForUpdates": False, "doNotDisturbMode": True}}
 KERNEL = "window.jupyterapp?.shell.currentWidget?.sessionContext?.session?.kernel"
@@ -276,7 +279,8 @@ def saved(tally: Tally, lab: Lab, path: Path, name: str, pictures: bool = True) 
     until(lambda: path.stat().st_mtime_ns != before, 15)
     kept = outputs(path)
     tally.check(f"{name}: no cell failed", not any(output["output_type"] == "error" for output in kept))
-    tally.check(f"{name}: the saved notebook has no stderr", not any(output.get("name") == "stderr" for output in kept))
+    found = [what for what in litter(json.loads(path.read_text())) if what not in ("a widget", "an absolute path")]
+    tally.check(f"{name}: the saved notebook holds no litter {found or ''}", not found)
     tally.check(f"{name}: the saved notebook is below 3 MB ({path.stat().st_size / 1e6:.2f} MB)", path.stat().st_size < 3e6)
     if pictures:
         tally.check(f"{name}: the saved notebook holds a picture", any("image/png" in o.get("data", {}) for o in kept))

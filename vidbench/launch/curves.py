@@ -20,16 +20,16 @@ from matplotlib.ticker import MaxNLocator
 from ..core.figures import Figure, dress, new_figure, palette, smoothed
 
 # %% ../../nbs/launch/06a_curves.ipynb #e67806b9
-USUAL = {"loss": ["loss", "eval_loss"], "scores on the validation side": ["eval_*"]}
+USUAL = {"loss": ["loss", "eval_loss"], "validation scores": ["eval_*"]}
 CURVES = {
-    "grounding": {"reward, with its spread in a group": ["reward", "eval_reward"], "KL to the first policy": ["kl"],
-                  "share that is refused": ["refusal_rate/refusable", "refusal_rate/answerable"]},
+    "grounding": {"reward (band: spread)": ["reward", "eval_reward"], "KL to the start": ["kl"],
+                  "share refused": ["refusal_rate/refusable", "refusal_rate/answerable"]},
     "sensors": {"loss": ["loss", "eval_loss"], "scores (higher is better)": ["eval_macro_f1", "eval_unseen_macro_f1"],
                 "errors (lower is better)": ["eval_ece", "eval_reconstruction"]},
-    "agent": {"return": ["return", "eval_return"], "episodes that reach the goal": ["success", "eval_success"],
+    "agent": {"return": ["return", "eval_return"], "goals reached": ["success", "eval_success"],
               "loss of the critic": ["value_loss"]},
     "pretrain": {"loss": ["reconstruction_loss", "eval_loss"], "probe and surprise": ["eval_probe", "eval_surprise"],
-                 "spread of the targets (0: collapsed)": ["target_std"]}}
+                 "spread of targets": ["target_std"]}}
 
 def curves_of(
     job: str,  # of a run
@@ -130,12 +130,11 @@ def draw_panel(ax: Any, panel: Panel) -> None:
         ax.text(0.5, 0.5, "not logged yet", transform=ax.transAxes, ha="center", va="center", color="0.5", fontsize=13)
         ax.set(xticks=[], yticks=[])
     ax.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
-    dress(ax, panel.title, "step")
-    ax.title.set_fontsize(13)
+    dress(ax, "", "step")
+    ax.set_title(panel.title, loc="left", fontsize=13, fontweight="bold", pad=26 if panel.lines else 8)
     if panel.lines:
         ax.legend(loc="lower left", bbox_to_anchor=(0, 0.99), ncols=4, frameon=False, fontsize=11, borderaxespad=0,
                   handlelength=1.2, columnspacing=1.0)
-        ax.title.set_y(1.1)
 
 def panels_figure(
     panels: Sequence[Panel],  # at least one

@@ -155,7 +155,7 @@ def snapshot(
 
 # %% ../../nbs/launch/07_dashboard.ipynb #cell-020
 def _evaluations(snap: Snapshot, most: int = 3) -> list[str]:
-    "The newest scores on the validation side, as `name value`."
+    "The newest validation scores, as `name value`."
     newest = next((record for record in reversed(snap.records) if "eval_loss" in record), {})
     scores = [(k.removeprefix("eval_"), v) for k, v in newest.items() if k.startswith("eval_")]
     return [f"{'validation loss' if k == 'loss' else k.replace('_', ' ')} {v:.3g}" for k, v in scores[:most]]

@@ -317,7 +317,7 @@ def confusion_grid(
         return widgets.HTML()
     counts = pd.crosstab(table["true"], table["pred"]).reindex(index=names, columns=names, fill_value=0)
     said = lambda text: widgets.HTML(f'<span style="font-size:12px">{html.escape(text[:14]) or "nothing"}</span>')
-    cells = [said("true \\ answered"), *map(said, names)]
+    cells = [said("true, said"), *map(said, names)]
     for true in names:
         cells.append(said(true))
         for pred in names:
