@@ -430,9 +430,10 @@ class LiveView:
         self,
         run: Run,               # what the Stop button stops
         can_stop: bool = True,  # with a Stop button
+        news_only: bool = False,  # curves only once something is logged: around an evaluation none
     ):
         import ipywidgets as widgets
-        self.run, self.charts, self.handle, self.before = run, None, None, 0
+        self.run, self.news_only, self.charts, self.handle, self.before = run, news_only, None, None, 0
         wide, text = widgets.Layout(flex="1", margin="0 8px 0 0"), widgets.Layout(margin="0")
         self.bar = widgets.FloatProgress(max=1.0, layout=wide, style={"bar_color": LIGHTS["note"][1]})
         self.button = widgets.Button(description="Stop", icon="stop", tooltip="Save and stop this run")
@@ -452,7 +453,7 @@ class LiveView:
         "Put the widgets under the cell."
         from IPython.display import display
         _mend_clicks(self.button)
-        kernel, self.before = _kernel(), len(snap.records)
+        kernel, self.before = _kernel(), len(snap.records) if self.news_only else 0
         if hasattr(kernel, "msg_queue"):     # ipykernel 6
             self.run.on_look = lambda: _let_clicks_through(kernel)
         self.update(snap)
@@ -565,11 +566,12 @@ class Follower:
 def make_view(
     run: Run,               # what to show
     can_stop: bool = True,  # with a Stop button, where there are buttons
+    news_only: bool = False,  # curves only once something is logged
 ) -> View:                  # not open yet
     "The view that suits who is looking."
     place = situation()
     if place == "live":
-        return LiveView(run, can_stop)
+        return LiveView(run, can_stop, news_only)
     return TextView(picture=place == "batch")
 
 # %% ../../nbs/launch/07_dashboard.ipynb #cell-067
@@ -594,8 +596,8 @@ class Dashboard:
         self.view.update(self._snapshot())
         return True
 
-    def _open(self, can_stop: bool) -> None:
-        self.view = make_view(self.run, can_stop)
+    def _open(self, can_stop: bool, news_only: bool = False) -> None:
+        self.view = make_view(self.run, can_stop, news_only)
         self.view.open(self._snapshot())
 
     def _close(self) -> None:
@@ -608,7 +610,7 @@ class Dashboard:
 
     def __enter__(self) -> "Dashboard":
         self.run.watched = True
-        self.follower.guard(lambda: self._open(can_stop=True))
+        self.follower.guard(lambda: self._open(can_stop=True, news_only=True))
         self.follower.start()
         return self
 
