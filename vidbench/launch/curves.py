@@ -68,9 +68,10 @@ def logged(
     name: str,  # a number in the log
 ) -> tuple[np.ndarray, np.ndarray]:  # steps, values; only what is finite
     "A number against the step, from the lines that report it."
-    pairs = [(record["step"], record[name]) for record in records if name in record and "step" in record]
-    pairs = [(step, value) for step, value in pairs if isinstance(value, int | float) and np.isfinite(value)]
-    return np.array([step for step, _ in pairs], np.int32), np.array([value for _, value in pairs], np.float32)
+    rows = [record for record in records if name in record and "step" in record]
+    values = np.array([v if type(v) in (float, int) else np.nan for v in (row[name] for row in rows)], np.float32)
+    known = np.isfinite(values)
+    return np.array([row["step"] for row in rows], np.int32)[known], values[known]
 
 def scores_logged(
     records: Records,
