@@ -173,13 +173,16 @@ def group_class(
 
 # %% ../../nbs/core/00_config.ipynb #cell-039
 def _over(model: type[BaseModel], below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
-    "Settings laid over others: a group is merged, an empty one empties it; anything else, a plain mapping too, is replaced."
+    "Settings laid over others: groups are merged, names with a dot go inside; a whole mapping replaces, an empty one empties."
     merged = {**below}
     for name, value in above.items():
-        group = group_class(model.model_fields[name].annotation) if name in model.model_fields else None
-        merge = group and value != {} and isinstance(value, dict) and isinstance(merged.get(name), dict)
-        merged[name] = _over(group, merged[name], value) if merge else value
+        outer, dot, inner = name.partition(".")
+        group = group_class(model.model_fields[outer].annotation) if outer in model.model_fields else None
+        if dot or (group and value != {} and isinstance(value, dict) and isinstance(merged.get(outer), dict)):
+            value = _over(group or BaseModel, merged.get(outer) or {}, {inner: value} if dot else value)
+        merged[outer] = value
     return merged
+
 
 # %% ../../nbs/core/00_config.ipynb #cell-042
 def all_renamed(
@@ -224,7 +227,7 @@ class Config(Strict):
         "The settings of a named preset, with some of them changed."
         if name not in cls.presets:
             raise ConfigError(f"{cls.__name__}: unknown preset '{name}': {nearest(name, list(cls.presets))}")
-        made = cls(**_over(cls, _undot(cls.presets[name]), _undot(overrides)))
+        made = cls(**_over(cls, _undot(cls.presets[name]), overrides))
         made._preset = name
         return made
 
@@ -238,7 +241,7 @@ class Config(Strict):
         **overrides: Any,  # settings to change
     ) -> Self:
         "A changed copy, validated again."
-        made = type(self)(**_over(type(self), self.model_dump(), _undot(overrides)))
+        made = type(self)(**_over(type(self), self.model_dump(), overrides))
         made._preset = self._preset
         return made
 
@@ -253,7 +256,7 @@ class Config(Strict):
         **overrides: Any,  # settings that differ from the file
     ) -> Self:
         "Settings from a file."
-        settings = _over(cls, _undot(read_settings(path)), _undot(overrides))
+        settings = _over(cls, _undot(read_settings(path)), overrides)
         name = settings.pop("preset", "")
         return cls.preset(name, **settings) if name else cls(**settings)
 

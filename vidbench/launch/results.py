@@ -191,18 +191,20 @@ def _best_rival(found: Mapping[str, Any], name: str) -> str:
 
 # %% ../../nbs/launch/06b_results.ipynb #7fe94242
 def _row(found: Mapping[str, Any]) -> list[str]:
-    "A result's row: what, number, best rival, what is said of it, seeds, minutes."
+    "A result's row: what, number, the same by seed, best rival, what is said of it, minutes."
     name = next((name for name in found["headline"] if name in found["metrics"]), "")
-    number = f"{name} {spread_said(read_spread(found['metrics'][name]))}" if name else "–"
-    seeds = len(found["seeds"])
+    spread = read_spread(found["metrics"][name]) if name else None
+    number = f"{name} {spread_said(spread._replace(seeds=None))}" if spread else "–"
+    seeds = ", ".join(f"{value:.2f}" for value in spread.values) if spread else str(len(found["seeds"]))
     took = f"{found['minutes']:.0f}" if found.get("minutes") is not None else "–"
-    return [found["what"], number, _best_rival(found, name), found.get("plain", ""), str(seeds), took]
+    return [found["what"], number, seeds, _best_rival(found, name), found.get("plain", ""), took]
+
 
 # %% ../../nbs/launch/06b_results.ipynb #40eaae62
 def results_table() -> str:
     "All stored results as Markdown, for README: every number with its doubts, and what it means."
     files = sorted(results_folder().glob("*.json"))
     found = [each for each in map(read_json, files) if each.get("headline") and not each.get("control")]
-    head = ["what", "result (over seeds; over groups or events)", "best simple rival", "in plain words", "seeds", "minutes"]
+    head = ["what", "mean over seeds", "by seed", "best simple rival", "in plain words", "minutes"]
     rows = [head, ["---"] * len(head), *map(_row, found)]
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
