@@ -51,6 +51,7 @@ EQUIVALENT: list[tuple[str, str, str, str]] = [  # notebook, in the line, in the
     ("core/04_doubt", "step = max(1, int(4e6 / len(codes)))", "", "rows at a time: memory, not what comes out"),
     ("core/04_doubt", "for first in range(0, number, step)", "", "the same"),
     ("core/04_doubt", "out=np.full(len(weights), NAN), where=size", ">= 0", "0 / 0 is NaN as well"),
+    ("core/04_doubt", "(shuffled >= observed - 1e-12)", "(shuffled > ", "a shuffle that is lower by 1e-12, to the last bit"),
     ("core/07_checkpoints", "file.read(1 << 22)", "", "bytes at a time"),
     ("core/07_checkpoints", "json.dumps(content, indent=1)", "", "blanks in a file for programs"),
     ("core/03_events", "max(piece, size // 64)", "", "where a large file is looked at; how densely, not what comes out"),
@@ -60,7 +61,8 @@ EQUIVALENT: list[tuple[str, str, str, str]] = [  # notebook, in the line, in the
     ("worldmodel/pretrain/04_probes", "np.where(impossible == possible, 0.5", ">=", "equal ones were taken out before"),
     ("worldmodel/pretrain/04_probes", "reshape(-1,", "-2", "numpy takes any negative number"),
     ("worldmodel/pretrain/04_probes", "torch.autocast(", "", "no accelerator of this machine has another precision"),
-    ("grounding/04_grpo", "if top_p < 1", "<=", "all of the probability keeps all tokens, but for rounding"),
+    ("grounding/03_rewards", "or [0.0, 0.0] for part in parts", "0.0]", "multiplied by 0 where there is no pair"),
+    ("grounding/04_grpo", "if top_p < 1", "", "all of the probability keeps all tokens, but for rounding"),
     ("grounding/04_grpo", "below, above = _share(", "=", "a ratio that lies on the bound to the last bit"),
 ]
 

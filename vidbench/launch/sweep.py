@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['Range', 'SweepConfig', 'make_sampler', 'make_pruner', 'suggest', 'locked', 'JournalLock', 'Claim', 'Sweep',
            'read_sweep', 'value_of', 'hopeless', 'finish_trial', 'trials_table', 'run_sweep', 'worker_tasks',
-           'parallel_coordinates', 'importances', 'importance_figure']
+           'importances', 'importance_figure']
 
 # %% ../../nbs/launch/06_sweep.ipynb #cell-002
 import contextlib
@@ -68,6 +68,7 @@ class SweepConfig(Config):
     pruner: Literal["none", "median", "halving"] = Field("none", description="end trials early that look hopeless")
     prune_on: str = Field("", description="the logged eval_... that a pruner watches; metric when empty")
     settings: dict[str, Any] = Field(default_factory=dict, description="the same for all trials")
+    seeds: tuple[int, ...] = Field((), description="a run for each; the trial's value is their mean")
     space: dict[str, Range | list] = Field(description="setting -> values, or low and high")
 
     @model_validator(mode="after")
@@ -246,6 +247,13 @@ class Sweep:
         "The run of a trial, as a task."
         return make_task(self.notebook, self.cfg.settings | settings, f"{self.name}-{number:03d}")
 
+    def runs(self, number: int, settings: dict[str, Any]) -> list[Any]:
+        "The runs of a trial, as tasks: one, or one a seed."
+        if not self.cfg.seeds:
+            return [self.run(number, settings)]
+        return [make_task(self.notebook, self.cfg.settings | settings | {"seed": seed}, f"{self.name}-{number:03d}-s{seed}")
+                for seed in self.cfg.seeds]
+
     @property
     def over(self) -> bool:
         "Whether every trial has ended."
@@ -302,28 +310,30 @@ def _watching(sweep: Sweep, claim: Claim, run: Run, pruned: threading.Event, eve
     over.set()
     thread.join()
 
-# %% ../../nbs/launch/06_sweep.ipynb #cell-038
+# %% ../../nbs/launch/06_sweep.ipynb #cell-039
 def finish_trial(
     sweep: Sweep,   # whose journal is told
     claim: Claim,   # the trial
     pool: Pool,     # starts its run
 ) -> None:
-    "Run a trial to its end, or resume it, and tell the journal once."
-    task = sweep.run(claim.trial.number, claim.settings)
+    "Run a trial to its end, or resume it, and tell the journal once: with several seeds, the mean of their values."
+    tasks = sweep.runs(claim.trial.number, claim.settings)
     state, pruned = _optuna().trial.TrialState, threading.Event()
-    with _watching(sweep, claim, task.run, pruned):
-        if task.run.status["state"] != "finished" or math.isnan(value_of(task.run, sweep.cfg)):
-            pool.run([*task.command], task.run.folder, pass_fds=(claim.lock.fileno(),), ended=pruned)
-    value = value_of(task.run, sweep.cfg)
+    for task in tasks:
+        with _watching(sweep, claim, task.run, pruned):
+            over = task.run.status["state"] == "finished" and not math.isnan(value_of(task.run, sweep.cfg))
+            if not (over or pruned.is_set() or pool.stopping.is_set()):
+                pool.run([*task.command], task.run.folder, pass_fds=(claim.lock.fileno(),), ended=pruned)
+    value = float(np.mean([value_of(task.run, sweep.cfg) for task in tasks]))
     if pruned.is_set():
         sweep.study.tell(claim.trial.number, state=state.PRUNED, skip_if_finished=True)
-    elif task.run.status["state"] == "finished" and math.isfinite(value):
+    elif all(task.run.status["state"] == "finished" for task in tasks) and math.isfinite(value):
         sweep.study.tell(claim.trial.number, value, skip_if_finished=True)
     elif not pool.stopping.is_set():  # when the sweep is being stopped, the trial stays open, to be resumed
         sweep.study.tell(claim.trial.number, state=state.FAIL, skip_if_finished=True)
     claim.lock.close()
 
-# %% ../../nbs/launch/06_sweep.ipynb #cell-040
+# %% ../../nbs/launch/06_sweep.ipynb #cell-043
 def trials_table(
     sweep: Sweep,    # any
 ) -> pd.DataFrame:   # trial, run, state, value, and a column a setting; best first
@@ -333,7 +343,7 @@ def trials_table(
     table = pd.DataFrame(rows, columns=["trial", "run", "state", "value", *sweep.cfg.space])
     return table.sort_values("value", ascending=sweep.cfg.direction == "minimize", ignore_index=True)
 
-# %% ../../nbs/launch/06_sweep.ipynb #cell-042
+# %% ../../nbs/launch/06_sweep.ipynb #cell-045
 def _work(sweep: Sweep, pool: Pool, going: dict[int, Run]) -> None:
     "Take one trial after the other, until none is left; what is being worked on is in `going`."
     while not pool.stopping.is_set() and not sweep.over:
@@ -341,10 +351,10 @@ def _work(sweep: Sweep, pool: Pool, going: dict[int, Run]) -> None:
         if claim is None:        # others work on what is left
             time.sleep(1)
             continue
-        going[claim.trial.number] = sweep.run(claim.trial.number, claim.settings).run
+        going[claim.trial.number] = sweep.runs(claim.trial.number, claim.settings)[0].run
         finish_trial(sweep, claim, pool)
 
-# %% ../../nbs/launch/06_sweep.ipynb #cell-042
+# %% ../../nbs/launch/06_sweep.ipynb #cell-046
 def run_sweep(
     sweep: Sweep,                  # what to do
     parallel: int = 1,             # trials at a time
@@ -363,7 +373,7 @@ def run_sweep(
     trials_table(sweep).to_csv(sweep.folder / "trials.csv", index=False)
     return sweep.over
 
-# %% ../../nbs/launch/06_sweep.ipynb #cell-046
+# %% ../../nbs/launch/06_sweep.ipynb #cell-050
 def worker_tasks(
     sweep: Sweep,  # whose trials
     workers: int,  # jobs
@@ -376,44 +386,7 @@ def worker_tasks(
         run.folder.mkdir(exist_ok=True)
     return [Task(run, command) for run in runs]
 
-# %% ../../nbs/launch/06_sweep.ipynb #cell-052
-def _position(values: pd.Series, what: Range | list) -> tuple[np.ndarray, dict[float, str]]:
-    "Where values lie on an axis from 0 to 1, and its labels."
-    if isinstance(what, list):
-        order = {str(v): i / max(1, len(what) - 1) for i, v in enumerate(what)}
-        return values.map(lambda v: order[str(v)]).to_numpy(float), {y: name for name, y in order.items()}
-    scale = math.log if what.log else float
-    low, high = scale(what.low), scale(what.high)
-    position = (values.astype(float).map(scale).to_numpy() - low) / (high - low)
-    return position, {0.0: f"{what.low:g}", 1.0: f"{what.high:g}"}
-
-# %% ../../nbs/launch/06_sweep.ipynb #cell-052
-def parallel_coordinates(
-    table: pd.DataFrame,  # from `trials_table`
-    cfg: SweepConfig,     # its space
-) -> Any:                 # a figure
-    "Each trial as a line through its settings; the darker, the better."
-    from vidbench.core.figures import new_figure
-    figure, ax = new_figure(1.5 * len(cfg.space) + 4, 4.5)
-    shown = table.dropna(subset=["value"]).sort_values("value", ascending=cfg.direction == "maximize")
-    columns = [_position(shown[name], what) for name, what in cfg.space.items()]
-    low, high = shown["value"].min(), shown["value"].max()
-    last = ((shown["value"] - low) / max(high - low, 1e-12)).to_numpy(float)
-    lines = np.stack([*(position for position, _ in columns), last], axis=1)
-    rank = np.linspace(0.15, 1, len(lines)) if len(lines) else []
-    for y, strength in zip(lines, rank, strict=True):
-        ax.plot(range(len(y)), y, color="#0072B2", alpha=strength, linewidth=1 + 1.5 * (strength == 1))
-    labels = [*(names for _, names in columns), {0.0: f"{low:.3g}", 1.0: f"{high:.3g}"}]
-    for x, names in enumerate(labels):
-        ax.axvline(x, color="0.6", linewidth=1, zorder=0)
-        for y, name in names.items():
-            ax.annotate(name, (x, y), xytext=(6, 0), textcoords="offset points", va="center", fontsize=13)
-    ax.set_xticks(range(len(labels)), [*cfg.space, cfg.metric])
-    ax.set_yticks([])
-    ax.spines[:].set_visible(False)
-    return figure
-
-# %% ../../nbs/launch/06_sweep.ipynb #cell-054
+# %% ../../nbs/launch/06_sweep.ipynb #cell-056
 def importances(
     sweep: Sweep,      # with some trials that ended
 ) -> dict[str, float]: # setting -> share of the variation that goes with it; they add up to 1
@@ -423,7 +396,7 @@ def importances(
         return {}
     return dict(_optuna().importance.get_param_importances(sweep.study))
 
-# %% ../../nbs/launch/06_sweep.ipynb #cell-056
+# %% ../../nbs/launch/06_sweep.ipynb #cell-058
 def importance_figure(
     shares: dict[str, float],  # from `importances`
 ) -> Any:                      # a figure

@@ -24,7 +24,7 @@ import torch
 
 from ..core.bouts import BoutRules, ethogram_figure, write_results
 from ..core.checkpoints import best_checkpoint, load_weights
-from ..core.doubt import Interval, calibration_interval, intervals, mean_interval
+from ..core.doubt import Interval, calibration_interval, intervals, mean_interval, power_said
 from ..core.engine import SeededSampler, device_of, has_collapsed, warn
 from ..core.events import read_sides, write_sides
 from ..core.exports import Exported, write_program
@@ -826,6 +826,7 @@ def check(
         "switched off, there is a single domain"
     lines = [repr(everything), counts.fillna(0).astype(int).to_string(),
              f"train against {material.primary}: {_audit(material, cfg.adapt)['verdict']}",
+             power_said(material.sides[material.primary].windows.who, "people"),
              f"missing channels: {', '.join(data.windows.missing_channels) or 'none'}", f"adversary: {adversary}",
              *(f"left out: {row['count']} {row['what']}, {row['why']}" for row in material.left_out),
              f"one batch {tuple(x)} -> latent {cfg.latent_dim}, {len(material.vocabulary)} activities; loss {loss:.3f}",
