@@ -51,7 +51,7 @@ SMALL = {
                   "model": "tiny Qwen2.5-VL"},
     "pretrain": {**CLIPS, "num_frames": 16, "max_steps": 2, "patch_px": 8, "hidden_size": 48, "depth": 2, "heads": 4,
                  "pred_hidden_size": 24, "pred_depth": 1, "pred_heads": 2, "toy.clips": 64, "toy.pairs": 8, "probe_clips": 16,
-                 "probe_epochs": 1, "supervised_epochs": 1},
+                 "probe_epochs": 1, "supervised_epochs": 1, "gradient_accumulation_steps": 2, "num_workers": 1},
     "sensors": {"max_steps": 2, "batch_size": 8, "hidden_dims": (8, 16), "latent_dim": 4, "toy.windows": 240,
                 "compare_with_erm": False},
     "worldmodel": {"pretrain": "as above", "caption": "as above", "agent": "as above"}}

@@ -69,7 +69,7 @@ def likeness(
 ) -> Float[Tensor, "both both"]:             # 0 to `kernels`; source first
     "Gaussian kernels between all windows, summed."
     both = torch.cat([source, target])
-    apart = torch.cdist(both, both).square()
+    apart = (both[:, None] - both).square().sum(2)  # cdist is too rough for near points: the kernels' sum became negative
     width = apart.detach().mean() * len(both) / max(1, len(both) - 1) + 1e-12
     return sum(torch.exp(-apart / (width * 2.0 ** (i - kernels // 2))) for i in range(kernels))
 
