@@ -4,8 +4,9 @@
 Usage: browser_test.py [NOTEBOOK ...] [--screenshots FOLDER] [--limit SECONDS]
 
 Without a notebook it writes one that trains a single number, and checks that the picture moves, that Stop stops and
-saves, that the saved notebook keeps a picture, that a run of another process can be watched, that the view opens again
-after the page was reloaded, that the compare notebook reacts to clicks, and that clips play in the sample browser.
+saves, that the saved notebook keeps a picture, that a run of another process can be watched, that a bar stays pinned, that the
+page can be reloaded while it trains, that the compare notebook reacts to clicks, a sweep to the mouse, that clips play in
+the sample browser, that its keys go on and mark, that a film can be asked about, and that all of it suits the dark theme.
 With notebooks (for instance nbs/experiments/behavior.ipynb) it runs a copy of each one the same way and presses Stop on
 its dashboard.
 Everything happens in a temporary folder, on a free port of this machine, behind a token.
@@ -28,12 +29,15 @@ from pathlib import Path
 from PIL import Image
 
 PROJECT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(PROJECT))
+sys.path[:0] = [str(PROJECT), str(PROJECT / "tools")]
+
+from executed import litter  # noqa: E402
+
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 QUIET = {"notification": {"fetchNews": "false", "checkForUpdates": False, "doNotDisturbMode": True}}
 KERNEL = "window.jupyterapp?.shell.currentWidget?.sessionContext?.session?.kernel"
 RESTING = f"{KERNEL}?.connectionStatus === 'connected' && {KERNEL}.status === 'idle'"
-LIVE_PICTURE, STATIC_PICTURE = "img.widget-image, .widget-image img", ".jp-RenderedImage img"
+LIVE_PICTURE, STATIC_PICTURE = ".vb-dashboard .js-plotly-plot, img.widget-image, .widget-image img", ".jp-RenderedImage img"
 
 TOY = ('''
 import subprocess, sys, time
@@ -222,7 +226,7 @@ def outputs(path: Path) -> list[dict]:
     return [output for cell in cells for output in cell.get("outputs", [])]
 
 
-def stop_training(tally: Tally, lab: Lab, workspace: Path, name: str, limit_sec: float) -> None:
+def stop_training(tally: Tally, lab: Lab, workspace: Path, name: str, limit_sec: float, pinned: bool = False) -> None:
     "Run all cells; once the picture moves, press Stop; the run has to end by itself."
     lab.command("notebook:run-all-cells")
     stop = lab.page.get_by_role("button", name="Stop")
@@ -233,9 +237,16 @@ def stop_training(tally: Tally, lab: Lab, workspace: Path, name: str, limit_sec:
     logs = "outputs/*/*/metrics.jsonl"    # with a validation score, there are two pictures to photograph
     until(lambda: any("eval_" in path.read_text() for path in workspace.glob(logs)), 15)
     time.sleep(1.5)
+    if pinned:
+        lab.page.locator(".vb-pin").last.click()
+        bar = lab.page.locator(".vb-pinned")
+        tally.check(f"{name}: a pinned bar tells the step ({bar.inner_text()[:60]!r})", "step" in bar.inner_text())
+        lab.page.locator(".js-plotly-plot .nsewdrag").first.hover()
+        told = lab.page.locator(".hoverlayer .hovertext, .hoverlayer .legend")
+        tally.check(f"{name}: the mouse tells a value", until(told.count, 5))
     lab.shot(f"{name}-training")
     clicked = time.monotonic()
-    stop.first.click()
+    (lab.page.locator(".vb-pinned-stop") if pinned else stop).first.click()
     stopped = until(lambda: "running" not in states(workspace).values(), min(30, limit_sec), every_sec=0.05)
     tally.check(f"{name}: Stop ends the training ({time.monotonic() - clicked:.1f} s)", stopped)
 
@@ -248,7 +259,7 @@ def toy_test(tally: Tally, page, address, workspace: Path, screenshots: Path, li
     notebook.metadata["kernelspec"] = {"display_name": "Python 3", "language": "python", "name": "python3"}
     nbformat.write(notebook, workspace / "toy.ipynb")
     lab = Lab(page, address("toy.ipynb"), screenshots)
-    stop_training(tally, lab, workspace, "toy", limit_sec)
+    stop_training(tally, lab, workspace, "toy", limit_sec, pinned=True)
     tally.check("toy: what was learned is saved", (workspace / "outputs/toy/here/checkpoints/weight.txt").exists())
     tally.check("toy: a static picture takes the place of the live one", until(lambda: lab.picture(STATIC_PICTURE), 15))
     lab.shot("toy-stopped")
@@ -261,14 +272,18 @@ def toy_test(tally: Tally, page, address, workspace: Path, screenshots: Path, li
     saved(tally, lab, workspace / "toy.ipynb", "toy")
 
 
-def saved(tally: Tally, lab: Lab, path: Path, name: str) -> None:
-    "The saved notebook holds pictures and no errors."
+def saved(tally: Tally, lab: Lab, path: Path, name: str, pictures: bool = True) -> None:
+    "The saved notebook holds pictures, no errors, and no litter."
     before = path.stat().st_mtime_ns
     lab.command("docmanager:save")
     until(lambda: path.stat().st_mtime_ns != before, 15)
     kept = outputs(path)
     tally.check(f"{name}: no cell failed", not any(output["output_type"] == "error" for output in kept))
-    tally.check(f"{name}: the saved notebook holds a picture", any("image/png" in o.get("data", {}) for o in kept))
+    found = [what for what in litter(json.loads(path.read_text())) if what not in ("a widget", "an absolute path")]
+    tally.check(f"{name}: the saved notebook holds no litter {found or ''}", not found)
+    tally.check(f"{name}: the saved notebook is below 3 MB ({path.stat().st_size / 1e6:.2f} MB)", path.stat().st_size < 3e6)
+    if pictures:
+        tally.check(f"{name}: the saved notebook holds a picture", any("image/png" in o.get("data", {}) for o in kept))
 
 
 def notebook_test(tally: Tally, page, address, workspace: Path, screenshots: Path, limit_sec: float, path: Path):
@@ -306,50 +321,117 @@ def pretend_runs(workspace: Path) -> None:
 
 
 def compare_test(tally: Tally, page, address, workspace: Path, screenshots: Path, limit_sec: float) -> None:
-    "The compare notebook reacts to clicks."
+    "The compare notebook opens on a pair, and reacts to clicks."
     pretend_runs(workspace)
     shutil.copy(PROJECT / "nbs/experiments/compare.ipynb", workspace)
     lab = Lab(page, address("compare.ipynb"), screenshots)
     lab.command("notebook:run-all-cells")
     tally.check("compare: all cells run", lab.idle(limit_sec))
     page.locator("select[multiple]").first.scroll_into_view_if_needed(timeout=1000 * limit_sec)
-    before = until(lambda: lab.picture(LIVE_PICTURE), 15)
-    page.locator("select[multiple] option").nth(2).click(modifiers=["Control"])
-    changed = until(lambda: lab.picture(LIVE_PICTURE) not in (b"", before), 10)
-    tally.check("compare: a click on a run draws its curve", bool(before) and changed)
+    told = page.locator(".widget-html-content", has_text="shared events").last
+    before = until(lambda: told.count() and told.inner_text(), 15)
+    tally.check("compare: it opens on the newest pair of a job", "third" in before and "second" in before)
     time.sleep(0.5)
     lab.shot("compare")
+    page.locator("select[multiple] option").nth(2).click(modifiers=["Control"])
+    tally.check("compare: a click on a run changes the page", until(lambda: told.inner_text() != before, 10))
+    page.locator("select[multiple] option").nth(2).click(modifiers=["Control"])
+    page.get_by_text("The same events side by side").click()
+    tally.check("compare: the same events side by side", until(lambda: page.locator(".vb-browser").count(), 15))
     page.get_by_role("button", name="Export").click()
     exported = workspace / "outputs/compare/export"
     tally.check("compare: Export writes PNG, CSV and LaTeX",
                 until(lambda: {p.suffix for p in exported.glob("*")} == {".png", ".csv", ".tex"}, 15))
-    saved(tally, lab, workspace / "compare.ipynb", "compare")
+    saved(tally, lab, workspace / "compare.ipynb", "compare", pictures=False)
+
+
+def written(workspace: Path, name: str, cells: tuple[str, ...]) -> str:
+    "A notebook of some cells."
+    import nbformat
+
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source.strip()) for source in cells])
+    notebook.metadata["kernelspec"] = {"display_name": "Python 3", "language": "python", "name": "python3"}
+    nbformat.write(notebook, workspace / f"{name}.ipynb")
+    return f"{name}.ipynb"
+
+
+SWEEP = ("""
+import pandas as pd
+from IPython.display import HTML
+from vidbench.launch.sweep import Range, SweepConfig
+from vidbench.launch.sweep_view import sweep_html
+space = {"learning_rate": Range(low=1e-4, high=1e-2, log=True), "model": ["small", "large"], "frames": [8, 16, 32]}
+rows = [(i, f"s-{i:03d}", "complete", 0.9 - 0.05 * i, 10 ** (-4 + i % 5 / 2), ["large", "small"][i % 2], [16, 32, 8][i % 3])
+        for i in range(10)]
+table = pd.DataFrame(rows, columns=["trial", "run", "state", "value", *space])
+HTML(sweep_html(table, SweepConfig(metric="macro_f1", space=space, settings={"epochs": 2}), {}))
+""",)
+
+
+def sweep_test(tally: Tally, page, address, workspace: Path, screenshots: Path, limit_sec: float) -> None:
+    "A sweep answers to the mouse: hover lights a line and its row, a drag along an axis keeps some."
+    lab = Lab(page, address(written(workspace, "sweep", SWEEP)), screenshots)
+    lab.command("notebook:run-all-cells")
+    page.locator(".vb-sweep summary").first.wait_for(timeout=1000 * limit_sec)
+    page.locator(".vb-sweep summary").nth(3).hover()
+    tally.check("sweep: a row lights its line", until(lambda: page.locator("polyline.vb-lit[data-trial='3']").count(), 5))
+    axis = page.locator("[data-axis='1']").bounding_box()
+    x, top = axis["x"] + axis["width"] / 2, axis["y"]
+    page.mouse.move(x, top + axis["height"] * 0.9)
+    page.mouse.down()
+    page.mouse.move(x, top + axis["height"] * 0.99)
+    page.mouse.up()
+    tally.check("sweep: a drag along an axis keeps the lines that pass there", page.locator("polyline.vb-out").count() == 5)
+    lab.shot("sweep")
 
 
 def reload_test(tally: Tally, page, address, workspace: Path, screenshots: Path, limit_sec: float) -> None:
-    "The page is reloaded while a cell trains; another notebook opens the view of the running job again, and stops it."
-    import nbformat
-
-    for name, cells in (("train", TOY[:3]), ("again", AGAIN)):
-        notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source.strip()) for source in cells])
-        notebook.metadata["kernelspec"] = {"display_name": "Python 3", "language": "python", "name": "python3"}
-        nbformat.write(notebook, workspace / f"{name}.ipynb")
-    lab = Lab(page, address("train.ipynb"), screenshots)
+    "The page is saved and reloaded while a cell trains; another notebook opens the view of the running job, and stops it."
+    first = address(written(workspace, "train", TOY[:3]))
+    lab = Lab(page, first, screenshots)
     lab.command("notebook:run-all-cells")
     until(lambda: "running" in states(workspace).values(), limit_sec)
-    second = Lab(page, address("again.ipynb"), screenshots)      # the page is loaded anew
+    until(lambda: lab.picture(LIVE_PICTURE), 20)
+    lab.command("docmanager:save")
+    time.sleep(2)
+    page.goto(first.replace("&reset", ""))
+    page.wait_for_function("window.jupyterapp?.shell.currentWidget?.content?.widgets?.length", timeout=60_000)
+    time.sleep(6)
+    tally.check("reload: no 'model not found' while it trains", "model not found" not in page.inner_text("body"))
+    lab.shot("reload-same")
+    second = Lab(page, address(written(workspace, "again", AGAIN)), screenshots)      # the page is loaded anew
     second.command("notebook:run-all-cells")
     tally.check("reload: the view is open again, and moves", second.moves(LIVE_PICTURE, limit_sec))
     second.shot("reload")
     page.get_by_role("button", name="Stop").first.click()
     tally.check("reload: its Stop stops the job", until(lambda: "running" not in states(workspace).values(), 20))
+    page.goto(first.replace("&reset", ""))
+    time.sleep(6)
+    tally.check("reload: no 'model not found' when it is over", "model not found" not in page.inner_text("body"))
 
 
 SAMPLES = ("""
 from vidbench.core.runs import find_run
 from vidbench.launch.samples import SampleBrowser
 SampleBrowser(find_run("walk/seen"), show="wrong")
-""",)
+""", """
+import pandas as pd
+from vidbench.launch.ask import Ask
+
+def predict(run, inputs, out):
+    return pd.DataFrame([{"video_path": inputs[0], "start_sec": t, "end_sec": t + 2, "pred": "ab"[t > 3], "prob_a": 0.9 - t / 10,
+                          "prob_b": 0.1 + t / 10} for t in range(0, 8, 2)])
+
+Ask(find_run("walk/seen"), predict=predict)
+""", """
+from vidbench.core.doubt import Interval
+from vidbench.core.reports import check, make_report, metric
+from vidbench.launch.verdict import Verdict
+Verdict(make_report("walk", headline=["roc_auc"], metrics={"roc_auc": metric(Interval(0.92, 0.81, 0.97, 60, 12))},
+    baselines={"majority": {"roc_auc": 0.5}}, verdict="ROC AUC 0.92.", audit=None, health={},
+    checkpoint={"name": "c", "step": 1, "rule": "the last"},
+    checks=[check("has not collapsed", False, "97% of the answers are 'a'"), check("ece < 0.25", True, "0.1")]))
+""")
 
 
 def pretend_answers(workspace: Path) -> None:
@@ -383,23 +465,58 @@ def samples_test(tally: Tally, page, address, workspace: Path, screenshots: Path
     nbformat.write(notebook, workspace / "samples.ipynb")
     lab = Lab(page, address("samples.ipynb"), screenshots)
     lab.command("notebook:run-all-cells")
-    film = page.locator(".widget-html video")
+    film = page.locator(".vb-browser video")
     film.first.wait_for(timeout=1000 * limit_sec)
     before = film.first.screenshot()
     film.first.evaluate("video => video.play()")
     tally.check("samples: the film plays", until(lambda: film.first.screenshot() != before, 10))
     time.sleep(1)
-    readout = page.locator(".widget-html video + div").first.inner_text()
+    readout = page.locator(".vb-at").first.inner_text()
     tally.check(f"samples: time and frame are told ({readout})", "frame" in readout)
     lab.shot("samples")
-    said = page.locator(".widget-html-content").first
+    said = page.locator(".vb-browser .widget-html-content").last
     first = said.inner_text()
-    page.locator(".widget-slider .noUi-handle, .widget-slider .ui-slider-handle").first.click()
+    page.locator(".vb-keys").first.click()
     page.keyboard.press("ArrowRight")
     tally.check("samples: the right arrow key goes on", until(lambda: said.inner_text() != first, 10))
-    page.locator(".widget-dropdown select").first.select_option(label="right")
+    page.keyboard.press("w")
+    marks = workspace / "outputs/walk/seen/corrections.csv"
+    marked = until(lambda: marks.exists() and len(marks.read_text().splitlines()) == 2, 10)
+    tally.check("samples: a key marks a label as wrong", marked)
+    tally.check("samples: the notebook's own keys stay out of it", page.locator(".jp-Cell").count() == len(SAMPLES))
+    page.locator(".vb-browser .widget-dropdown select").first.select_option(label="right")
     tally.check("samples: the menu filters", until(lambda: "\u2713" in said.inner_text(), 10))
     lab.shot("samples-right")
+    ask_test(tally, page, lab, workspace)
+    dark_test(tally, page, lab)
+
+
+def ask_test(tally: Tally, page, lab: Lab, workspace: Path) -> None:
+    "A film is typed in, and answered beside its clip."
+    page.get_by_placeholder("path of a film").fill(str(workspace / "data/film.mp4"))
+    page.keyboard.press("Tab")
+    page.get_by_role("button", name="Ask").click()
+    answer = page.locator(".widget-html-content", has_text="a from 0.0 to 4.0 s")
+    tally.check("ask: a film is answered in a sentence", until(answer.count, 20))
+    lines = answer.locator("polyline").count()
+    tally.check("ask: its clip is shown with lines over time", answer.locator("video").count() and lines == 2)
+    answer.last.scroll_into_view_if_needed()
+    time.sleep(0.5)
+    lab.shot("ask")
+
+
+def dark_test(tally: Tally, page, lab: Lab) -> None:
+    "JupyterLab's dark theme: what is shown keeps readable."
+    page.evaluate("window.jupyterapp.commands.execute('apputils:change-theme', {theme: 'JupyterLab Dark'})")
+    until(lambda: page.evaluate("document.body.dataset.jpThemeLight") == "false", 10)
+    time.sleep(1)
+    lab.shot("ask-dark")
+    card = page.locator(".vb-card").first
+    card.scroll_into_view_if_needed()
+    colour = card.evaluate("card => getComputedStyle(card.querySelector('h4')).color")
+    tally.check(f"dark: the verdict is light on dark ({colour})", sum(map(int, colour.strip("rgba()").split(",")[:3])) > 380)
+    time.sleep(0.5)
+    lab.shot("verdict-dark")
 
 
 def one_test(tally: Tally, test, name: str, screenshots: Path, limit_sec: float, *args) -> None:
@@ -428,11 +545,15 @@ def missing() -> str:
     return "" if CHROMIUM else "chromium is not installed"
 
 
+TESTS = ((toy_test, "toy"), (compare_test, "compare"), (reload_test, "reload"), (samples_test, "samples"), (sweep_test, "sweep"))
+
+
 def main() -> int:
     "Run the tests; 0 when none failed."
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("notebooks", nargs="*", type=Path, help="experiment notebooks to run instead of the toy")
     parser.add_argument("--screenshots", type=Path, help="folder that keeps the screenshots")
+    parser.add_argument("--only", default="", choices=[name for _, name in TESTS], help="one of the tests")
     parser.add_argument("--limit", type=float, default=60, help="seconds that any one wait may last")
     args = parser.parse_args()
     if lack := missing():
@@ -443,8 +564,9 @@ def main() -> int:
         screenshots = args.screenshots or Path(scratch)
         screenshots.mkdir(parents=True, exist_ok=True)
         if not args.notebooks:
-            for test, name in ((toy_test, "toy"), (compare_test, "compare"), (reload_test, "reload"), (samples_test, "samples")):
-                one_test(tally, test, name, screenshots, args.limit)
+            for test, name in TESTS:
+                if args.only in ("", name):
+                    one_test(tally, test, name, screenshots, args.limit)
         for path in args.notebooks:
             one_test(tally, notebook_test, path.stem, screenshots, args.limit, path)
     print(f"{tally.passed} passed, {tally.failed} failed")

@@ -6,6 +6,7 @@ parameters  every experiment notebook has one cell tagged `parameters`, with lit
 readme      README.md is what nbs/index.ipynb gives
 arrows      imports go downhill: core <- study <- launch, pretrain <- caption <- agent; no circle, lazy imports included
 settings    every setting of every job is read somewhere
+results     every stored result says how to repeat it, and README's table of them is what they give
 outputs     the notebooks that readers look at first hold pictures, none is older than its code, and all are fit to be seen
 docs        the documentation builds from what there is (nothing is run), and no link leads nowhere
 import      `import vidbench` takes under 0.1 s, and the command line needs neither torch, pandas nor papermill
@@ -82,14 +83,45 @@ def readme() -> list[str]:
     return [] if same else [f"README.md is not what nbs/index.ipynb gives: {command}"]
 
 
+RESULT_KEYS = ("what", "command", "machine", "when", "seeds", "minutes", "metrics", "headline")
+
+
+def results() -> list[str]:
+    os.chdir(ROOT)
+    from vidbench.launch.results import results_table, stored
+    wrong = []
+    for path in sorted((ROOT / "nbs/results/data").glob("*.json")):
+        missing = [key for key in RESULT_KEYS if stored(path.stem).get(key) in (None, "", [], {})]
+        wrong += [f"{path.name} lacks {', '.join(missing)}: store it by tools/results.py"] if missing else []
+    readme, (head, *rows) = (ROOT / "README.md").read_text(), results_table().splitlines()
+    if head in readme:
+        wrong += [f"README.md lacks a result (python tools/results.py prints them): {row[:90]}" for row in rows[1:]
+                  if row not in readme]
+    return wrong
+
+
 MOST_MB = 12  # of all files in the repository together
+
+
+def planted_litter() -> list[str]:
+    "Litter that was put into a notebook has to be seen, else the check sees nothing."
+    import executed
+    shown = lambda **data: {"output_type": "display_data", "metadata": {}, "data": data}
+    stream = {"output_type": "stream", "name": "stderr", "text": ["FutureWarning: soon\n"]}
+    planted = {"an error stream": stream, "a library's warning": stream,
+               "a progress bar": {"output_type": "stream", "name": "stdout", "text": ["decoding clips:  10%|# |\n"]},
+               "a widget": shown(**{"application/vnd.jupyter.widget-view+json": {"model_id": "a"}}),
+               "an empty table": shown(**{"text/html": ["<table><tbody>\n", "</tbody></table>"]}),
+               "an empty value": shown(**{"text/plain": ["{}"]})}
+    seen = {what: executed.litter({"metadata": {}, "cells": [{"outputs": [output]}]}) for what, output in planted.items()}
+    return [f"tools/executed.py does not see {what} in a notebook's outputs" for what, found in seen.items() if what not in found]
 
 
 def outputs() -> list[str]:
     import executed
     folders = (ROOT / "nbs").rglob("*.ipynb")
     notebooks = sorted(p for p in folders if ".ipynb_checkpoints" not in p.parts and not p.name.startswith("_"))
-    wrong = [line for path in notebooks for line in executed.wrong_with(path)]
+    wrong = planted_litter() + [line for path in notebooks for line in executed.wrong_with(path)]
     size = sum((ROOT / name).stat().st_size for name in files()) / 1e6
     return wrong + [f"the repository's files have {size:.1f} MB, should stay below {MOST_MB}"] * (size >= MOST_MB)
 
@@ -251,7 +283,7 @@ def this() -> list[str]:
 
 if __name__ == "__main__":
     checks = {"sync": sync, "parameters": parameters, "readme": readme, "arrows": arrows, "settings": settings,
-              "outputs": outputs, "docs": docs, "import": imports, "this": this}
+              "results": results, "outputs": outputs, "docs": docs, "import": imports, "this": this}
     if len(sys.argv) != 2 or sys.argv[1] not in checks:
         sys.exit(__doc__)
     problems = checks[sys.argv[1]]()

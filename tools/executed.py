@@ -305,7 +305,18 @@ def commit_outputs(path: Path) -> None:
 BAD = {  # what must not be in a committed output -> how it is called
     r'"output_type": "error"': "an error", r'"name": "stderr"': "an error stream", r"widget-view\+json": "a widget",
     r"(?<![\w:/.])/(?:home|root|tmp|Users|work|mnt|opt|content)/\w": "an absolute path",
-    r"\d+%\|": "a progress bar"}
+    r"\d+%\|": "a progress bar", r"(?:Future|Deprecation|User)Warning": "a library's warning",
+    r"<tbody>(?:\\n|[\s\",])*</tbody>": "an empty table", r'"text/plain": \["(?:\{\}|\[\]|None)"\]': "an empty value"}
+MOST_NOTEBOOK_BYTES = 3_000_000
+
+
+def litter(notebook: dict) -> list[str]:
+    "What stands in the outputs of a notebook that says nothing to its reader."
+    outputs = [output for cell in notebook["cells"] for output in cell.get("outputs", [])]
+    words = [{**o, "data": {k: v for k, v in o.get("data", {}).items() if not k.startswith("image/")}} for o in outputs]
+    text = json.dumps(words)
+    found = [what for pattern, what in BAD.items() if re.search(pattern, text)]
+    return found + (["the state of widgets"] if "widgets" in notebook["metadata"] else [])
 
 
 def wrong_with(path: Path) -> list[str]:
@@ -319,9 +330,9 @@ def wrong_with(path: Path) -> list[str]:
         return [f"{name} has no outputs, and readers look at it first: {again}"]
     made = notebook["metadata"].get("vidbench", {})
     wrong = [] if made.get("code") == code_digest(path) else [f"{name}: its outputs are older than its code: {again}"]
-    words = [{**o, "data": {k: v for k, v in o.get("data", {}).items() if not k.startswith("image/")}} for o in outputs]
-    text = json.dumps(words)
-    wrong += [f"{name}: its outputs hold {what}: {again}" for pattern, what in BAD.items() if re.search(pattern, text)]
+    wrong += [f"{name}: its outputs hold {what}: {again}" for what in litter(notebook)]
+    if (size := path.stat().st_size) > MOST_NOTEBOOK_BYTES:
+        wrong.append(f"{name} is {size / 1e6:.1f} MB, more than {MOST_NOTEBOOK_BYTES / 1e6:g}: {again}")
     large = sum(len(json.dumps(output)) > MOST_BYTES for output in outputs)
     return wrong + [f"{name}: {large} outputs are larger than {MOST_BYTES:,} bytes: {again}"] * bool(large)
 

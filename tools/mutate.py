@@ -22,7 +22,8 @@ from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parent.parent
 NBS = ROOT / "nbs"
-ONLY = {  # of these rooms, what splits, audits and repeats; the rest reads tables
+ONLY = {  # of these rooms, what splits, audits, repeats and scores; the rest reads and writes files
+    "core/13_bouts": r"over_time|_stretches|_joined|bouts_of|_overlap|segment|frame_accuracy",
     "core/03_events": r"write_sides|read_sides|_digest|_copies|same_films|_films|_recordings|_spans|overlap_runs|best_cut|split_|"
                       r"_every_nth|_sides|boost|_overlapping|_number_shared|_leaks|SplitAudit|_two_peoples|videos_shared|audit"}
 ROOMS = [  # numbers are made here: evaluation, rewards, splits, losses
@@ -41,12 +42,28 @@ OPERATORS = {ast.Add: "-", ast.Sub: "+", ast.Mult: "/", ast.Div: "*", ast.FloorD
 NAMES = {"min": "max", "max": "min", "any": "all", "all": "any", "mean": "sum", "sum": "mean", "minimum": "maximum",
          "maximum": "minimum", "argmax": "argmin", "argmin": "argmax", "floor": "ceil", "ceil": "floor", "nlargest": "nsmallest",
          "cumsum": "cumprod", "idxmax": "idxmin", "first": "last", "nanmean": "nansum", "amax": "amin", "median": "max"}
-UNWRAPPED = {"abs", "sqrt", "log", "exp", "round", "clip", "clamp", "normalize", "detach", "float", "softmax",
+UNWRAPPED = {"abs", "sqrt", "log", "exp", "round", "clip", "clamp", "normalize", "detach", "softmax",
              "log_softmax", "square", "log1p", "unique", "sorted", "nan_to_num", "fillna", "dropna",
              "drop_duplicates", "reversed", "lower", "strip", "set"}
-KEPT_DEFAULTS = {"seed", "resamples", "permutations", "draws", "worlds", "digits", "width", "height", "name", "progress", "step"}
+KEPT_DEFAULTS = {"seed", "resamples", "permutations", "draws", "worlds", "digits", "width", "height", "name", "progress", "step",
+                 "batch_size", "most", "most_cells", "epochs", "neighbours", "heads", "size", "columns", "autocast"}
 EQUIVALENT: list[tuple[str, str, str, str]] = [  # notebook, in the line, in the mutated line (empty: any), why nobody can see it
     ("core/04_doubt", "step = max(1, int(4e6 / len(codes)))", "", "rows at a time: memory, not what comes out"),
+    ("core/04_doubt", "for first in range(0, number, step)", "", "the same"),
+    ("core/04_doubt", "out=np.full(len(weights), NAN), where=size", ">= 0", "0 / 0 is NaN as well"),
+    ("core/04_doubt", "(shuffled >= observed - 1e-12)", "(shuffled > ", "a shuffle that is lower by 1e-12, to the last bit"),
+    ("core/07_checkpoints", "file.read(1 << 22)", "", "bytes at a time"),
+    ("core/07_checkpoints", "json.dumps(content, indent=1)", "", "blanks in a file for programs"),
+    ("core/03_events", "max(piece, size // 64)", "", "where a large file is looked at; how densely, not what comes out"),
+    ("behavior/04_confounding", "step = max(1, int(2e6 / len(values)))", "", "rows at a time"),
+    ("sensors/06_evaluation", "weight = np.exp(similar", "", "what all of a row share goes out when it is made to add up to 1"),
+    ("sensors/06_evaluation", "(np.ones((1, len(true))))", "np.ones((2", "the second row is not looked at"),
+    ("worldmodel/pretrain/04_probes", "np.where(impossible == possible, 0.5", ">=", "equal ones were taken out before"),
+    ("worldmodel/pretrain/04_probes", "reshape(-1,", "-2", "numpy takes any negative number"),
+    ("worldmodel/pretrain/04_probes", "torch.autocast(", "", "no accelerator of this machine has another precision"),
+    ("grounding/03_rewards", "or [0.0, 0.0] for part in parts", "0.0]", "multiplied by 0 where there is no pair"),
+    ("grounding/04_grpo", "if top_p < 1", "", "all of the probability keeps all tokens, but for rounding"),
+    ("grounding/04_grpo", "below, above = _share(", "=", "a ratio that lies on the bound to the last bit"),
 ]
 
 
@@ -318,11 +335,11 @@ def judge_room(room: str, chosen: list[Mutation], slow: float, limit: float, say
     "Run a notebook; before each cell that is to be mutated, fork once a mutation."
     os.chdir((NBS / f"{room}.ipynb").parent)
     sys.path.insert(0, os.getcwd())
-    cells, shell, found, took = code_cells(room), new_shell(), {}, timed(room)
+    cells, shell, found, took = code_cells(room), new_shell(), {}, timed(room) if slow else {}
     for position, (number, source, _) in enumerate(cells):
-        behind = [text for other, text, _ in cells[position + 1:] if took.get(other, 0) < slow]
-        usual = sum(took[other] for other, *_ in cells[position:] if took.get(other, 0) < slow)
-        seconds = min(limit, 5 + 3 * usual)
+        behind = [text for other, text, _ in cells[position + 1:] if not slow or took.get(other, 0) < slow]
+        usual = sum(took.get(other, 0) for other, *_ in cells[position:] if took.get(other, 0) < slow)
+        seconds = min(limit, 5 + 3 * usual) if slow else limit
         for mutation in (m for m in chosen if m.cell == number):
             code = in_fork(lambda m=mutation, b=behind, s=seconds: judge(shell, m, b, s), 8 * seconds)
             found[mutation] = "survived" if code == 0 else "too long" if code in (98, 99) else "killed"
@@ -387,7 +404,7 @@ def main() -> int:
     parser.add_argument("names", nargs="*", help="parts of notebooks' paths; all rooms where none is named")
     parser.add_argument("--count", type=int, default=0, help="draw so many; all of them where not given")
     parser.add_argument("--seed", type=int, default=0, help="of the draw")
-    parser.add_argument("--slow", type=float, default=15.0, help="cells of more processor seconds are no tests here")
+    parser.add_argument("--slow", type=float, default=15.0, help="cells of more processor seconds are no tests here; 0: all are")
     parser.add_argument("--limit", type=float, default=60.0, help="processor seconds of a mutation; more counts as noticed")
     parser.add_argument("--list", action="store_true", help="show the mutations and stop")
     args = parser.parse_args()

@@ -49,14 +49,14 @@ SMALL = {
     "grounding": {"max_steps": 2, "batch_size": 1, "eval_batch_size": 8, "group_size": 2, "max_completion_tokens": 8,
                   "eval_items": 2, "toy.videos": 12, "toy.warmup_steps": 2, "num_frames": 8, "encoder": "words",
                   "model": "tiny Qwen2.5-VL"},
-    "pretrain": {**CLIPS, "max_steps": 2, "patch_px": 8, "hidden_size": 48, "depth": 2, "heads": 4, "pred_hidden_size": 24,
-                 "pred_depth": 1, "pred_heads": 2, "toy.clips": 64, "toy.pairs": 8, "probe_clips": 16, "probe_epochs": 1,
-                 "supervised_epochs": 1},
+    "pretrain": {**CLIPS, "num_frames": 16, "max_steps": 2, "patch_px": 8, "hidden_size": 48, "depth": 2, "heads": 4,
+                 "pred_hidden_size": 24, "pred_depth": 1, "pred_heads": 2, "toy.clips": 64, "toy.pairs": 8, "probe_clips": 16,
+                 "probe_epochs": 1, "supervised_epochs": 1},
     "sensors": {"max_steps": 2, "batch_size": 8, "hidden_dims": (8, 16), "latent_dim": 4, "toy.windows": 240,
                 "compare_with_erm": False},
     "worldmodel": {"pretrain": "as above", "caption": "as above", "agent": "as above"}}
 # What this machine may lack for a preset: such a start has to end in one line that names it.
-NEEDS = {"grounding/full_zero3": "deepspeed"}
+NEEDS = {"presets/grounding/full_zero3": "deepspeed"}
 SWITCHES = {"activation_checkpointing": (False, True), "gradient_accumulation_steps": (1, 2), "mixed_precision": ("no", "bf16"),
             "num_workers": (0, 1), "torch_compile": (False, True), "num_processes": (1, 2)}
 

@@ -158,11 +158,11 @@ def check(
     processes: int = 1,              # that train together
 ) -> str:                            # some lines
     "Look whether a run can start, and what it would take: no training."
-    material = draw_material(cfg, decoded=False)
     if device_gb is None:
         can_run(cfg)
     dtype = base_dtype(cfg, (8, 0) if device_gb else None)
     model, processor = bare_base(cfg, dtype)
+    material = draw_material(cfg, decoded=False)
     kind, width, here = type(model).__name__, model.config.get_text_config().hidden_size, weights_here(cfg)
     data = ClipData(material.train, cfg, material.policy)
     item = _heaviest(data, cfg)

@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['logger', 'TABLES', 'window_starts', 'batches', 'read_windows', 'film_logits', 'film_table', 'films_of',
-           'run_temperature', 'predict_film', 'predict_films', 'ready_parts', 'labels_of', 'against', 'leave_results',
-           'predict']
+           'run_temperature', 'predict_film', 'predict_films', 'film_stamp', 'ready_parts', 'labels_of', 'against',
+           'leave_results', 'predict']
 
 # %% ../../nbs/behavior/09_films.ipynb #c0c5ce18
 import json
@@ -28,6 +28,7 @@ from .familiar import Familiar, run_familiar
 from .models import logits_and_features
 from .settings import BehaviorConfig
 from ..core.bouts import BoutRules, ethogram_figure, frame_accuracy, segment_f1, write_results
+from ..core.checkpoints import best_checkpoint
 from ..core.config import ConfigError
 from ..core.events import read_events
 from ..core.runs import Run, write_text
@@ -173,6 +174,14 @@ def predict_films(
         times.append(spent)
     return times, bad
 
+# %% ../../nbs/behavior/09_films.ipynb #0152a012
+def film_stamp(
+    film: Path,
+) -> list:    # path, size, time of the last change
+    "What changes when a film does: one that was still being written is asked anew."
+    found = film.stat() if film.is_file() else None
+    return [str(film), found.st_size, found.st_mtime_ns] if found else [str(film)]
+
 # %% ../../nbs/behavior/09_films.ipynb #7a070bfc
 def ready_parts(
     parts: Path,           # the folder of what is done
@@ -265,7 +274,7 @@ def predict(
     classes = read_material(cfg, run).classes
     true, films = labels_of(inputs, classes), films_of(inputs)
     hop = max(1, round((hop_sec or cfg.clip_sec / 4) * cfg.fps))
-    parts = ready_parts(out / ".parts", [[str(film) for film in films], hop, str(run.folder)])
+    parts = ready_parts(out / ".parts", [[film_stamp(film) for film in films], hop, str(run.folder), best_checkpoint(run).name])
     times, bad = predict_films(films, parts, cfg, run, classes, hop)
     tables = [pd.read_csv(path, dtype={"video_path": str, "pred": str}) for path in sorted(parts.glob("*.csv"))]
     more = {"run": str(run.folder), "classes": classes, "left_out": bad, "window_sec": cfg.clip_sec, "hop_sec": hop / cfg.fps,

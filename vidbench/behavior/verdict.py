@@ -98,11 +98,13 @@ def collapse_check(
 def trained_check(
     health: Mapping[str, Any] | None,    # from `core.training.health_summary`
 ) -> dict[str, Any]:
-    "Whether training came to its end without a step that was not finite."
+    "Whether training came to its end, without a step that was not finite, and moved the weights."
     if not health:
         return check("trained to the end", None, "not known")
     words = f"{health['steps']} of {health['total_steps']} steps, {health['bad_steps']} of them not finite"
-    return check("trained to the end", bool(health["finished"] and not health["bad_steps"]), words)
+    still = health.get("learned") is False
+    more = f"; nothing moved: {health.get('weights_moved') or 0:.1%} of the weights changed" if still else ""
+    return check("trained to the end", bool(health["finished"] and not health["bad_steps"] and not still), words + more)
 
 # %% ../../nbs/behavior/05_verdict.ipynb #765229ee
 def clustering_check(

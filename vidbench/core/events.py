@@ -76,13 +76,13 @@ def _declared(names: Sequence[str], columns: Mapping[str, str]) -> dict[str, str
             raise EventError(f"columns: neither {left!r} nor {right!r} is a standard column{_nearest(left, ALIASES)}")
     return found
 
-# %% ../../nbs/core/03_events.ipynb #3976d267
+# %% ../../nbs/core/03_events.ipynb #cell-017
 def _some(names: Sequence[str], most: int = 12) -> str:
     "Some names of columns, for a message of one line."
     more = f" and {len(names) - most} more" if len(names) > most else ""
     return ", ".join(str(name)[:30] for name in names[:most]) + more
 
-# %% ../../nbs/core/03_events.ipynb #cell-017
+# %% ../../nbs/core/03_events.ipynb #cell-019
 def match_columns(
     names: Sequence[str],                        # the table's own column names
     columns: Mapping[str, str] | None = None,    # what to read as what, `{standard: yours}` (or the other way round)
@@ -107,7 +107,7 @@ def match_columns(
                          f"the table has {_some(names)}")
     return found
 
-# %% ../../nbs/core/03_events.ipynb #cell-021
+# %% ../../nbs/core/03_events.ipynb #cell-023
 def _refuse(bad: pd.Series, values: pd.Series, why: str, table_name: str) -> None:
     rows = np.flatnonzero(bad.to_numpy(dtype=bool))
     if len(rows):
@@ -115,7 +115,7 @@ def _refuse(bad: pd.Series, values: pd.Series, why: str, table_name: str) -> Non
         more = f" (and {len(rows) - 1} more such rows)" if len(rows) > 1 else ""
         raise EventError(f"{table_name}: row {first + 1} (line {first + 2}): {why.format(values.iloc[first])}{more}")
 
-# %% ../../nbs/core/03_events.ipynb #cell-024
+# %% ../../nbs/core/03_events.ipynb #cell-026
 def _parquet(path: Path) -> pd.DataFrame:
     "A table of a Hugging Face data set: classes by their names, films by their paths."
     from pyarrow.parquet import read_table
@@ -131,7 +131,7 @@ def _parquet(path: Path) -> pd.DataFrame:
             table[name] = table[name].map(lambda cell: cell.get("path"))
     return table
 
-# %% ../../nbs/core/03_events.ipynb #70ce042e
+# %% ../../nbs/core/03_events.ipynb #cell-027
 def _frame(path: Path, rows: list[list[str]]) -> pd.DataFrame:
     "An ordinary table as pandas sees it."
     kind = path.suffix.lower()
@@ -152,7 +152,7 @@ def _frame(path: Path, rows: list[list[str]]) -> pd.DataFrame:
     except (pd.errors.ParserError, pd.errors.EmptyDataError, ValueError, RecursionError, OSError) as error:
         raise EventError(f"{path.name}: not a readable table: {(str(error).splitlines() or ['empty'])[0][:300]}") from None
 
-# %% ../../nbs/core/03_events.ipynb #cell-026
+# %% ../../nbs/core/03_events.ipynb #cell-029
 def _load_file(path: Path, **how: Any) -> pd.DataFrame:
     "A table with standard columns where the format is known, else with its own; `attrs` says what was done."
     try:
@@ -174,7 +174,7 @@ def _load_file(path: Path, **how: Any) -> pd.DataFrame:
         table.attrs["notes"].append(f"names no films: {taken}")
     return table
 
-# %% ../../nbs/core/03_events.ipynb #ddd68062
+# %% ../../nbs/core/03_events.ipynb #cell-030
 def _load(path: Path, columns: Mapping[str, str] | None = None, **how: Any) -> pd.DataFrame:
     "A file, or all tables of a folder, whose films lie beside each."
     if not path.exists():
@@ -194,14 +194,14 @@ def _load(path: Path, columns: Mapping[str, str] | None = None, **how: Any) -> p
                    "rows_read": len(whole), "dropped": {}, "notes": [f"{len(tables)} tables were read"][:len(tables) - 1]}
     return whole
 
-# %% ../../nbs/core/03_events.ipynb #cell-027
+# %% ../../nbs/core/03_events.ipynb #cell-031
 def _texts(table: pd.DataFrame, column: str, standard: str, table_name: str) -> pd.Series:
     "A column as text without white space around it; no cell may be empty."
     texts = table[column].map(lambda cell: "" if pd.isna(cell) else str(cell).strip())
     _refuse(texts == "", texts, f"{standard} is empty", table_name)
     return texts
 
-# %% ../../nbs/core/03_events.ipynb #cell-030
+# %% ../../nbs/core/03_events.ipynb #cell-034
 def _seconds(table: pd.DataFrame, column: str, table_name: str) -> pd.Series:
     given = table[column]
     seconds = pd.to_numeric(given, errors="coerce").astype(float)
@@ -212,7 +212,7 @@ def _seconds(table: pd.DataFrame, column: str, table_name: str) -> pd.Series:
     _refuse(seconds < 0, given, f"{column}={{}} is negative: seconds count from the start of the video", table_name)
     return seconds
 
-# %% ../../nbs/core/03_events.ipynb #cell-031
+# %% ../../nbs/core/03_events.ipynb #cell-035
 def _window(table: pd.DataFrame, found: Mapping[str, str], table_name: str) -> tuple[pd.Series, pd.Series]:
     if "start_sec" not in found:                     # a table of whole clips
         return pd.Series(0.0, index=table.index), pd.Series(np.nan, index=table.index)
@@ -225,16 +225,16 @@ def _window(table: pd.DataFrame, found: Mapping[str, str], table_name: str) -> t
     _refuse(ends < starts, ends, "end_sec={} comes before start_sec", table_name)
     return starts.fillna(0.0), ends
 
-# %% ../../nbs/core/03_events.ipynb #cell-034
+# %% ../../nbs/core/03_events.ipynb #cell-038
 def _parts(path: str) -> list[str]:
     return [part for part in re.split(r"[\\/]+", path) if part not in ("", ".")]
 
-# %% ../../nbs/core/03_events.ipynb #cell-035
+# %% ../../nbs/core/03_events.ipynb #cell-039
 def _shared_tail(one: Sequence[str], other: Sequence[str]) -> int:
     same = [a.casefold() == b.casefold() for a, b in zip(reversed(one), reversed(other), strict=False)]
     return same.index(False) if False in same else len(same)
 
-# %% ../../nbs/core/03_events.ipynb #cell-037
+# %% ../../nbs/core/03_events.ipynb #cell-041
 def _index(root: Path, names: set[str]) -> dict[str, list[str]]:
     "Files below a folder by their names; films and folders of frames also by their names without an ending."
     index = {}
@@ -247,7 +247,7 @@ def _index(root: Path, names: set[str]) -> dict[str, list[str]]:
             index.setdefault(name.casefold(), []).append(os.path.join(folder, name))
     return index
 
-# %% ../../nbs/core/03_events.ipynb #cell-038
+# %% ../../nbs/core/03_events.ipynb #cell-042
 def _best(path: str, candidates: Sequence[str]) -> str:
     scores = [_shared_tail(_parts(path), _parts(candidate)) for candidate in candidates]
     best = sorted(c for c, score in zip(candidates, scores, strict=True) if score == max(scores))
@@ -256,7 +256,7 @@ def _best(path: str, candidates: Sequence[str]) -> str:
                          "put more of the path into the table, or narrow video_root")
     return best[0]
 
-# %% ../../nbs/core/03_events.ipynb #cell-039
+# %% ../../nbs/core/03_events.ipynb #cell-043
 def locate_videos(
     video_paths: Iterable[str],      # as the table writes them, with / or \\
     video_root: str | os.PathLike,   # the folder to search, with everything below it
@@ -269,14 +269,14 @@ def locate_videos(
     hits = {path: index.get(_parts(path)[-1].casefold(), []) for path in paths}
     return {path: _best(path, found) for path, found in hits.items() if found}
 
-# %% ../../nbs/core/03_events.ipynb #ba7f0574
+# %% ../../nbs/core/03_events.ipynb #cell-046
 def _near_by(names: list[str], folder: Path) -> dict[str, str]:
     "Films in the table's own folder by their names without an ending."
     films = {os.path.splitext(file)[0]: str(folder / file) for file in (os.listdir(folder) if folder.is_dir() else [])
              if os.path.splitext(file)[1].lower() in VIDEO_ENDINGS}
     return {name: films[name] for name in names if name in films}
 
-# %% ../../nbs/core/03_events.ipynb #cell-042
+# %% ../../nbs/core/03_events.ipynb #cell-047
 def _place(paths: pd.Series, table: Path, video_root: str | os.PathLike | None) -> pd.Series:
     written = list(dict.fromkeys(path for path in paths if not is_address(path)))
     plain = {path: path.replace("\\", "/") for path in written}
@@ -287,7 +287,7 @@ def _place(paths: pd.Series, table: Path, video_root: str | os.PathLike | None) 
     return paths.map({path: path for path in paths if is_address(path)} | places | near | (
         locate_videos(written, video_root) if video_root is not None else {}))
 
-# %% ../../nbs/core/03_events.ipynb #cell-045
+# %% ../../nbs/core/03_events.ipynb #cell-050
 def refuse_outside(
     paths: Iterable[str | os.PathLike],   # that a table or a setting names; they need not exist
     folder: str | os.PathLike,            # that they must not leave
@@ -301,7 +301,7 @@ def refuse_outside(
         if not Path(path).resolve().is_relative_to(top):
             raise EventError(f"{path} lies outside {top}, where this job has to stay: move it there, or change stay_in")
 
-# %% ../../nbs/core/03_events.ipynb #cell-048
+# %% ../../nbs/core/03_events.ipynb #cell-053
 def _make_ids(paths: pd.Series, starts: pd.Series, ends: pd.Series) -> list[str]:
     ids = []
     for path, start, end in zip(paths, starts, ends, strict=True):
@@ -309,7 +309,7 @@ def _make_ids(paths: pd.Series, starts: pd.Series, ends: pd.Series) -> list[str]
         ids.append(f"{Path(_parts(path)[-1]).stem}-{digest}")
     return ids
 
-# %% ../../nbs/core/03_events.ipynb #cell-051
+# %% ../../nbs/core/03_events.ipynb #cell-056
 def _optional(
     table: pd.DataFrame, found: Mapping[str, str], paths: pd.Series, table_name: str
 ) -> dict[str, pd.Series]:
@@ -319,7 +319,7 @@ def _optional(
     _refuse(split_up, paths, "{} is said to come from more than one source", table_name)
     return {"source": source.astype(str), **extras}
 
-# %% ../../nbs/core/03_events.ipynb #cell-055
+# %% ../../nbs/core/03_events.ipynb #cell-060
 def _film_finder(table: Path, video_root: str | os.PathLike | None) -> Callable[[str], VideoInfo | None]:
     "What is known of a film that a table names, where it can be found: by its name, with or without its ending."
     below = Path(video_root) if video_root is not None else table.parent
@@ -343,7 +343,7 @@ def _film_finder(table: Path, video_root: str | os.PathLike | None) -> Callable[
 
     return find
 
-# %% ../../nbs/core/03_events.ipynb #cell-056
+# %% ../../nbs/core/03_events.ipynb #cell-061
 def _refuse_contradictions(standard: Mapping[str, pd.Series], table_name: str) -> None:
     "One stretch of one film cannot be two classes of the same individual in a plain table."
     span = ("video_path", "start_sec", "end_sec", "individual")
@@ -357,7 +357,7 @@ def _refuse_contradictions(standard: Mapping[str, pd.Series], table_name: str) -
                          f"{len(said)} labels ({', '.join(said[:3])}), in {int(unlike.sum())} rows: keep one of each, or add a "
                          "column individual where they are of different animals")
 
-# %% ../../nbs/core/03_events.ipynb #cell-058
+# %% ../../nbs/core/03_events.ipynb #cell-063
 def _beside(standard: Mapping[str, pd.Series], table: pd.DataFrame) -> pd.DataFrame:
     originals = {}
     for name in table.columns:
@@ -366,7 +366,7 @@ def _beside(standard: Mapping[str, pd.Series], table: pd.DataFrame) -> pd.DataFr
             originals[f"{name}_in_table" if name in standard else name] = table[name]
     return pd.DataFrame({**{name: standard[name] for name in STANDARD if name in standard}, **originals})
 
-# %% ../../nbs/core/03_events.ipynb #3cc8d483
+# %% ../../nbs/core/03_events.ipynb #cell-064
 def _told_apart(ids: list[str], events: pd.DataFrame) -> list[str]:
     "Made ids, each once: of several events of one stretch each gets its label and individual in."
     twice = pd.Series(ids).duplicated(keep=False)
@@ -379,7 +379,7 @@ def _told_apart(ids: list[str], events: pd.DataFrame) -> list[str]:
         ids[number] = name if seen[name] == 1 else f"{name}-{seen[name]}"
     return ids
 
-# %% ../../nbs/core/03_events.ipynb #d91af784
+# %% ../../nbs/core/03_events.ipynb #cell-066
 def _without_repeats(table: pd.DataFrame) -> pd.DataFrame:
     "Rows that are the same in every column, once; how many were left out is counted."
     again = table.astype(str).duplicated()
@@ -389,7 +389,7 @@ def _without_repeats(table: pd.DataFrame) -> pd.DataFrame:
     kept.attrs = table.attrs | {"dropped": table.attrs["dropped"] | {"a row that repeats another": int(again.sum())}}
     return kept
 
-# %% ../../nbs/core/03_events.ipynb #cell-059
+# %% ../../nbs/core/03_events.ipynb #cell-068
 def _say_overlaps(events: pd.DataFrame) -> None:
     "Note how many events of a known format stand twice, and how many of one individual overlap as different classes."
     keys = [name for name in ("video_path", "individual", "tier") if name in events]
@@ -403,7 +403,7 @@ def _say_overlaps(events: pd.DataFrame) -> None:
         events.attrs["notes"].append(f"{overlaps} events begin while another of the same {same} goes on: a moment can have two "
                                      "labels; where a study takes one, keep one kind of label (vidbench look --only)")
 
-# %% ../../nbs/core/03_events.ipynb #e100fd35
+# %% ../../nbs/core/03_events.ipynb #cell-070
 def _as_files(places: pd.Series, fps: float | None) -> pd.Series:
     "Addresses fetched, folders of frames made films; everything else as it is."
     made = {}
@@ -415,7 +415,7 @@ def _as_files(places: pd.Series, fps: float | None) -> pd.Series:
             raise EventError(str(error)) from None
     return places.map(made)
 
-# %% ../../nbs/core/03_events.ipynb #2fd86788
+# %% ../../nbs/core/03_events.ipynb #cell-071
 def _places(written: pd.Series, table: pd.DataFrame, at: Path, video_root: str | os.PathLike | None) -> pd.Series:
     "Where the films of a table lie; those of a Kinetics list also as clips cut out, `id_000010_000020`."
     places = _place(written, at, video_root)
@@ -425,7 +425,7 @@ def _places(written: pd.Series, table: pd.DataFrame, at: Path, video_root: str |
     clips = _place(pd.Series([f"{film}_{int(a):06d}_{int(b):06d}" for film, a, b in spans], index=written.index), at, video_root)
     return clips.where(clips.map(os.path.isfile), places)
 
-# %% ../../nbs/core/03_events.ipynb #ae4558c4
+# %% ../../nbs/core/03_events.ipynb #cell-072
 def find_films(
     written: pd.Series,                   # paths, names, ids or addresses, as a file of labels writes them
     beside: str | os.PathLike,            # that file
@@ -439,7 +439,7 @@ def find_films(
         refuse_outside([beside, *places.unique()], stay_in)
     return _as_files(places, fps)
 
-# %% ../../nbs/core/03_events.ipynb #c518c934
+# %% ../../nbs/core/03_events.ipynb #cell-074
 def _trimmed(places: pd.Series, starts: pd.Series, ends: pd.Series, table: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
     "Spans of a Kinetics list whose films are there as clips cut out already (`id_000010_000020.mp4`): whole clips."
     clip = pd.Series([bool(re.search(r"_\d{6}_\d{6}\.\w+$", str(path))) for path in places], index=places.index)
@@ -448,7 +448,7 @@ def _trimmed(places: pd.Series, starts: pd.Series, ends: pd.Series, table: pd.Da
     table.attrs["notes"].append(f"{int(clip.sum())} films are there as clips cut out already: taken whole")
     return starts.where(~clip, 0.0), ends.where(~clip, np.nan)
 
-# %% ../../nbs/core/03_events.ipynb #8444de15
+# %% ../../nbs/core/03_events.ipynb #cell-075
 def read_events(
     path: str | os.PathLike,                          # a table, what a label tool wrote, or a folder with a folder a class
     *,
@@ -492,7 +492,7 @@ def read_events(
         _say_overlaps(events)
     return events
 
-# %% ../../nbs/core/03_events.ipynb #cell-069
+# %% ../../nbs/core/03_events.ipynb #cell-085
 def missing_videos(
     events: pd.DataFrame,    # an event table
 ) -> pd.DataFrame:           # columns video_path, events; empty when every file is there
@@ -501,7 +501,7 @@ def missing_videos(
     absent = [path for path in counts.index if not os.path.isfile(path)]
     return pd.DataFrame({"video_path": absent, "events": counts[absent].to_numpy()})
 
-# %% ../../nbs/core/03_events.ipynb #cell-072
+# %% ../../nbs/core/03_events.ipynb #cell-088
 def _length(path: str) -> tuple[float, str]:
     "How long a video is in seconds, or why it cannot be read."
     try:
@@ -509,7 +509,7 @@ def _length(path: str) -> tuple[float, str]:
     except VideoError as error:
         return np.nan, error.reason
 
-# %% ../../nbs/core/03_events.ipynb #cell-073
+# %% ../../nbs/core/03_events.ipynb #cell-089
 def close_ends(
     events: pd.DataFrame,                  # end_sec may be empty
 ) -> tuple[pd.DataFrame, pd.DataFrame]:    # events with ends; videos left out, missing ones too: video_path, reason
@@ -522,14 +522,14 @@ def close_ends(
     kept = events.assign(end_sec=ends)[~events["video_path"].isin(bad)]
     return kept.reset_index(drop=True), pd.DataFrame(sorted(bad.items()), columns=["video_path", "reason"])
 
-# %% ../../nbs/core/03_events.ipynb #cell-076
+# %% ../../nbs/core/03_events.ipynb #cell-092
 def _column(cells: Sequence[str], values: Sequence[str | float]) -> list:
     "A column of a quoted table, as text and as the csv module reads it: numbers where any cell is an unquoted one."
     if not any(isinstance(value, float) for value in values):
         return [np.nan if cell == "" else cell for cell in cells]
     return [int(cell) if cell.lstrip("-").isdigit() else float(cell) for cell in cells]
 
-# %% ../../nbs/core/03_events.ipynb #cell-077
+# %% ../../nbs/core/03_events.ipynb #cell-093
 def write_sides(
     path: str | os.PathLike,             # sides.csv of a run
     sides: Mapping[str, pd.DataFrame],   # {side: its rows}, with at least event_id and group
@@ -546,7 +546,7 @@ def write_sides(
     text = table.to_csv(index=False, na_rep="nan", quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n")
     return write_text(Path(path), text)
 
-# %% ../../nbs/core/03_events.ipynb #cell-078
+# %% ../../nbs/core/03_events.ipynb #cell-095
 def read_sides(
     path: str | os.PathLike,         # sides.csv of a run
 ) -> dict[str, pd.DataFrame]:        # {side: its rows}, in the order written; empty when there is no file
@@ -564,7 +564,7 @@ def read_sides(
         raise EventError(f"{path}: not the sides of a run any more ({error}): remove it to have them drawn anew") from None
     return {side: rows.drop(columns="side").reset_index(drop=True) for side, rows in sides.items()}
 
-# %% ../../nbs/core/03_events.ipynb #cell-081
+# %% ../../nbs/core/03_events.ipynb #cell-098
 @lru_cache(maxsize=65536)
 def _digest(path: str, size: int, changed: int) -> str:
     "A hash of a file's content; of one larger than 64 MB, of 64 pieces of it."
@@ -576,7 +576,7 @@ def _digest(path: str, size: int, changed: int) -> str:
             digest.update(file.read(piece))
     return digest.hexdigest()
 
-# %% ../../nbs/core/03_events.ipynb #cell-082
+# %% ../../nbs/core/03_events.ipynb #cell-099
 def _copies(files: Mapping[str, os.stat_result]) -> dict[str, Any]:
     "What names each file: its inode, or its content where another file has the same size."
     inodes = {path: (stat.st_dev, stat.st_ino) for path, stat in files.items()}
@@ -584,7 +584,7 @@ def _copies(files: Mapping[str, os.stat_result]) -> dict[str, Any]:
     return {path: _digest(path, stat.st_size, stat.st_mtime_ns) if by_size[stat.st_size] > 1 else inodes[path]
             for path, stat in files.items()}
 
-# %% ../../nbs/core/03_events.ipynb #cell-083
+# %% ../../nbs/core/03_events.ipynb #cell-100
 def same_films(
     paths: Iterable[str],   # of films that may be missing
 ) -> dict[str, str]:        # {path: the first of the paths that means the same film}
@@ -595,7 +595,7 @@ def same_films(
     first = {}
     return {path: first.setdefault(names[path], path) for path in paths}
 
-# %% ../../nbs/core/03_events.ipynb #cell-087
+# %% ../../nbs/core/03_events.ipynb #cell-104
 def _films(events: pd.DataFrame) -> pd.Series:
     "Each event's film, by the first of its names; a table that has been asked carries the answer."
     if "_film" in events:
@@ -603,7 +603,7 @@ def _films(events: pd.DataFrame) -> pd.Series:
     paths = events["video_path"].astype(str)
     return paths.map(same_films(paths))
 
-# %% ../../nbs/core/03_events.ipynb #cell-088
+# %% ../../nbs/core/03_events.ipynb #cell-105
 def _recordings(events: pd.DataFrame) -> pd.Series:
     "Each event's recording: its source, or else its film; one film has one."
     films = _films(events)
@@ -611,14 +611,14 @@ def _recordings(events: pd.DataFrame) -> pd.Series:
         return films
     return events["source"].map(str, na_action="ignore").fillna(films).groupby(films).transform("first")
 
-# %% ../../nbs/core/03_events.ipynb #cell-089
+# %% ../../nbs/core/03_events.ipynb #cell-106
 def _spans(events: pd.DataFrame, decoded: bool = True) -> pd.DataFrame:
     "Video, start and end of each event, or of what is decoded for it where the table says so."
     ends = {edge: events.get(f"decoded_{edge}_sec" if decoded else "", events[f"{edge}_sec"]) for edge in ("start", "end")}
     return pd.DataFrame({"video": _films(events).to_numpy(), "start": ends["start"].to_numpy(dtype=float),
                          "end": ends["end"].astype(float).fillna(np.inf).to_numpy()})
 
-# %% ../../nbs/core/03_events.ipynb #cell-091
+# %% ../../nbs/core/03_events.ipynb #cell-108
 def overlap_runs(
     events: pd.DataFrame,    # columns video_path, start_sec, end_sec (empty: to the end of the video)
 ) -> np.ndarray:             # one number an event; events with the same number hang together
@@ -630,7 +630,7 @@ def overlap_runs(
     starts_run = ~(times["start"] < before) & ~repeated
     return starts_run.cumsum().sort_index().to_numpy() - 1
 
-# %% ../../nbs/core/03_events.ipynb #cell-094
+# %% ../../nbs/core/03_events.ipynb #cell-111
 def _checked(events: pd.DataFrame, val_share: float) -> pd.DataFrame:
     "The events, if they can be split."
     if not 0 < val_share < 1:
@@ -641,12 +641,12 @@ def _checked(events: pd.DataFrame, val_share: float) -> pd.DataFrame:
                          "read it with read_events")
     return events
 
-# %% ../../nbs/core/03_events.ipynb #cell-095
+# %% ../../nbs/core/03_events.ipynb #cell-112
 def _sides(events: pd.DataFrame, held_back: np.ndarray) -> tuple[pd.DataFrame, pd.DataFrame]:
     "What is kept and what is held back."
     return events[~held_back].reset_index(drop=True), events[held_back].reset_index(drop=True)
 
-# %% ../../nbs/core/03_events.ipynb #cell-097
+# %% ../../nbs/core/03_events.ipynb #cell-114
 def best_cut(
     counts: Int[np.ndarray, "video label"],  # events of each class in each video, in some order
     share: float,                            # of all events that is to come before the cut
@@ -661,7 +661,7 @@ def best_cut(
     misses = np.abs(sums - wanted).sum(axis=1) / wanted.sum() + np.abs(sums / wanted - 1).mean(axis=1)
     return float(misses.min()), int(first + misses.argmin()) + 1
 
-# %% ../../nbs/core/03_events.ipynb #cell-099
+# %% ../../nbs/core/03_events.ipynb #cell-116
 def split_by_video(
     events: pd.DataFrame,      # an event table
     val_share: float = 0.2,    # share of the events to hold back, in (0, 1)
@@ -681,13 +681,13 @@ def split_by_video(
     best = min(range(draws), key=lambda i: cuts[i][0])
     return _sides(events, np.isin(codes, orders[best][:cuts[best][1]]))
 
-# %% ../../nbs/core/03_events.ipynb #cell-106
+# %% ../../nbs/core/03_events.ipynb #cell-123
 def _every_nth(strata: pd.Series, share: float, rng: np.random.Generator) -> pd.Series:
     shuffled = strata.sample(frac=1.0, random_state=rng).sort_values(kind="stable")
     steps = np.floor((np.arange(len(shuffled) + 1) + rng.random() / share) * share)
     return pd.Series(np.diff(steps) > 0, index=shuffled.index).reindex(strata.index)
 
-# %% ../../nbs/core/03_events.ipynb #cell-107
+# %% ../../nbs/core/03_events.ipynb #cell-124
 def split_within_video(
     events: pd.DataFrame,      # an event table
     val_share: float = 0.2,    # share of the events to hold back, in (0, 1)
@@ -707,7 +707,7 @@ def split_within_video(
     emptied = held.groupby(runs["video"]).transform("all") & ~runs.duplicated("video")
     return _sides(events, table["run"].isin(held.index[held & ~emptied]).to_numpy())
 
-# %% ../../nbs/core/03_events.ipynb #cell-112
+# %% ../../nbs/core/03_events.ipynb #cell-129
 def boost_minority(
     train: pd.DataFrame,         # the training side of a split
     label: str | None = None,    # the class to repeat; the rarest where None
@@ -726,7 +726,7 @@ def boost_minority(
                                                   random_state=np.random.default_rng(seed))
     return pd.concat([train, extra], ignore_index=True)
 
-# %% ../../nbs/core/03_events.ipynb #cell-115
+# %% ../../nbs/core/03_events.ipynb #cell-132
 def _overlapping(train: pd.DataFrame, val: pd.DataFrame) -> np.ndarray:
     "Which validation windows share a moment with a training window of the same film."
     reach = train.sort_values("start", kind="stable")
@@ -738,18 +738,18 @@ def _overlapping(train: pd.DataFrame, val: pd.DataFrame) -> np.ndarray:
     same = pd.MultiIndex.from_frame(val).isin(pd.MultiIndex.from_frame(train))      # an instant overlaps only itself
     return (furthest.to_numpy() > val["start"].to_numpy()) | same
 
-# %% ../../nbs/core/03_events.ipynb #cell-116
+# %% ../../nbs/core/03_events.ipynb #cell-133
 def _number_shared(train: pd.Series | None, val: pd.Series | None) -> int | None:
     "How many values two columns have in common; none where there is no column."
     if train is None or val is None:
         return None
     return len(set(train.dropna()) & set(val.dropna()))
 
-# %% ../../nbs/core/03_events.ipynb #cell-121
+# %% ../../nbs/core/03_events.ipynb #cell-138
 def _plural(n: int, thing: str) -> str:
     return f"{n:,} {thing}" + ("" if n == 1 else "s")
 
-# %% ../../nbs/core/03_events.ipynb #cell-122
+# %% ../../nbs/core/03_events.ipynb #cell-139
 def _leaks(a: "SplitAudit") -> list[str]:
     said = []
     if a.events_shared:
@@ -766,7 +766,7 @@ def _leaks(a: "SplitAudit") -> list[str]:
         said.append(f"Training has no {label!r}, validation has: it cannot be learned.")
     return said
 
-# %% ../../nbs/core/03_events.ipynb #cell-123
+# %% ../../nbs/core/03_events.ipynb #cell-140
 def _company(a: "SplitAudit") -> list[str]:
     if a.videos_shared:
         said = [f"{a.videos_shared:,} of {_plural(a.videos_val, 'validation video')} also in training: the score is "
@@ -782,7 +782,7 @@ def _company(a: "SplitAudit") -> list[str]:
                     f"({a.duplicates_train / a.events_train:.0%}): what boosting does, and otherwise a fault.")
     return said
 
-# %% ../../nbs/core/03_events.ipynb #cell-125
+# %% ../../nbs/core/03_events.ipynb #cell-142
 @dataclass(frozen=True)
 class SplitAudit:
     "What a training and a validation side have in common: counts, class shares, and a verdict in words."
@@ -842,14 +842,14 @@ class SplitAudit:
         said = "".join(f"<li>{escape(line)}</li>" for line in [*_leaks(self), *_company(self)])
         return f"<table>{rows}</table><ul>{said}</ul>"
 
-# %% ../../nbs/core/03_events.ipynb #cell-127
+# %% ../../nbs/core/03_events.ipynb #cell-144
 def _two_peoples(rows: pd.DataFrame) -> bool:
     "Whether events of both sides under one recording's name are of two people's, in folders of their own."
     train, val = (rows[rows["side"] == side] for side in ("train", "val"))
     apart = not set(map(os.path.dirname, train["video_path"])) & set(map(os.path.dirname, val["video_path"]))
     return apart and rows["individual"].notna().all() and not set(train["individual"]) & set(val["individual"])
 
-# %% ../../nbs/core/03_events.ipynb #cell-128
+# %% ../../nbs/core/03_events.ipynb #cell-145
 def videos_shared(
     both: pd.DataFrame,   # events of the sides `train` and `val`, in a column `side`
 ) -> int:
@@ -862,7 +862,7 @@ def videos_shared(
     apart = sum(_two_peoples(rows) for _, rows in on_both[~one_film].groupby("recording"))
     return on_both["recording"].nunique() - apart
 
-# %% ../../nbs/core/03_events.ipynb #cell-130
+# %% ../../nbs/core/03_events.ipynb #cell-147
 def audit_split(
     train: pd.DataFrame,    # video_path, label, start_sec, end_sec; and source, camera, individual if known
     val: pd.DataFrame,      # the same columns

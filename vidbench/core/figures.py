@@ -290,14 +290,15 @@ def interval_figure(
 ) -> Figure:                                       # one row a metric, one colour a group
     "Scores as dots with their intervals, several groups beside one another."
     metrics = list(dict.fromkeys(name for group in scores.values() for name in group))
-    figure, ax = new_figure(8, 1.6 + 0.32 * len(metrics) * (len(scores) + 1))
+    row = max(1.1, 0.26 * (len(scores) + 1))      # inches of a metric: no dot may touch the next group's
+    figure, ax = new_figure(8, 1.3 + row * len(metrics))
     for number, (group, colour) in enumerate(zip(scores, palette(len(scores)), strict=True)):
         for metric, found in scores[group].items():
             value, low, high = _bounds(found)
-            y = metrics.index(metric) + min(0.22, 0.8 / len(scores)) * (number - (len(scores) - 1) / 2)
+            y = metrics.index(metric) + min(0.22, 0.78 / len(scores)) * (number - (len(scores) - 1) / 2)
             ax.plot([low, high], [y, y], color=colour, linewidth=3, alpha=0.6)
             first = metric == next(iter(scores[group]))
-            ax.plot(value, y, "o", color=colour, markersize=9, label=plain(group) if first else None)
+            ax.plot(value, y, "o", color=colour, markersize=9 if len(scores) < 5 else 7, label=plain(group) if first else None)
     ax.set_yticks(range(len(metrics)), map(plain, metrics))
     ax.set_ylim(len(metrics) - 0.5, -0.5)
     dress(ax, title, legend="outside")
@@ -377,16 +378,15 @@ def permutation_figure(
 
 # %% ../../nbs/core/06_figures.ipynb #cell-066
 def _strip(ax: Axes, clip: UInt8[np.ndarray, "time height width 3"], times_sec: Sequence[float] | None, columns: int) -> None:
-    "Some frames of a clip side by side, with their times."
+    "Some frames of a clip side by side, their times below them: on a frame they would hide what it shows."
     shown = np.unique(np.linspace(0, len(clip) - 1, columns).round().astype(int))
     tall, white = clip.shape[1] / clip.shape[2], 255 if clip.dtype == np.uint8 else 1
     gap = np.full_like(clip[0, :, :max(1, clip.shape[2] // 32)], white)
     strip = np.concatenate([part for frame in shown for part in (clip[frame], gap)], axis=1)
     ax.imshow(strip, extent=(0, len(shown), 0, tall))
     for place, frame in enumerate(shown if times_sec is not None else []):
-        ax.text(place + 0.04, 0.05 * tall, f"{times_sec[frame]:.2f} s", fontsize=12, color="white",
-                bbox={"facecolor": "black", "alpha": 0.6, "pad": 2, "linewidth": 0})
-    ax.set(xlim=(0, columns), ylim=(0, tall))
+        ax.text(place + 0.49, -0.04 * tall, f"{times_sec[frame]:.2f} s", fontsize=11, color="0.35", ha="center", va="top")
+    ax.set(xlim=(0, columns), ylim=(-0.2 * tall if times_sec is not None else 0, tall))
     ax.axis("off")
 
 # %% ../../nbs/core/06_figures.ipynb #cell-067

@@ -42,9 +42,11 @@ def said(
     "A number of a report for the eye."
     if number.get("value") is None:
         return "–"
-    text = f"{number['value']:.{digits}f}"
+    text, shown = f"{number['value']:.{digits}f}", lambda low, high: f"[{number[low]:.{digits}f}, {number[high]:.{digits}f}"
+    if number.get("low_events") is not None:       # below five groups an interval over them means little
+        return f"{text} {shown('low_events', 'high_events')} over events: {number['groups']} groups]"
     known = number.get("low") is not None and number.get("high") is not None
-    return f"{text} [{number['low']:.{digits}f}, {number['high']:.{digits}f}]" if known else text
+    return f"{text} {shown('low', 'high')}]" if known else text
 
 # %% ../../nbs/core/05_reports.ipynb #9b13d5e7
 def check(

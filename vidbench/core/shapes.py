@@ -12,7 +12,9 @@ from typing import Any
 
 import torch
 import transformers
+from torch import nn
 from transformers import AutoModelForImageTextToText, PreTrainedConfig, PreTrainedModel, ProcessorMixin
+from transformers.initialization import no_init_weights
 
 from .tiny_vlm import CHAT_TEMPLATE, SPECIAL_TOKENS, make_processor, make_tokenizer
 from .toys import make_once
@@ -154,16 +156,32 @@ def make_shape(
             config.save_pretrained(draft)
     return make_once(Path(folder) / "config.json", fill).parent
 
+# %% ../../nbs/core/15_shapes.ipynb #5ha9e501
+def _fill(model: nn.Module, scale: float = 0.02) -> None:
+    "Give all weights values: matrices the same million random numbers again and again, norms 1, biases 0."
+    block = torch.randn(1 << 20) * scale
+    for name, weight in model.named_parameters():
+        flat = weight.data.view(-1)
+        if weight.ndim < 2:
+            flat.fill_(float(name.endswith("weight")))
+            continue
+        for start in range(0, len(flat), len(block)):
+            part = flat[start:start + len(block)]
+            part.copy_(block[:len(part)])
+
 # %% ../../nbs/core/15_shapes.ipynb #5cbe0df2
 def random_model(
     config: PreTrainedConfig,             # of a video LLM
     seed: int = 0,                        # of the weights
     dtype: torch.dtype = torch.bfloat16,  # of the weights
-) -> PreTrainedModel:                     # in evaluation mode, on the processor
-    "A model with random weights, drawn in its own type: no copy in fp32 on the way."
+) -> PreTrainedModel:                     # in evaluation mode, on the default device
+    "A model with random weights, made in its own type: no copy in fp32 on the way, and in a second."
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        model = AutoModelForImageTextToText.from_config(config, dtype=dtype)
+        with no_init_weights():
+            model = AutoModelForImageTextToText.from_config(config, dtype=dtype)
+        model.tie_weights()
+        _fill(model)
     ends = {name: getattr(config.get_text_config(), name) for name in ("bos_token_id", "eos_token_id", "pad_token_id")}
     model.generation_config.update(**ends)
     return model.eval()

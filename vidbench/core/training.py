@@ -116,7 +116,7 @@ class Course(TrainerCallback):
         if self.cfg.patience and since_better(evaluations, name, args.greater_is_better) >= self.cfg.patience:
             self.stopped_by, control.should_training_stop = "patience", True
 
-# %% ../../nbs/core/09_training.ipynb #cell-013
+# %% ../../nbs/core/09_training.ipynb #cell-014
 class Journal(TrainerCallback):
     "Writes metrics.jsonl, and shows how far the training is."
 
@@ -157,7 +157,7 @@ class Journal(TrainerCallback):
         "Close the progress bar."
         self.bar.close()
 
-# %% ../../nbs/core/09_training.ipynb #cell-015
+# %% ../../nbs/core/09_training.ipynb #cell-016
 class Watcher(TrainerCallback):
     "Asks the study after each evaluation what there is to worry about."
 
@@ -169,7 +169,7 @@ class Watcher(TrainerCallback):
         for message in self.watch(self.run.metrics()) if self.watch and state.is_world_process_zero else ():
             warn(self.run, message, state.global_step)
 
-# %% ../../nbs/core/09_training.ipynb #cell-018
+# %% ../../nbs/core/09_training.ipynb #cell-019
 BEFORE = "weights_before.safetensors"
 
 def sample_weights(
@@ -181,17 +181,18 @@ def sample_weights(
     step = -(-sum(p.numel() for p in trained.values()) // most)
     return {name: p.reshape(-1)[::step].to("cpu", copy=True) for name, p in trained.items()}
 
-# %% ../../nbs/core/09_training.ipynb #cell-020
+# %% ../../nbs/core/09_training.ipynb #cell-021
 def share_moved(
     before: dict[str, Tensor],  # of `sample_weights`
     after: dict[str, Tensor],   # the same, later
 ) -> float | None:              # 0 to 1; none when there is nothing to compare
-    "The share of the trainable weights that have changed."
-    pairs = [(before[name], x) for name, x in after.items() if name in before and before[name].shape == x.shape]
+    "The share of the trainable weights that have changed, by more than a ten-millionth of their usual size."
+    pairs = [(before[name].float(), x.float()) for name, x in after.items() if name in before and before[name].shape == x.shape]
     total = sum(len(x) for _, x in pairs)
-    return sum(int((a != b).sum()) for a, b in pairs) / total if total else None
+    least = 1e-7 * (sum(float(a.square().sum()) for a, _ in pairs) / max(1, total)) ** 0.5
+    return sum(int(((a - b).abs() > least).sum()) for a, b in pairs) / total if total else None
 
-# %% ../../nbs/core/09_training.ipynb #cell-022
+# %% ../../nbs/core/09_training.ipynb #cell-023
 LEAST_MOVED = 0.01  # share of the trainable weights; embeddings of words that never came do not move either
 
 class Movement(TrainerCallback):
@@ -214,7 +215,7 @@ class Movement(TrainerCallback):
             warn(self.run, f"trained, and nothing moved: {self.share:.2%} of the trainable weights have changed; raise "
                            "learning_rate, or train in fp32", state.global_step)
 
-# %% ../../nbs/core/09_training.ipynb #cell-025
+# %% ../../nbs/core/09_training.ipynb #cell-026
 @dataclass
 class TrainResult:
     "How a training ended."
@@ -233,7 +234,7 @@ class TrainResult:
         "Share of the steps that were not undone."
         return 1 - self.bad_steps / max(1, self.step)
 
-# %% ../../nbs/core/09_training.ipynb #cell-027
+# %% ../../nbs/core/09_training.ipynb #cell-028
 def forget_after(
     run: Run,   # its logs are cut
     step: int,  # the last step to keep
@@ -245,7 +246,7 @@ def forget_after(
             kept = [json.dumps(r) + "\n" for r in read_lines(path) if r.get("step", 0) <= step and not r.get(HALF_LINE)]
             write_text(path, "".join(kept))
 
-# %% ../../nbs/core/09_training.ipynb #cell-029
+# %% ../../nbs/core/09_training.ipynb #cell-030
 def finished_training(
     run: Run,             # any run
 ) -> TrainResult | None:  # none when there is still something to do
@@ -253,14 +254,14 @@ def finished_training(
     result = run.status["stages"].get("fit", {}).get("result") or {}
     return TrainResult(**result) if result.get("finished") else None
 
-# %% ../../nbs/core/09_training.ipynb #cell-031
+# %% ../../nbs/core/09_training.ipynb #cell-032
 def out_of_memory(
     error: BaseException,  # any
 ) -> bool:
     "Whether an error says that memory ran out, on a device or on the host."
     return isinstance(error, torch.OutOfMemoryError) or "DefaultCPUAllocator: can't allocate memory" in str(error)
 
-# %% ../../nbs/core/09_training.ipynb #cell-033
+# %% ../../nbs/core/09_training.ipynb #cell-034
 @contextlib.contextmanager
 def explain_out_of_memory(
     cfg: TrainingConfig,         # whose settings to name
@@ -275,7 +276,7 @@ def explain_out_of_memory(
         values = ", ".join(f"{name} (now {getattr(cfg, name)})" for name in settings)
         raise TrainingError(f"out of memory: lower {values}, or set auto_batch_size=True") from error
 
-# %% ../../nbs/core/09_training.ipynb #cell-035
+# %% ../../nbs/core/09_training.ipynb #cell-036
 def _start_or_resume(run: Run) -> Path | None:
     "The checkpoint to go on from; logs are cut back to it."
     run.note_environment()
@@ -287,13 +288,13 @@ def _start_or_resume(run: Run) -> Path | None:
         logger.info("resuming %s/%s from %s", run.job, run.name, resume.name)
     return resume
 
-# %% ../../nbs/core/09_training.ipynb #cell-036
+# %% ../../nbs/core/09_training.ipynb #cell-037
 def _forget_sharding() -> None:
     "transformers remembers ZeRO-3 for as long as its settings live, and would load the next model in pieces."
     from transformers.integrations.deepspeed import unset_hf_deepspeed_config
     unset_hf_deepspeed_config()
 
-# %% ../../nbs/core/09_training.ipynb #cell-039
+# %% ../../nbs/core/09_training.ipynb #cell-040
 def _result(run: Run, trainer: Engine, course: Course, movement: Movement) -> TrainResult:
     "How a training ended; one that was stopped after its last step has finished."
     state, args = trainer.state, trainer.args
@@ -303,7 +304,7 @@ def _result(run: Run, trainer: Engine, course: Course, movement: Movement) -> Tr
     return TrainResult(state.global_step, state.max_steps, finished, state.best_global_step, state.best_metric,
                        len(run.incidents()), course.stopped_by, rule, movement.share)
 
-# %% ../../nbs/core/09_training.ipynb #cell-040
+# %% ../../nbs/core/09_training.ipynb #cell-041
 def _conclude(run: Run, trainer: Engine, course: Course, movement: Movement) -> TrainResult:
     "Write how the training ended, and say it."
     _forget_sharding()
@@ -323,13 +324,13 @@ def _conclude(run: Run, trainer: Engine, course: Course, movement: Movement) -> 
         raise KeyboardInterrupt(f"{where}, checkpoint saved: run again to resume")
     return result
 
-# %% ../../nbs/core/09_training.ipynb #cell-041
+# %% ../../nbs/core/09_training.ipynb #cell-042
 def _is_over(checkpoint: Path | None) -> bool:
     "Whether a checkpoint is of the last step of its plan: whatever ended the process then, nothing is left to train."
     state = trainer_state(checkpoint)
     return 0 < state.get("max_steps", 0) <= state["global_step"]
 
-# %% ../../nbs/core/09_training.ipynb #cell-042
+# %% ../../nbs/core/09_training.ipynb #cell-043
 def _finish_over(
     trainer: Engine,      # ready to train
     checkpoint: Path,     # of the last step
@@ -340,7 +341,7 @@ def _finish_over(
     trainer.state = TrainerState.load_from_json(str(checkpoint / "trainer_state.json"))
     movement.on_train_end(trainer.args, trainer.state, trainer.control, model=trainer.model)
 
-# %% ../../nbs/core/09_training.ipynb #cell-043
+# %% ../../nbs/core/09_training.ipynb #cell-044
 def train(
     model: nn.Module,                        # forward(**batch) -> dict with loss, and optionally logits and logs
     cfg: TrainingConfig,                     # how to train
@@ -384,7 +385,7 @@ def train(
             trainer.train(resume_from_checkpoint=str(resume) if resume else None)
         return _conclude(run, trainer, course, movement)
 
-# %% ../../nbs/core/09_training.ipynb #cell-075
+# %% ../../nbs/core/09_training.ipynb #cell-076
 def health_summary(
     run: Run,              # any run that has trained
 ) -> dict[str, Any]:       # plain values, for a report

@@ -4,10 +4,10 @@
 
 # %% auto #0
 __all__ = ['LEVELS', 'TOKEN_PX', 'LEAST_TOKENS', 'COLOURS', 'TOY_DRAWING', 'Refusable', 'Item', 'parse_item', 'contradiction',
-           'mend', 'AnnotationError', 'read_records', 'find_videos', 'find_group', 'read_items', 'summarize', 'Query',
-           'draw_queries', 'every_query', 'levels_by_similarity', 'Visit', 'VisitSampler', 'thin_out', 'frame_size',
-           'clip_shape', 'shrink', 'AspectCache', 'GroundingData', 'split_items', 'draw_toy', 'plan_toys', 'make_toys',
-           'written', 'recount', 'teach', 'teach_idly']
+           'mend', 'AnnotationError', 'from_queries', 'read_records', 'find_videos', 'find_group', 'read_items',
+           'summarize', 'Query', 'draw_queries', 'every_query', 'levels_by_similarity', 'Visit', 'VisitSampler',
+           'thin_out', 'frame_size', 'clip_shape', 'shrink', 'AspectCache', 'GroundingData', 'split_items', 'draw_toy',
+           'plan_toys', 'make_toys', 'written', 'recount', 'teach', 'teach_idly']
 
 # %% ../../nbs/grounding/02_data.ipynb #cell-002
 import hashlib
@@ -26,6 +26,9 @@ from torch.nn.functional import interpolate
 from torch.utils.data import Dataset
 
 from ..core.engine import Draw, SeededSampler
+from ..core.events import EventError
+from ..core.labels import parse_json
+from ..core.texts import read_queries
 from ..core.toys import make_once
 from ..core.video import ClipCache, VideoError, probe, write_video
 from .prompts import write_completion, write_span
@@ -125,23 +128,50 @@ class AnnotationError(ValueError):
     "An annotation file that cannot be read; the message is one line."
 
 # %% ../../nbs/grounding/02_data.ipynb #e8584266
+def _complaint(records: Any, path: Path) -> str:
+    "What keeps some values from being HI-VTG's items; empty when nothing does."
+    if not isinstance(records, list) or not records:
+        return f"{path}: should hold a list of items, holds a {type(records).__name__}"
+    missing = ((i, name) for i, record in enumerate(records) for name in ("video", "GRPO")
+               if not isinstance(record, dict) or name not in record)
+    return next((f"{path}: item {i} has no '{name}': is this a HI-VTG/RIQ file?" for i, name in missing), "")
+
+# %% ../../nbs/grounding/02_data.ipynb #9b5433e3
+def from_queries(
+    table: pd.DataFrame,  # from `core.texts.read_queries`
+) -> list[dict[str, Any]]:
+    "Items of HI-VTG's form from queries of another: a film's refused queries go with each of its true ones."
+    records = []
+    for video, own in table.groupby("video_path", sort=False):
+        pool = [{"q": row.query, "r": 0, "a": reason if isinstance(reason := getattr(row, "reason", ""), str) else ""}
+                for row in own[own.refused].itertuples()]
+        lengths = own["duration_sec"].dropna() if "duration_sec" in own else ()
+        about = {"video": str(video)} | ({"duration": float(lengths.iloc[0])} if len(lengths) else {})
+        true = [about | {"timestamp": [row.start_sec, row.end_sec], "query_text": row.query,
+                         "GRPO": [{"q": row.query, "r": 1}, *pool]} for row in own[~own.refused].itertuples()]
+        records += true or [about | {"GRPO": pool}]
+    return records
+
+# %% ../../nbs/grounding/02_data.ipynb #3f40b5ac
 def read_records(
-    path: str | Path,  # a JSON file
+    path: str | Path,  # HI-VTG/RIQ, or a file of queries that `core.texts.read_queries` knows
 ) -> list[dict[str, Any]]:
     "The items of an annotation file, checked for what every item has."
     path = Path(path)
     if not path.is_file():
         raise AnnotationError(f"{path}: no such annotation file")
+    complaint = ""
+    if path.suffix == ".json":
+        try:
+            records = parse_json(path.read_text(encoding="utf-8"), str(path))
+        except ValueError as error:
+            raise AnnotationError(str(error) if str(path) in str(error) else f"{path}: {error}") from None
+        if not (complaint := _complaint(records, path)):
+            return records
     try:
-        records = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise AnnotationError(f"{path}: not readable as JSON: {error}") from None
-    if not isinstance(records, list) or not records:
-        raise AnnotationError(f"{path}: should hold a list of items, holds a {type(records).__name__}")
-    for i, record in enumerate(records):
-        if missing := [name for name in ("video", "GRPO") if name not in record]:
-            raise AnnotationError(f"{path}: item {i} has no '{missing[0]}': is this a HI-VTG/RIQ file?")
-    return records
+        return from_queries(read_queries(path))
+    except EventError as error:
+        raise AnnotationError(complaint or str(error)) from None
 
 # %% ../../nbs/grounding/02_data.ipynb #cell-015
 def find_videos(

@@ -90,7 +90,7 @@ def _share(chosen: Tensor, mask: Tensor) -> Float[Tensor, ""]:
     "Share of the active tokens that are chosen."
     return (chosen & mask).sum() / mask.sum().clamp(min=1)
 
-# %% ../../nbs/grounding/04_grpo.ipynb #44a9400a
+# %% ../../nbs/grounding/04_grpo.ipynb #cell-015
 def grpo_loss(
     logps: Float[Tensor, "completion token"],       # of the policy, with gradients
     advantages: Float[Tensor, " completion"],       # from `group_advantages`
@@ -124,7 +124,7 @@ def grpo_loss(
                    "clip_ratio_low": below, "clip_ratio_high": above}
     return loss, metrics
 
-# %% ../../nbs/grounding/04_grpo.ipynb #00343db5
+# %% ../../nbs/grounding/04_grpo.ipynb #cell-021
 def truncated_weights(
     logps: Float[Tensor, "completion token"],    # of the policy when it was sampled
     sampled: Float[Tensor, "completion token"],  # of the engine that sampled
@@ -138,7 +138,7 @@ def truncated_weights(
              "sampling_cut": _share(ratio > most, mask)}
     return ratio.clamp(max=most) * mask, found
 
-# %% ../../nbs/grounding/04_grpo.ipynb #cell-020
+# %% ../../nbs/grounding/04_grpo.ipynb #cell-025
 def backbone(
     model: nn.Module,  # perhaps wrapped by PEFT or for several devices
 ) -> nn.Module:
@@ -148,7 +148,7 @@ def backbone(
         raise ValueError(f"{type(model).__name__} takes no video: choose a video LLM")
     return next((m for m in parts if hasattr(m, "visual")), parts[-1])
 
-# %% ../../nbs/grounding/04_grpo.ipynb #cell-020
+# %% ../../nbs/grounding/04_grpo.ipynb #cell-027
 def vision_tower(
     model: nn.Module,  # a video LLM
 ) -> nn.Module:
@@ -156,7 +156,7 @@ def vision_tower(
     inner = backbone(model)
     return inner.visual if hasattr(inner, "visual") else inner.vision_tower
 
-# %% ../../nbs/grounding/04_grpo.ipynb #de4805c5
+# %% ../../nbs/grounding/04_grpo.ipynb #cell-030
 def keeps(
     model: nn.Module,  # with the right weights set to learn
 ) -> str:              # merger, features or pixels
@@ -169,7 +169,7 @@ def keeps(
         return "merger"
     return "features" if not learns else "pixels"
 
-# %% ../../nbs/grounding/04_grpo.ipynb #9f5a989d
+# %% ../../nbs/grounding/04_grpo.ipynb #cell-032
 @torch.no_grad()
 def encode_clip(
     model: nn.Module,             # its vision tower runs, once
@@ -180,7 +180,7 @@ def encode_clip(
     pixels = inputs["pixel_values_videos"].to(visual.device, visual.dtype)
     return visual(pixels, grid_thw=inputs["video_grid_thw"].to(visual.device)).last_hidden_state
 
-# %% ../../nbs/grounding/04_grpo.ipynb #24e62a5b
+# %% ../../nbs/grounding/04_grpo.ipynb #cell-034
 def merged_clip(
     model: nn.Module,                       # its merger runs, with gradients where it is trained
     tower: Float[Tensor, "patch width"],    # from `encode_clip`
@@ -196,14 +196,14 @@ def merged_clip(
     sizes = (grid.prod(-1) // visual.spatial_merge_size**2).tolist()
     return {"video": BaseModelOutputWithPooling(pooler_output=torch.split(merged, sizes))}
 
-# %% ../../nbs/grounding/04_grpo.ipynb #ea902798
+# %% ../../nbs/grounding/04_grpo.ipynb #cell-036
 def _visual(inputs: Mapping[str, Any], times: int = 1) -> dict[str, Any]:
     "What tells the model of the clip: its pixels, or the features it has been encoded to."
     if (seen := inputs.get("mm_encoder_outputs")) is not None:
         return {"mm_encoder_outputs": {k: _times(v, times) for k, v in seen.items()}}
     return {k: torch.cat([inputs[k]] * times) for k in ("pixel_values_videos", "video_grid_thw") if k in inputs}
 
-# %% ../../nbs/grounding/04_grpo.ipynb #ea902798
+# %% ../../nbs/grounding/04_grpo.ipynb #cell-037
 def _joined(each: Sequence[Any]) -> Any:
     "Features of several clips as those of one batch; families give a tensor, or one for each clip."
     def together(parts: list[Any]) -> Any:
@@ -214,14 +214,14 @@ def _joined(each: Sequence[Any]) -> Any:
         more["deepstack_features"] = [together(list(depth)) for depth in depths]
     return type(each[0])(**more)
 
-# %% ../../nbs/grounding/04_grpo.ipynb #ea902798
+# %% ../../nbs/grounding/04_grpo.ipynb #cell-038
 def _times(seen: Any, times: int) -> Any:
     "Features of a clip for several copies of its prompt."
     if times == 1:
         return seen
     return _joined([seen] * times)
 
-# %% ../../nbs/grounding/04_grpo.ipynb #f7ee7164
+# %% ../../nbs/grounding/04_grpo.ipynb #cell-039
 @torch.no_grad()
 def keep_clip(
     model: nn.Module,             # its vision tower runs, once
@@ -235,7 +235,7 @@ def keep_clip(
         return None
     return backbone(model).get_video_features(**_visual(inputs), return_dict=True)
 
-# %% ../../nbs/grounding/04_grpo.ipynb #f7ee7164
+# %% ../../nbs/grounding/04_grpo.ipynb #cell-041
 def seen_clip(
     model: nn.Module,           # whose merger turns the encoded clip into tokens
     kept: Any,                  # from `keep_clip`
@@ -247,7 +247,7 @@ def seen_clip(
     features = merged_clip(model, kept, inputs["video_grid_thw"]) if isinstance(kept, Tensor) else {"video": kept}
     return dict(inputs) | {"mm_encoder_outputs": features}
 
-# %% ../../nbs/grounding/04_grpo.ipynb #b65b83f5
+# %% ../../nbs/grounding/04_grpo.ipynb #cell-043
 def seen_together(
     model: nn.Module,           # whose merger turns the encoded clips into tokens
     kept: Sequence[Any],        # from `keep_clip`, one a prompt
@@ -261,12 +261,12 @@ def seen_together(
             for one, grid in zip(kept, grids, strict=True)]
     return dict(inputs) | {"mm_encoder_outputs": {"video": _joined(each)}}
 
-# %% ../../nbs/grounding/04_grpo.ipynb #a222253f
+# %% ../../nbs/grounding/04_grpo.ipynb #cell-046
 def _owners(prompt_length: int, lengths: Sequence[int], device: Any) -> Int[Tensor, " token"]:
     "Whose each token is: 0 the prompt's, then the completions'."
     return torch.cat([torch.full((n,), i, device=device) for i, n in enumerate([prompt_length, *lengths])])
 
-# %% ../../nbs/grounding/04_grpo.ipynb #cell-023
+# %% ../../nbs/grounding/04_grpo.ipynb #cell-047
 def packed_mask(
     prompt_length: int,        # tokens
     lengths: Sequence[int],    # of the completions, tokens
@@ -278,7 +278,7 @@ def packed_mask(
     causal = torch.ones(len(owner), len(owner), dtype=torch.bool, device=device).tril()
     return (causal & (own | (owner == 0)[None, :]))[None, None]
 
-# %% ../../nbs/grounding/04_grpo.ipynb #e03e121d
+# %% ../../nbs/grounding/04_grpo.ipynb #cell-050
 def packed_blocks(
     prompt_length: int,      # tokens
     lengths: Sequence[int],  # of the completions, tokens
@@ -290,7 +290,7 @@ def packed_blocks(
         return (query >= key) & ((owner[query] == owner[key]) | (owner[key] == 0))
     return create_block_mask(may, None, None, len(owner), len(owner), device=device)
 
-# %% ../../nbs/grounding/04_grpo.ipynb #58318756
+# %% ../../nbs/grounding/04_grpo.ipynb #cell-052
 PACKED = "sdpa_or_blocks"  # attention that takes a rule where it is given one, and is sdpa where it is not
 
 @functools.cache
@@ -309,7 +309,7 @@ def _by_rule_or_mask(module: nn.Module, query: Tensor, key: Tensor, value: Tenso
 AttentionInterface.register(PACKED, _by_rule_or_mask)
 AttentionMaskInterface.register(PACKED, ALL_MASK_ATTENTION_FUNCTIONS["sdpa"])
 
-# %% ../../nbs/grounding/04_grpo.ipynb #972e55cd
+# %% ../../nbs/grounding/04_grpo.ipynb #cell-054
 @functools.cache
 def blocks_fail(
     device: str,          # cuda or another
@@ -328,14 +328,14 @@ def blocks_fail(
         return " ".join(f"{type(error).__name__}: {error}".split())[:160]
     return ""
 
-# %% ../../nbs/grounding/04_grpo.ipynb #e6e74ab0
+# %% ../../nbs/grounding/04_grpo.ipynb #cell-056
 def _text_configs(model: nn.Module) -> list[Any]:
     "The settings that the language model's layers read."
     parts = [m for m in backbone(model).modules() if hasattr(m, "config") and not hasattr(m, "get_video_features")]
     seen = {id(m) for m in vision_tower(model).modules()}
     return list({id(m.config): m.config for m in parts if id(m) not in seen}.values())
 
-# %% ../../nbs/grounding/04_grpo.ipynb #8dcd1b3a
+# %% ../../nbs/grounding/04_grpo.ipynb #cell-058
 def packed_kernel(
     model: nn.Module,      # a video LLM
     wanted: str = "auto",  # auto, dense or blocks
@@ -360,7 +360,7 @@ def _say_once(line: str) -> None:
     "Log a line, the first time that it is to be said."
     logger.warning("%s", line)
 
-# %% ../../nbs/grounding/04_grpo.ipynb #cell-025
+# %% ../../nbs/grounding/04_grpo.ipynb #cell-060
 def _attention_mask(model: nn.Module, allowed: Bool[Tensor, "..."], dtype: torch.dtype) -> Tensor:
     "The mask in the form that the model's attention takes: eager misreads a bool one without a word."
     kind = backbone(model).config.get_text_config()._attn_implementation
@@ -370,7 +370,7 @@ def _attention_mask(model: nn.Module, allowed: Bool[Tensor, "..."], dtype: torch
         return torch.zeros_like(allowed, dtype=dtype).masked_fill(~allowed, torch.finfo(dtype).min)
     raise ValueError(f"attn_implementation='{kind}' takes no mask of its own: use sdpa, or shared_prefix=False")
 
-# %% ../../nbs/grounding/04_grpo.ipynb #456d78d9
+# %% ../../nbs/grounding/04_grpo.ipynb #cell-061
 def _one_prompt(inputs: Mapping[str, Any]) -> dict[str, Any]:
     "A batch of one prompt without its padding."
     if len(inputs["input_ids"]) != 1:
@@ -379,13 +379,13 @@ def _one_prompt(inputs: Mapping[str, Any]) -> dict[str, Any]:
     along = ("input_ids", "attention_mask", "mm_token_type_ids")
     return {k: v[:, real] if k in along else v for k, v in inputs.items()}
 
-# %% ../../nbs/grounding/04_grpo.ipynb #d3e1d40b
+# %% ../../nbs/grounding/04_grpo.ipynb #cell-062
 def _ragged(completions: Any, mask: Any, device: Any) -> list[Int[Tensor, " token"]]:
     "Completions as tensors of their own lengths."
     rows = [torch.as_tensor(row, dtype=torch.long, device=device) for row in completions]
     return rows if mask is None else [row[m.bool().to(device)] for row, m in zip(rows, mask, strict=True)]
 
-# %% ../../nbs/grounding/04_grpo.ipynb #cell-027
+# %% ../../nbs/grounding/04_grpo.ipynb #cell-064
 def prompt_positions(
     model: nn.Module,           # whose positions are asked for
     inputs: Mapping[str, Any],  # one prompt or several, perhaps padded
@@ -397,13 +397,13 @@ def prompt_positions(
     real = inputs.get("attention_mask", torch.ones_like(inputs["input_ids"]))
     return (real.cumsum(-1) - 1).clamp(min=0)
 
-# %% ../../nbs/grounding/04_grpo.ipynb #cell-029
+# %% ../../nbs/grounding/04_grpo.ipynb #cell-066
 def _scored(logits: Float[Tensor, "token vocabulary"], ids: Int[Tensor, " token"], temperature: float) -> Tensor:
     "Log-probabilities of the tokens that were written."
     logits = logits if logits.dtype == torch.float64 else logits.float()
     return -F.cross_entropy(logits / temperature, ids, reduction="none")
 
-# %% ../../nbs/grounding/04_grpo.ipynb #cell-029
+# %% ../../nbs/grounding/04_grpo.ipynb #cell-067
 def _head(model: nn.Module) -> tuple[nn.Module, str] | None:
     "The module that holds the layer of the vocabulary, and its name there; none where more is done to its output."
     text = backbone(model).config.get_text_config()
@@ -412,7 +412,7 @@ def _head(model: nn.Module) -> tuple[nn.Module, str] | None:
     return next(((m, "lm_head") for m in model.modules() if isinstance(m.__dict__.get("_modules", {}).get("lm_head"), nn.Module)),
                 None)
 
-# %% ../../nbs/grounding/04_grpo.ipynb #cell-029
+# %% ../../nbs/grounding/04_grpo.ipynb #cell-068
 @contextlib.contextmanager
 def _headless(model: nn.Module) -> Iterator[nn.Module | None]:
     "The model gives what is in front of the vocabulary, for as long as the block lasts; yields the layer that was taken off."
@@ -428,7 +428,7 @@ def _headless(model: nn.Module) -> Iterator[nn.Module | None]:
     finally:
         setattr(owner, name, layer)
 
-# %% ../../nbs/grounding/04_grpo.ipynb #5151b906
+# %% ../../nbs/grounding/04_grpo.ipynb #cell-070
 TOKENS_AT_ONCE = 512  # whose probabilities over the whole vocabulary are in memory together
 
 def _score_in_parts(states: Float[Tensor, "token width"], layer: nn.Module | None, ids: Int[Tensor, " token"],
@@ -443,7 +443,7 @@ def _score_in_parts(states: Float[Tensor, "token width"], layer: nn.Module | Non
     return torch.cat([checkpoint(one, r, w, use_reentrant=False)
                       for r, w in zip(states.split(part), ids.split(part), strict=True)])
 
-# %% ../../nbs/grounding/04_grpo.ipynb #d5d03803
+# %% ../../nbs/grounding/04_grpo.ipynb #cell-074
 def _packed_logps(model: nn.Module, inputs: dict, rows: list[Tensor], temperature: float, kernel: str) -> list[Tensor]:
     "One pass over the prompt and all its completions."
     ids, where = inputs["input_ids"], prompt_positions(model, inputs)
@@ -460,7 +460,7 @@ def _packed_logps(model: nn.Module, inputs: dict, rows: list[Tensor], temperatur
                        use_cache=False, logits_to_keep=torch.cat(keep).to(ids.device), **_visual(inputs)).logits[0]
     return list(_score_in_parts(states, layer, torch.cat(rows), temperature, TOKENS_AT_ONCE).split(lengths))
 
-# %% ../../nbs/grounding/04_grpo.ipynb #0bb5d8a7
+# %% ../../nbs/grounding/04_grpo.ipynb #cell-075
 def _repeated_logps(model: nn.Module, inputs: dict, rows: list[Tensor], temperature: float, _: str) -> list[Tensor]:
     "The reference path: prompt and clip once for each completion, padded to the longest."
     group, start = len(rows), inputs["input_ids"].shape[1]
@@ -475,7 +475,7 @@ def _repeated_logps(model: nn.Module, inputs: dict, rows: list[Tensor], temperat
                    logits_to_keep=tails.shape[1] + 1, **_visual(inputs, group)).logits
     return [_scored(logits[i, :len(row)], row, temperature) for i, row in enumerate(rows)]
 
-# %% ../../nbs/grounding/04_grpo.ipynb #cell-030
+# %% ../../nbs/grounding/04_grpo.ipynb #cell-076
 def packs(
     model: nn.Module,  # a video LLM
 ) -> bool:
@@ -483,7 +483,7 @@ def packs(
     kinds = getattr(backbone(model).config.get_text_config(), "layer_types", None) or ["full_attention"]
     return set(kinds) <= {"full_attention"}
 
-# %% ../../nbs/grounding/04_grpo.ipynb #cell-030
+# %% ../../nbs/grounding/04_grpo.ipynb #cell-078
 def falls_back(
     model: nn.Module,  # with the right weights set to learn
 ) -> list[str]:        # a line each; empty where all can be shared
@@ -492,7 +492,7 @@ def falls_back(
     anew = "its view of a clip cannot be kept while this is tuned: every pass sees anew"
     return [line for bad, line in ((not packs(model), repeats), (keeps(model) == "pixels", anew)) if bad]
 
-# %% ../../nbs/grounding/04_grpo.ipynb #e5251de5
+# %% ../../nbs/grounding/04_grpo.ipynb #cell-080
 def completion_logps(
     model: nn.Module,                 # a video LLM, perhaps with adapters
     prompt_inputs: Mapping[str, Any], # one prompt, as the processor gives it; `mm_encoder_outputs` in place of pixels
@@ -511,7 +511,7 @@ def completion_logps(
     path = _packed_logps if shared_prefix and packs(model) else _repeated_logps
     return nn.utils.rnn.pad_sequence(path(model, inputs, rows, temperature, kernel), batch_first=True)
 
-# %% ../../nbs/grounding/04_grpo.ipynb #cell-037
+# %% ../../nbs/grounding/04_grpo.ipynb #cell-087
 def _likely(logps: Float[Tensor, "sample vocabulary"], top_k: int, top_p: float) -> Tensor:
     "Only the likeliest tokens: so many, or those that together have so much probability; 0 and 1 keep all."
     if top_k:
@@ -523,12 +523,12 @@ def _likely(logps: Float[Tensor, "sample vocabulary"], top_k: int, top_p: float)
         logps = logps.masked_fill(drop, float("-inf"))
     return logps
 
-# %% ../../nbs/grounding/04_grpo.ipynb #cell-037
+# %% ../../nbs/grounding/04_grpo.ipynb #cell-088
 def _uniform(copies: int, generators: Any, device: Any) -> Float[Tensor, " sample"]:
     "A number a sample, from its prompt's own generator: a few bytes go to the device, and no vocabulary comes back."
     return torch.cat([torch.rand(copies, generator=g, dtype=torch.float64) for g in generators]).to(device)
 
-# %% ../../nbs/grounding/04_grpo.ipynb #c7a5348b
+# %% ../../nbs/grounding/04_grpo.ipynb #cell-090
 def _draw(logits: Float[Tensor, "sample vocabulary"], temperature: float, chance: Tensor | None, top_k: int = 0,
           top_p: float = 1.0) -> tuple:
     "Next tokens, and the entropies of what they were drawn from; temperature 0 takes the likeliest."
@@ -540,7 +540,7 @@ def _draw(logits: Float[Tensor, "sample vocabulary"], temperature: float, chance
     token = torch.searchsorted(reached, (chance * reached[:, -1])[:, None], right=True)[:, 0]
     return token.clamp(max=logits.shape[-1] - 1), entropy
 
-# %% ../../nbs/grounding/04_grpo.ipynb #cell-039
+# %% ../../nbs/grounding/04_grpo.ipynb #cell-092
 @contextlib.contextmanager
 def speaking(
     model: nn.Module,  # perhaps in training mode
@@ -554,7 +554,7 @@ def speaking(
     finally:
         model.train(was)
 
-# %% ../../nbs/grounding/04_grpo.ipynb #b63ef566
+# %% ../../nbs/grounding/04_grpo.ipynb #cell-094
 def stop_tokens(
     model: nn.Module,  # with a generation config
 ) -> list[int]:
@@ -563,7 +563,7 @@ def stop_tokens(
     ends = config.eos_token_id
     return list(ends) if isinstance(ends, list | tuple) else [ends]
 
-# %% ../../nbs/grounding/04_grpo.ipynb #cell-041
+# %% ../../nbs/grounding/04_grpo.ipynb #cell-096
 def forbidden_tokens(
     model: nn.Module,  # a video LLM
 ) -> list[int]:
@@ -572,7 +572,7 @@ def forbidden_tokens(
     ids = [getattr(config, f"{kind}_token_id", None) for kind in ("image", "video")]
     return [number for number in ids if number is not None]
 
-# %% ../../nbs/grounding/04_grpo.ipynb #53925b31
+# %% ../../nbs/grounding/04_grpo.ipynb #cell-098
 def _laid_out(grown: Any, config: Any, copies: int, room: int) -> StaticCache:
     "Keys and values of prompts, for all copies, in tensors with room for what is to come."
     fixed = StaticCache(config=config, max_cache_len=int(grown.get_seq_length()) + room)
@@ -580,7 +580,7 @@ def _laid_out(grown: Any, config: Any, copies: int, room: int) -> StaticCache:
         new.update(old.keys.repeat_interleave(copies, 0), old.values.repeat_interleave(copies, 0))
     return fixed
 
-# %% ../../nbs/grounding/04_grpo.ipynb #55da374f
+# %% ../../nbs/grounding/04_grpo.ipynb #cell-100
 def _prefill(model: nn.Module, inputs: Mapping[str, Any], copies: int, room: int) -> tuple:
     "Run the prompts once: logits of their last tokens, cache, mask, next positions for all copies; axes of positions."
     where = prompt_positions(model, inputs)
@@ -596,12 +596,12 @@ def _prefill(model: nn.Module, inputs: Mapping[str, Any], copies: int, room: int
     following = torch.stack([where[..., i, :][..., real[i]].max() + 1 for i in range(len(real))])
     return out.logits[:, -1].repeat_interleave(copies, 0), cache, mask, following.repeat_interleave(copies), where.shape[:-2]
 
-# %% ../../nbs/grounding/04_grpo.ipynb #5ba991c1
+# %% ../../nbs/grounding/04_grpo.ipynb #cell-101
 def _room(model: nn.Module, tokens: int, cache: str) -> int:
     "Places behind the prompts that are laid out at once; a multiple of 256, so that few lengths are compiled."
     return 0 if cache == "growing" or not packs(model) else -(-tokens // 256) * 256
 
-# %% ../../nbs/grounding/04_grpo.ipynb #6977cee6
+# %% ../../nbs/grounding/04_grpo.ipynb #cell-103
 def _speaker(model: nn.Module, cache: str) -> Any:
     "What is called for each token: the model, on a GPU compiled into CUDA graphs if that is wanted."
     if cache != "compiled" or next(model.parameters()).device.type != "cuda":
@@ -613,7 +613,7 @@ def _speaker(model: nn.Module, cache: str) -> Any:
         return vars(model)["_compiled_speaker"](**inputs)
     return step
 
-# %% ../../nbs/grounding/04_grpo.ipynb #849228f7
+# %% ../../nbs/grounding/04_grpo.ipynb #cell-105
 def _with_next(mask: Int[Tensor, "sample token"], room: int, step: int) -> Int[Tensor, "sample token"]:
     "The mask with one more token, in its place where room is laid out."
     if not room:
@@ -621,7 +621,7 @@ def _with_next(mask: Int[Tensor, "sample token"], room: int, step: int) -> Int[T
     mask[:, step - room + mask.shape[1]] = 1
     return mask
 
-# %% ../../nbs/grounding/04_grpo.ipynb #335c06e5
+# %% ../../nbs/grounding/04_grpo.ipynb #cell-107
 def sample_completions(
     model: nn.Module,                   # a video LLM
     inputs: Mapping[str, Any],          # prompts padded on the left, with pixels or `mm_encoder_outputs`

@@ -54,7 +54,7 @@ class Time(NamedTuple):
     begins: int     # its place in the text
     ends: int       # the first place behind it, unit included
 
-# %% ../../nbs/grounding/03_rewards.ipynb #88123d48
+# %% ../../nbs/grounding/03_rewards.ipynb #cell-010
 def _value(written: str) -> tuple[float, float] | None:
     "Seconds, and the worth of the last digit, of `12.5`, `1:05` or `1:02:03.5`; none for anything else."
     parts = written.split(":")
@@ -63,13 +63,13 @@ def _value(written: str) -> tuple[float, float] | None:
     sec = sum(float(part) * 60**power for power, part in enumerate(reversed(parts)))
     return sec, 10.0 ** -len(parts[-1].partition(".")[2])
 
-# %% ../../nbs/grounding/03_rewards.ipynb #88123d48
+# %% ../../nbs/grounding/03_rewards.ipynb #cell-011
 def _sign(text: str, begins: int) -> int:
     "-1 where a number has a minus of its own, which is no dash behind another number."
     before = text[max(0, begins - 20):begins]
     return -1 if before.endswith(("-", "−")) and not _BEHIND_NUMBER.search(before[:-1]) else 1
 
-# %% ../../nbs/grounding/03_rewards.ipynb #86767c87
+# %% ../../nbs/grounding/03_rewards.ipynb #cell-013
 def _join_minutes(times: list[Time], text: str) -> list[Time]:
     "`1 min 5 s` is one time."
     joined: list[Time] = []
@@ -81,7 +81,7 @@ def _join_minutes(times: list[Time], text: str) -> list[Time]:
             joined.append(time_)
     return joined
 
-# %% ../../nbs/grounding/03_rewards.ipynb #86767c87
+# %% ../../nbs/grounding/03_rewards.ipynb #cell-014
 def find_times(
     answer: str,       # content of an answer block
 ) -> list[Time]:       # in the order written
@@ -94,7 +94,7 @@ def find_times(
             times.append(Time(sec, value[1] * unit, found.start(), found.end()))
     return _join_minutes(times, answer)
 
-# %% ../../nbs/grounding/03_rewards.ipynb #7bb6b168
+# %% ../../nbs/grounding/03_rewards.ipynb #cell-016
 _LINKS = {"to", "until", "till", "through", "ends", "end", "-", "–", "—", "~", "→"}
 _FILLING = {"at", "about", "around", "and", "it", "the", "[", "]", "(", ")", "<", ">", "timestep", "/", '"', "'", "."}
 
@@ -110,12 +110,12 @@ def _linked(answer: str, one: Time, other: Time, wordless: bool) -> bool:
         return wordless and set(words) <= {",", ";"}
     return set(words) <= _LINKS | _FILLING and bool(set(words) & _LINKS)
 
-# %% ../../nbs/grounding/03_rewards.ipynb #7bb6b168
+# %% ../../nbs/grounding/03_rewards.ipynb #cell-017
 def _letters(answer: str) -> list[str]:
     "The words of an answer that are no units."
     return [w for w in re.findall(r"[a-z]+", answer.lower()) if w not in _SECONDS | _MINUTES]
 
-# %% ../../nbs/grounding/03_rewards.ipynb #7bb6b168
+# %% ../../nbs/grounding/03_rewards.ipynb #cell-018
 def find_segment(
     answer: str,                          # content of an answer block
 ) -> tuple[Time, Time] | None:            # none when there is no "x to y"
@@ -124,7 +124,7 @@ def find_segment(
     times, wordless = find_times(answer), not _letters(answer)
     return next(((a, b) for a, b in zip(times, times[1:], strict=False) if _linked(answer, a, b, wordless)), None)
 
-# %% ../../nbs/grounding/03_rewards.ipynb #a5ba1138
+# %% ../../nbs/grounding/03_rewards.ipynb #cell-020
 def find_span(
     answer: str,                      # content of an answer block
 ) -> tuple[float, float] | None:      # seconds, in the order written; none when there is no "x to y"
@@ -132,7 +132,7 @@ def find_span(
     found = find_segment(answer)
     return found and (found[0].sec, found[1].sec)
 
-# %% ../../nbs/grounding/03_rewards.ipynb #9e768870
+# %% ../../nbs/grounding/03_rewards.ipynb #cell-023
 def _names_times(answer: str) -> bool:
     "Whether an answer tries to give times: a number with a unit, a decimal, or a number next to a word such as to."
     times = [t for t in find_times(answer) if t.step < 1 or t.ends - t.begins > len(str(int(abs(t.sec))))]
@@ -142,7 +142,7 @@ def _names_times(answer: str) -> bool:
                  for i, w in enumerate(words))
     return bool(times) or beside or bool(re.search(r"(?i)\dto\d", answer))
 
-# %% ../../nbs/grounding/03_rewards.ipynb #9e768870
+# %% ../../nbs/grounding/03_rewards.ipynb #cell-024
 def kind_of(
     answer: str | None,  # content of an answer block; none when there is no block
 ) -> str:                # segment, refusal, unreadable or nothing
@@ -153,7 +153,7 @@ def kind_of(
         return "segment"
     return "unreadable" if not any(c.isalpha() for c in answer[:LONGEST]) or _names_times(answer) else "refusal"
 
-# %% ../../nbs/grounding/03_rewards.ipynb #27635661
+# %% ../../nbs/grounding/03_rewards.ipynb #cell-026
 def read_answer(
     completion: str,     # what the model wrote
 ) -> dict[str, Any]:     # said: see `kind_of`; pred_start_sec, pred_end_sec, explanation, correction
@@ -163,7 +163,7 @@ def read_answer(
     return {"said": kind_of(answer), "pred_start_sec": start, "pred_end_sec": end, "explanation": answer or "",
             "correction": correction or ""}
 
-# %% ../../nbs/grounding/03_rewards.ipynb #cell-011
+# %% ../../nbs/grounding/03_rewards.ipynb #cell-029
 _TAGS = ("<think>", "</think>", "<answer>", "</answer>", "<correction>", "</correction>")
 
 def _well_formed(text: str) -> bool:
@@ -175,7 +175,7 @@ def _well_formed(text: str) -> bool:
     gaps = text[:at[0]], text[at[1] + 8:at[2]], text[at[3] + 9:at[4]], text[at[5] + 13:]
     return at == sorted(at) and not any(gap.strip() for gap in gaps)
 
-# %% ../../nbs/grounding/03_rewards.ipynb #ab3b700b
+# %% ../../nbs/grounding/03_rewards.ipynb #cell-030
 def format_reward(
     completions: list[str],  # what the model wrote
     **_: Any,                # other columns, not needed here
@@ -183,7 +183,7 @@ def format_reward(
     "1 where the whole text is think, answer and correction, in this order."
     return [float(_well_formed(text)) for text in completions]
 
-# %% ../../nbs/grounding/03_rewards.ipynb #cell-014
+# %% ../../nbs/grounding/03_rewards.ipynb #cell-033
 def tightened_iou(
     pred: tuple[float, float],  # answered, seconds
     true: tuple[float, float],  # seconds
@@ -201,13 +201,13 @@ def tightened_iou(
     near = [max(0.0, 1 - abs(p - t) / duration) for p, t in zip(pred, true, strict=True)]
     return min(1.0, iou * near[0] * near[1])
 
-# %% ../../nbs/grounding/03_rewards.ipynb #cell-016
+# %% ../../nbs/grounding/03_rewards.ipynb #cell-036
 def _worth(found: tuple[Time, Time], true: tuple[float, float], duration: float) -> float:
     "Tightened IoU of a written segment."
     start, end = found
     return tightened_iou((start.sec, end.sec), true, duration, end.step / 2 + 1e-6)
 
-# %% ../../nbs/grounding/03_rewards.ipynb #0312f6e6
+# %% ../../nbs/grounding/03_rewards.ipynb #cell-038
 def refuse_iou_reward(
     completions: list[str],                    # what the model wrote
     *,
@@ -225,7 +225,7 @@ def refuse_iou_reward(
         return _worth(found, true, duration) if found else 0.0
     return [one(*row) for row in zip(completions, task_types, spans, durations, strict=True)]
 
-# %% ../../nbs/grounding/03_rewards.ipynb #cell-019
+# %% ../../nbs/grounding/03_rewards.ipynb #cell-043
 def cosines(
     encoder: Any,                       # has `encode`, or is called: texts -> one vector each
     pairs: Sequence[tuple[str, str]],   # texts to compare
@@ -240,7 +240,7 @@ def cosines(
     row = dict(zip(texts, vectors, strict=True))
     return [float(np.clip(row[a[:longest]] @ row[b[:longest]], -1, 1)) for a, b in pairs]
 
-# %% ../../nbs/grounding/03_rewards.ipynb #cell-022
+# %% ../../nbs/grounding/03_rewards.ipynb #cell-046
 def encode_words(
     texts: Sequence[str],  # any
     size: int = 512,       # slots
@@ -252,7 +252,7 @@ def encode_words(
             row[zlib.crc32(word.strip(".,;:!?").encode()) % size] += 1
     return vectors
 
-# %% ../../nbs/grounding/03_rewards.ipynb #cell-024
+# %% ../../nbs/grounding/03_rewards.ipynb #cell-048
 def sentence_encoder(
     name: str = "all-MiniLM-L6-v2",  # a sentence-transformers model or folder; `words` for `encode_words`
     device: str = "cpu",             # cpu keeps the accelerator free for the policy
@@ -271,27 +271,27 @@ def sentence_encoder(
                            "encoder='words'") from None
     return SentenceTransformer(name, device=device)
 
-# %% ../../nbs/grounding/03_rewards.ipynb #cell-027
+# %% ../../nbs/grounding/03_rewards.ipynb #cell-051
 def _content(answer: str | None) -> str:
     "An annotated answer without its tags."
     found = block(answer or "", "answer")
     return ((answer or "") if found is None else found).strip()
 
-# %% ../../nbs/grounding/03_rewards.ipynb #5346241b
+# %% ../../nbs/grounding/03_rewards.ipynb #cell-052
 def is_nil(
     correction: str | None,  # content of a correction block
 ) -> bool:
     "Whether a correction says that the query needs none."
     return correction is not None and correction.strip().upper() == "NIL"
 
-# %% ../../nbs/grounding/03_rewards.ipynb #e3ea0991
+# %% ../../nbs/grounding/03_rewards.ipynb #cell-054
 def _rivals(correction: str | None, task: str, queries: Sequence[str | None]) -> list[tuple[str, str]]:
     "What a refusable query's correction is compared with; nothing when there is no correction."
     if task != "refusable" or not correction or is_nil(correction):
         return []
     return [(correction, query) for query in queries if query]
 
-# %% ../../nbs/grounding/03_rewards.ipynb #cell-029
+# %% ../../nbs/grounding/03_rewards.ipynb #cell-056
 _Plan = tuple[list, list, Callable]  # pairs for the explanation, pairs for the correction, score from their cosines
 
 def _contrastive(text: str, task: str, true: str, contrast: str, query: str | None, _: Any) -> _Plan:
@@ -302,7 +302,7 @@ def _contrastive(text: str, task: str, true: str, contrast: str, query: str | No
     nil = float(task == "answerable" and is_nil(correction))
     return explain, correct, lambda e, c: (e[0] - e[1]) / 2 * bool(explain) + (c[0] + 1) / 2 * bool(correct) + nil
 
-# %% ../../nbs/grounding/03_rewards.ipynb #89a609d3
+# %% ../../nbs/grounding/03_rewards.ipynb #cell-057
 def _guide(text: str, task: str, _t: str, _c: str, query: str | None, references: Any) -> _Plan:
     "As `_contrastive`, for the guide's rule."
     answer = block(text, "answer")
@@ -311,7 +311,7 @@ def _guide(text: str, task: str, _t: str, _c: str, query: str | None, references
     correct = _rivals(block(text, "correction"), task, queries)
     return [], correct, lambda _, c: decided + max(0.0, max(c) - 0.5) * bool(correct)
 
-# %% ../../nbs/grounding/03_rewards.ipynb #cell-031
+# %% ../../nbs/grounding/03_rewards.ipynb #cell-059
 def explain_correction_reward(
     completions: list[str],                  # what the model wrote
     *,
@@ -334,7 +334,7 @@ def explain_correction_reward(
     found = iter(cosines(encoder, [pair for explain, correct, _ in plans for pair in (*explain, *correct)]))
     return [float(score(*([next(found) for _ in part] or [0.0, 0.0] for part in parts))) for *parts, score in plans]
 
-# %% ../../nbs/grounding/03_rewards.ipynb #2e181f83
+# %% ../../nbs/grounding/03_rewards.ipynb #cell-065
 def _from_file(path: str) -> Any:
     "The module that a Python file is, wherever it lies."
     spec = importlib.util.spec_from_file_location(Path(path).stem, Path(path).resolve())
@@ -342,7 +342,7 @@ def _from_file(path: str) -> Any:
     spec.loader.exec_module(module)
     return module
 
-# %% ../../nbs/grounding/03_rewards.ipynb #cell-037
+# %% ../../nbs/grounding/03_rewards.ipynb #cell-066
 REWARDS: dict[str, Callable[..., list[float]]] = {
     "format": format_reward, "refuse_iou": refuse_iou_reward, "explain_correction": explain_correction_reward}
 
@@ -361,7 +361,7 @@ def load_reward(
     except Exception as error:  # a user's file may fail in any way
         raise ValueError(f"reward '{name}' cannot be imported: {type(error).__name__}: {error}") from None
 
-# %% ../../nbs/grounding/03_rewards.ipynb #cell-039
+# %% ../../nbs/grounding/03_rewards.ipynb #cell-068
 def checked(
     name: str,            # to say which reward is meant
     values: Any,          # what it returned
@@ -378,7 +378,7 @@ def checked(
         raise ValueError(f"reward '{name}' returned {bad[0]}: return finite numbers, 0.0 for what cannot be scored")
     return numbers
 
-# %% ../../nbs/grounding/03_rewards.ipynb #1841ea3b
+# %% ../../nbs/grounding/03_rewards.ipynb #cell-070
 def within(
     seconds: float,  # at most
     work: Callable[[], Any],  # anything; a thread that hangs is left behind
@@ -399,7 +399,7 @@ def within(
         raise found["error"]
     return found["value"]
 
-# %% ../../nbs/grounding/03_rewards.ipynb #cell-041
+# %% ../../nbs/grounding/03_rewards.ipynb #cell-072
 class Rewards:
     "Named rewards with weights; each is tried once when they are put together."
 

@@ -4,10 +4,12 @@
 
 # %% auto #0
 __all__ = ['labels', 'read_report', 'reported', 'scores', 'score_table', 'rival_table', 'settings_table', 'Paired', 'mcnemar',
-           'paired_test', 'paired_words', 'comparison_tables', 'damages', 'comparison_text', 'comparison_data',
-           'export_comparison', 'logged_metrics', 'picture', 'tables_html', 'CompareView']
+           'paired_test', 'paired_words', 'differences', 'forest_figure', 'unlike', 'newest_pair', 'comparison_tables',
+           'damages', 'comparison_text', 'comparison_data', 'export_comparison', 'logged_metrics', 'picture',
+           'comparison_html', 'has_pairs', 'CompareView']
 
 # %% ../../nbs/launch/08_compare.ipynb #cell-002
+import base64
 import html
 import io
 from pathlib import Path
@@ -17,9 +19,11 @@ import pandas as pd
 from scipy.stats import binomtest
 
 from ..core.config import flat_settings
-from ..core.figures import Figure, compare_curves, interval_figure
+from ..core.doubt import paired_difference
+from ..core.figures import Figure, compare_curves, dress, interval_figure, new_figure, plain
 from ..core.reports import event_scores, flat, paired, said
 from ..core.runs import Run, all_runs, run_rows
+from .samples import SampleBrowser, live_or_page
 
 # %% ../../nbs/launch/08_compare.ipynb #cell-007
 def labels(
@@ -67,7 +71,7 @@ def score_table(
     rows = {label: {name: said(number, 3) for name, number in reported(run).items()}
             for label, run in zip(labels(runs), runs, strict=True)}
     headlines = dict.fromkeys(name for run in runs for name in read_report(run)["headline"])
-    table = pd.DataFrame(rows).fillna("")
+    table = pd.DataFrame(rows).fillna("–")
     return table.reindex([*(n for n in headlines if n in table.index), *(n for n in table.index if n not in headlines)])
 
 # %% ../../nbs/launch/08_compare.ipynb #cell-969104
@@ -80,7 +84,7 @@ def rival_table(
         report = read_report(run)
         rows[label] = {f"{rival}: {name}": said(numbers[name], 3) for rival, numbers in report["baselines"].items()
                        for name in report["headline"] if name in numbers}
-    return pd.DataFrame(rows).fillna("")
+    return pd.DataFrame(rows).fillna("–")
 
 # %% ../../nbs/launch/08_compare.ipynb #cell-fa2aad
 def _settings_of(run: Run) -> dict[str, Any]:
@@ -91,15 +95,22 @@ def _settings_of(run: Run) -> dict[str, Any]:
         return {}
 
 # %% ../../nbs/launch/08_compare.ipynb #cell-fa2aad
+def _alike(value: Any) -> str:
+    "A value so that what means the same is the same: 1 and 1.0, a list and a tuple."
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return f"{value:.12g}"
+    return "–" if value is None or value == "" else str(list(value) if isinstance(value, tuple) else value)
+
 def settings_table(
     runs: list[Run],       # any
     agreeing: bool = False,  # those too in which they agree
 ) -> pd.DataFrame:         # a row a setting, those of groups with a dot, a column a run
-    "The settings in which runs differ."
+    "The settings in which runs differ; – where a run has none."
     columns = {label: _settings_of(run) for label, run in zip(labels(runs), runs, strict=True)}
     table = pd.DataFrame({label: pd.Series(values, dtype=object) for label, values in columns.items()})
-    differ = [agreeing or len({str(value) for value in row}) > 1 for row in table.to_numpy()]
-    return table[differ].fillna("")
+    table = table.map(lambda value: None if isinstance(value, float) and pd.isna(value) else value)
+    differ = [agreeing or len({_alike(value) for value in row}) > 1 for row in table.to_numpy()]
+    return table[differ].map(lambda value: "–" if value is None or value == "" else value)
 
 # %% ../../nbs/launch/08_compare.ipynb #cell-014
 class Paired(NamedTuple):
@@ -153,6 +164,88 @@ def paired_words(
     except (ValueError, LookupError, RuntimeError, TypeError) as error:
         return f"no paired test: {error}"
 
+# %% ../../nbs/launch/08_compare.ipynb #1bdd7ce0
+def differences(
+    first: Run,    # evaluated
+    second: Run,   # evaluated, on some of the same events
+    most: int = 8, # classes
+) -> dict[str, Any]:  # what -> Interval of second minus first, on the events that both answered
+    "How much better the second run is, in all and by true class."
+    left, right = event_scores(second), event_scores(first)
+    both = left.merge(right[["event_id", "true", "score"]], on=["event_id", "true"], suffixes=("", "_first"))
+    if both.empty:
+        raise ValueError(f"{first.name} and {second.name} share no event: their reports are about other data")
+    parts = {"all events": both} | {str(name): part for name, part in list(both.groupby("true"))[:most]}
+    return {f"{name} ({len(part)})": paired_difference(part["score"], part["score_first"], part["group"])
+            for name, part in parts.items()}
+
+# %% ../../nbs/launch/08_compare.ipynb #2b0ee4bd
+def forest_figure(
+    first: Run,    # evaluated
+    second: Run,   # evaluated, on some of the same events
+) -> Figure:
+    "The differences with their intervals, a row each; blue where the second run is better, red where the first is."
+    found = differences(first, second)
+    figure, ax = new_figure(7.2, 1.5 + 0.42 * len(found))
+    ax.axvline(0, color="0.5", linewidth=1.5)
+    for row, gain in enumerate(found.values()):
+        colour = "#2979c9" if gain.low > 0 else "#c0392b" if gain.high < 0 else "0.45"
+        ax.plot([gain.low, gain.high], [row, row], color=colour, linewidth=3, alpha=0.6)
+        ax.plot(gain.value, row, "s" if row == 0 else "o", color=colour, markersize=9)
+    ax.set_yticks(range(len(found)), map(plain, found))
+    ax.set_ylim(len(found) - 0.5, -0.5)
+    wide = max(0.05, *(abs(edge) for gain in found.values() for edge in (gain.low, gain.high, gain.value) if edge == edge))
+    ax.set_xlim(-1.1 * wide, 1.1 * wide)
+    scored = second.report.get("details", {}).get("scored_by") or "share right"
+    dress(ax, f"{second.name} minus {first.name}", f"← {first.name} better   ({scored})   {second.name} better →")
+    ax.title.set_fontsize(13)
+    ax.xaxis.label.set_fontsize(12)
+    return figure
+
+# %% ../../nbs/launch/08_compare.ipynb #95e0b50f
+def unlike(
+    runs: list[Run],  # two or more
+) -> list[str]:       # sentences; empty where nothing is known against comparing
+    "Why the numbers of some runs may not mean the same."
+    first, found = runs[0], []
+    for run in runs[1:]:
+        if run.job != first.job:
+            found.append(f"{run.job} and {first.job} are different jobs: numbers of one name may measure different things.")
+            continue
+        one, other = (read_report(each).get("details") or {} for each in (first, run))
+        for key, said_so in (("scored_by", "answers are scored by"), ("positive", "the positive class is"),
+                             ("reported", "the reported side is")):
+            if one.get(key) != other.get(key) and (key in one or key in other):
+                found.append(f"{said_so} {one.get(key) or 'nothing named'} in {first.name}, {other.get(key) or 'nothing named'} "
+                             f"in {run.name}.")
+        found += _other_events(first, run)
+    return list(dict.fromkeys(found))
+
+def _other_events(first: Run, second: Run) -> list[str]:
+    "What part of the events both answered, where it is not all."
+    try:
+        ids = [set(event_scores(run)["event_id"]) for run in (first, second)]
+    except (OSError, ValueError, LookupError, RuntimeError):
+        return []
+    shared, every = len(ids[0] & ids[1]), len(ids[0] | ids[1])
+    if shared == every:
+        return []
+    return [f"{shared} of {every} events were answered by both {first.name} and {second.name}: their scores are about other "
+            "data; only the paired difference compares."]
+
+# %% ../../nbs/launch/08_compare.ipynb #0b78630e
+def newest_pair(
+    runs: list[Run],  # newest first
+) -> list[Run]:       # two of one job, the older one first; fewer where there are no two
+    "The two runs to look at when nothing is said: the first job of which two have answered something."
+    done: dict[str, list[Run]] = {}
+    for run in runs:                     # no further than needed: a workspace may hold hundreds
+        if read_report(run)["metrics"]:
+            done.setdefault(run.job, []).append(run)
+            if len(done[run.job]) == 2:
+                return done[run.job][::-1]
+    return [pair[0] for pair in done.values()][:1] or runs[:1]
+
 # %% ../../nbs/launch/08_compare.ipynb #cell-6e2647
 def comparison_tables(
     runs: list[Run],  # any
@@ -177,7 +270,8 @@ def comparison_text(
     "What `vidbench compare` prints."
     parts = [f"{name}\n{table.to_string()}" for name, table in comparison_tables(runs).items()]
     tests = [paired_words(runs[0], run) for run in runs[1:]]
-    return "\n\n".join([*parts, *damages(runs), *tests])
+    warnings = [f"mind: {line}" for line in unlike(runs)] if len(runs) > 1 else []
+    return "\n\n".join([*parts, *damages(runs), *warnings, *tests])
 
 # %% ../../nbs/launch/08_compare.ipynb #cell-1ab919
 def comparison_data(
@@ -239,15 +333,6 @@ def picture(
     figure.savefig(buffer, format="png", dpi=110)
     return buffer.getvalue()
 
-# %% ../../nbs/launch/08_compare.ipynb #cell-026
-def tables_html(
-    runs: list[Run],  # picked
-) -> str:
-    "The tables of a comparison, and the paired tests against the first run."
-    parts = [f"<h4>{name.capitalize()}</h4>{table.to_html()}" for name, table in comparison_tables(runs).items()]
-    tests = [f"<p>{html.escape(paired_words(runs[0], run))}</p>" for run in runs[1:]]
-    return f'<div style="font-size: 14px">{"".join(parts)}{"<h4>Paired</h4>" if tests else ""}{"".join(tests)}</div>'
-
 # %% ../../nbs/launch/08_compare.ipynb #cell-028
 class _Logs:
     "What runs logged; a log is read again only when there is more of it."
@@ -263,55 +348,120 @@ class _Logs:
             self.known[run.folder] = (size, run.metrics())
         return self.known[run.folder][1]
 
+# %% ../../nbs/launch/08_compare.ipynb #b0e1180c
+def _picture_html(figure: Figure, width_px: int = 520) -> str:
+    "A picture that is part of the page, on white: its colours suit no other ground."
+    data = base64.b64encode(picture(figure)).decode()
+    return f'<img style="width:{width_px}px;max-width:100%;background:#fff;border-radius:4px" src="data:image/png;base64,{data}">'
+
+def _fold(name: str, inside: str, is_open: bool = False) -> str:
+    "A part of the page that can be folded away."
+    return f"<details{' open' if is_open else ''}><summary><b>{html.escape(name)}</b></summary>{inside}</details>"
+
+def comparison_html(
+    runs: list[Run],   # picked, the first is what the others are compared with
+    metric: str = "",  # whose curves; none: no curves
+    logs: "_Logs | None" = None,  # what was read before
+) -> str:
+    "A comparison as a page of two screens: warnings and the verdict first, pictures, then tables that can be folded."
+    if not runs:
+        return "Pick runs: with Ctrl or Shift several."
+    logs, others = logs or _Logs(), runs[1:]
+    mind = "".join(f'<div style="color:#b5510d">&#9650; {html.escape(line)}</div>' for line in (unlike(runs) if others else []))
+    told = "".join(f"<p>{html.escape(paired_words(runs[0], run))}</p>" for run in others)
+    pictures = [forest_figure(runs[0], run) for run in others[:2] if has_pairs(runs[0], run)]
+    if metric:
+        pictures.append(compare_curves({label: logs.of(run) for label, run in zip(labels(runs), runs, strict=True)}, metric))
+    tables = "".join(_fold(name, table.head(14).to_html(border=0), name != "rivals")
+                     for name, table in comparison_tables(runs).items())
+    shown = "".join(map(_picture_html, pictures))
+    return f'<div style="font:14px/1.5 system-ui,sans-serif">{mind}{told}<div>{shown}</div>{tables}</div>'
+
+def has_pairs(first: Run, second: Run) -> bool:
+    "Whether two runs answered some of the same events."
+    try:
+        return first.job == second.job and bool(differences(first, second))
+    except (OSError, ValueError, LookupError, RuntimeError, TypeError):
+        return False
+
 # %% ../../nbs/launch/08_compare.ipynb #cell-ab9d3a
 class CompareView:
-    "Widgets to compare runs with."
+    "Widgets to compare runs with; a page of the same where nobody clicks."
 
     def __init__(
         self,
         runs: list[Run] | None = None,  # to pick from; all of the workspace when not given
-        picked: int = 2,                # of them, at first: the newest
+        picked: list[Run] | None = None,  # of them, at first; the newest pair of one job when not given
+        metric: str = "",               # curve at first; the validation loss where there is one
         folder: Path | None = None,     # for what is exported; a folder `comparison` here when not given
     ):
         import ipywidgets as widgets
-        self.runs, self.folder = all_runs() if runs is None else runs, folder or Path("comparison")
-        rows = [f"{r['job']}/{r['run']}  {r['state']}  {r['started']}" for r in run_rows(self.runs)]
-        self.list = widgets.SelectMultiple(
-            options=[(row, i) for i, row in enumerate(rows)], rows=min(12, max(3, len(rows))),
-            value=tuple(range(min(picked, len(rows)))), layout=widgets.Layout(width="520px"))
+        self.runs, self.folder, self.logs = all_runs() if runs is None else runs, folder or Path("comparison"), _Logs()
+        self.rows = [f"{r['job']}/{r['run']}  {r['state']}  {r['started']}" for r in run_rows(self.runs)]
+        picked = newest_pair(self.runs) if picked is None else picked
+        self.order, self.changing = [run.folder for run in picked], False
+        jobs = list(dict.fromkeys(run.job for run in self.runs))
+        job = picked[0].job if len({run.job for run in picked}) == 1 else ""
+        self.job = widgets.Dropdown(options=[("all jobs", ""), *((each, each) for each in jobs)], value=job, description="job")
+        self.search = widgets.Text(placeholder="part of a name or state", description="search", continuous_update=False)
+        self.list = widgets.SelectMultiple(rows=7, layout=widgets.Layout(width="520px"))
         self.metric = widgets.Dropdown(options=[""], description="curve of")
         self.button = widgets.Button(description="Export", icon="download", tooltip="PNG, CSV and LaTeX")
-        self.said, self.text = widgets.HTML(), widgets.HTML()
-        self.logs, self.drawn = _Logs(), None
-        self.image = widgets.Image(format="png", layout=widgets.Layout(max_width="700px"))
-        side = widgets.VBox([self.metric, self.button, self.said])
-        self.box = widgets.VBox([widgets.HBox([self.list, side]), self.image, self.text])
-        self.list.observe(self._picked, "value")
-        self.metric.observe(self._draw, "value")
-        self.button.on_click(self._export)
+        self.said, self.page, self.samples = widgets.HTML(), widgets.HTML(), widgets.Accordion()
+        top = widgets.HBox([self.list, widgets.VBox([self.job, self.search, self.metric, self.button, self.said])])
+        self.box = widgets.VBox([top, self.page, self.samples])
+        self._filter()
+        self.list.value = tuple(i for _, i in self.list.options if self.runs[i].folder in self.order)
         self._picked()
+        if metric in self.metric.options:
+            self.metric.value = metric
+        for widget, action in ((self.job, self._filter), (self.search, self._filter), (self.list, self._picked),
+                               (self.metric, self._draw), (self.samples, self._open)):
+            widget.observe(action, "selected_index" if widget is self.samples else "value")
+        self.button.on_click(self._export)
+        self._draw()
 
     @property
     def picked(self) -> list[Run]:
-        "The runs that are picked."
-        return [self.runs[i] for i in self.list.value]
+        "The runs that are picked, the oldest first: the others are compared with it."
+        return [self.runs[i] for i in sorted(self.list.value, reverse=True)]
+
+    def _filter(self, change: Any = None) -> None:
+        "Show the runs of a job whose row has the searched words."
+        words, before = self.search.value.lower().split(), self.list.value
+        kept = [i for i, row in enumerate(self.rows) if self.job.value in ("", self.runs[i].job)
+                and all(word in row.lower() for word in words)]
+        self.list.options = [(self.rows[i], i) for i in kept]
+        self.list.value = tuple(i for i in before if i in kept)
 
     def _picked(self, change: Any = None) -> None:
         names, before = _names([self.logs.of(run) for run in self.picked]), self.metric.value
-        self.metric.unobserve(self._draw, "value")      # one picture in the end, not one for each step
+        self.changing = True                              # one page in the end, not one for each step
         self.metric.options = names or [""]
         self.metric.value = before if before in names else self.metric.options[0]
-        self.metric.observe(self._draw, "value")
-        self.text.value = tables_html(self.picked) if self.picked else "Pick runs: with Ctrl or Shift several."
+        self.changing = False
+        pair = len(self.picked) == 2 and has_pairs(*self.picked)
+        self.samples.children = ()
+        if pair:
+            import ipywidgets as widgets
+            self.samples.children, self.samples.titles = (widgets.VBox(),), ("The same events side by side",)
+            self.samples.selected_index = None
         self._draw()
 
+    def _open(self, change: Any = None) -> None:
+        "The browser of samples is made when it is looked at."
+        if self.samples.selected_index == 0 and self.samples.children and not self.samples.children[0].children:
+            first, second = self.picked
+            self.samples.children[0].children = (SampleBrowser(second, beside=first).box,)
+
     def _draw(self, change: Any = None) -> None:
-        named = dict(zip(labels(self.picked), map(self.logs.of, self.picked), strict=True))
-        wanted = (self.metric.value, *((label, len(log)) for label, log in named.items()))
-        if wanted != self.drawn:
-            self.drawn = wanted
-            self.image.value = picture(compare_curves(named, self.metric.value)) if named and wanted[0] else b""
+        if not self.changing:
+            self.page.value = comparison_html(self.picked, self.metric.value, self.logs)
 
     def _export(self, button: Any = None) -> None:
         files = export_comparison(self.picked, self.metric.value, self.folder)
         self.said.value = "<br>".join(html.escape(str(path)) for path in files)
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
+        "Widgets where somebody looks; else the page."
+        return live_or_page(self.box, self.page.value, comparison_text(self.picked) if self.picked else "no runs yet")

@@ -20,16 +20,16 @@ from matplotlib.ticker import MaxNLocator
 from ..core.figures import Figure, dress, new_figure, palette, smoothed
 
 # %% ../../nbs/launch/06a_curves.ipynb #e67806b9
-USUAL = {"loss": ["loss", "eval_loss"], "scores on the validation side": ["eval_*"]}
+USUAL = {"loss": ["loss", "eval_loss"], "validation scores": ["eval_*"]}
 CURVES = {
-    "grounding": {"reward, with its spread in a group": ["reward", "eval_reward"], "KL to the first policy": ["kl"],
-                  "share that is refused": ["refusal_rate/refusable", "refusal_rate/answerable"]},
+    "grounding": {"reward (band: spread)": ["reward", "eval_reward"], "KL to the start": ["kl"],
+                  "share refused": ["refusal_rate/refusable", "refusal_rate/answerable"]},
     "sensors": {"loss": ["loss", "eval_loss"], "scores (higher is better)": ["eval_macro_f1", "eval_unseen_macro_f1"],
                 "errors (lower is better)": ["eval_ece", "eval_reconstruction"]},
-    "agent": {"return": ["return", "eval_return"], "episodes that reach the goal": ["success", "eval_success"],
+    "agent": {"return": ["return", "eval_return"], "goals reached": ["success", "eval_success"],
               "loss of the critic": ["value_loss"]},
     "pretrain": {"loss": ["reconstruction_loss", "eval_loss"], "probe and surprise": ["eval_probe", "eval_surprise"],
-                 "spread of the targets (0: collapsed)": ["target_std"]}}
+                 "spread of targets": ["target_std"]}}
 
 def curves_of(
     job: str,  # of a run
@@ -52,8 +52,9 @@ class Panel(NamedTuple):
     title: str
     lines: list[Line]            # empty: not logged yet
 
-SAID = {"kl": "KL", "loss": "training", "eval_loss": "validation", "reward": "training", "eval_reward": "validation", "return": "training",
-        "eval_return": "validation", "success": "training", "eval_success": "validation", "reconstruction_loss": "training"}
+SAID = {"kl": "KL", "reconstruction_loss": "training"} | {
+    prefix + name: said for name in ("loss", "reward", "return", "success")
+    for prefix, said in (("", "training"), ("eval_", "validation"))}
 
 def said_name(name: str) -> str:
     "A logged name as people call it."
@@ -67,9 +68,10 @@ def logged(
     name: str,  # a number in the log
 ) -> tuple[np.ndarray, np.ndarray]:  # steps, values; only what is finite
     "A number against the step, from the lines that report it."
-    pairs = [(record["step"], record[name]) for record in records if name in record and "step" in record]
-    pairs = [(step, value) for step, value in pairs if isinstance(value, int | float) and np.isfinite(value)]
-    return np.array([step for step, _ in pairs], np.int32), np.array([value for _, value in pairs], np.float32)
+    rows = [record for record in records if name in record and "step" in record]
+    values = np.array([v if type(v) in (float, int) else np.nan for v in (row[name] for row in rows)], np.float32)
+    known = np.isfinite(values)
+    return np.array([row["step"] for row in rows], np.int32)[known], values[known]
 
 def scores_logged(
     records: Records,
@@ -129,19 +131,18 @@ def draw_panel(ax: Any, panel: Panel) -> None:
         ax.text(0.5, 0.5, "not logged yet", transform=ax.transAxes, ha="center", va="center", color="0.5", fontsize=13)
         ax.set(xticks=[], yticks=[])
     ax.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
-    dress(ax, panel.title, "step")
-    ax.title.set_fontsize(13)
+    dress(ax, "", "step")
+    ax.set_title(panel.title, loc="left", fontsize=13, fontweight="bold", pad=26 if panel.lines else 8)
     if panel.lines:
         ax.legend(loc="lower left", bbox_to_anchor=(0, 0.99), ncols=4, frameon=False, fontsize=11, borderaxespad=0,
                   handlelength=1.2, columnspacing=1.0)
-        ax.title.set_y(1.1)
 
 def panels_figure(
     panels: Sequence[Panel],  # at least one
     height: float = 3.6,      # inches
 ) -> Figure:
     "Panels side by side."
-    figure, axes = new_figure(max(5.0, 11.0 if len(panels) > 1 else 6.0), height, columns=len(panels), squeeze=False)
+    figure, axes = new_figure(10.0, height, columns=len(panels), squeeze=False)
     for ax, panel in zip(axes[0], panels, strict=True):
         draw_panel(ax, panel)
     return figure

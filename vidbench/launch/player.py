@@ -91,7 +91,8 @@ def curve_rows(
     if not curves:
         return ""
     from vidbench.core.figures import palette
-    colours = dict(zip(curves, palette(max(len(curves), 2)), strict=False))
+    rgb = [",".join(str(round(255 * part)) for part in colour) for colour in palette(max(len(curves), 2))]
+    colours = {name: f"rgb({parts})" for name, parts in zip(curves, rgb, strict=False)}
     top = max(1.0, *(np.nanmax([0.0, *values]) for _, values in curves.values()))
     lines = "".join(f'<polyline points="{_points(*curve, window, top)}" fill="none" stroke="{colours[name]}" stroke-width="2" '
                     'vector-effect="non-scaling-stroke"/>' for name, curve in curves.items())

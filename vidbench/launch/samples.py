@@ -158,7 +158,8 @@ def sample_html(
     aside = f" ({sure:.0%} sure)" if np.isfinite(sure) else ""
     return (f'<div style="font:14px/1.5 system-ui,sans-serif"><div style="font-size:16px;margin-bottom:6px">'
             f'<b style="color:{colour}">{mark}</b> answered <b>{html.escape(str(row["pred"]) or "nothing")}</b>{aside}, '
-            f'true is <b>{html.escape(str(row["true"]))}</b></div>{clip_html(row)}{before_after_html(row, heads)}{words_html(row)}'
+            f'true is <b>{html.escape(str(row["true"]))}</b></div>{clip_html(row)}'
+            f"{before_after_html(row, heads)}{words_html(row)}"
             f'<div style="font-size:12px;opacity:.65;margin-top:4px">{html.escape(str(row["event_id"]))}</div></div>')
 
 # %% ../../nbs/launch/23_samples.ipynb #5cf36117
@@ -316,7 +317,7 @@ def confusion_grid(
         return widgets.HTML()
     counts = pd.crosstab(table["true"], table["pred"]).reindex(index=names, columns=names, fill_value=0)
     said = lambda text: widgets.HTML(f'<span style="font-size:12px">{html.escape(text[:14]) or "nothing"}</span>')
-    cells = [said("true \\ answered"), *map(said, names)]
+    cells = [said("true, said"), *map(said, names)]
     for true in names:
         cells.append(said(true))
         for pred in names:

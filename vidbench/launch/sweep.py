@@ -68,6 +68,7 @@ class SweepConfig(Config):
     pruner: Literal["none", "median", "halving"] = Field("none", description="end trials early that look hopeless")
     prune_on: str = Field("", description="the logged eval_... that a pruner watches; metric when empty")
     settings: dict[str, Any] = Field(default_factory=dict, description="the same for all trials")
+    seeds: tuple[int, ...] = Field((), description="a run for each; the trial's value is their mean")
     space: dict[str, Range | list] = Field(description="setting -> values, or low and high")
 
     @model_validator(mode="after")
@@ -246,6 +247,13 @@ class Sweep:
         "The run of a trial, as a task."
         return make_task(self.notebook, self.cfg.settings | settings, f"{self.name}-{number:03d}")
 
+    def runs(self, number: int, settings: dict[str, Any]) -> list[Any]:
+        "The runs of a trial, as tasks: one, or one a seed."
+        if not self.cfg.seeds:
+            return [self.run(number, settings)]
+        return [make_task(self.notebook, self.cfg.settings | settings | {"seed": seed}, f"{self.name}-{number:03d}-s{seed}")
+                for seed in self.cfg.seeds]
+
     @property
     def over(self) -> bool:
         "Whether every trial has ended."
@@ -308,16 +316,18 @@ def finish_trial(
     claim: Claim,   # the trial
     pool: Pool,     # starts its run
 ) -> None:
-    "Run a trial to its end, or resume it, and tell the journal once."
-    task = sweep.run(claim.trial.number, claim.settings)
+    "Run a trial to its end, or resume it, and tell the journal once: with several seeds, the mean of their values."
+    tasks = sweep.runs(claim.trial.number, claim.settings)
     state, pruned = _optuna().trial.TrialState, threading.Event()
-    with _watching(sweep, claim, task.run, pruned):
-        if task.run.status["state"] != "finished" or math.isnan(value_of(task.run, sweep.cfg)):
-            pool.run([*task.command], task.run.folder, pass_fds=(claim.lock.fileno(),), ended=pruned)
-    value = value_of(task.run, sweep.cfg)
+    for task in tasks:
+        with _watching(sweep, claim, task.run, pruned):
+            over = task.run.status["state"] == "finished" and not math.isnan(value_of(task.run, sweep.cfg))
+            if not (over or pruned.is_set() or pool.stopping.is_set()):
+                pool.run([*task.command], task.run.folder, pass_fds=(claim.lock.fileno(),), ended=pruned)
+    value = float(np.mean([value_of(task.run, sweep.cfg) for task in tasks]))
     if pruned.is_set():
         sweep.study.tell(claim.trial.number, state=state.PRUNED, skip_if_finished=True)
-    elif task.run.status["state"] == "finished" and math.isfinite(value):
+    elif all(task.run.status["state"] == "finished" for task in tasks) and math.isfinite(value):
         sweep.study.tell(claim.trial.number, value, skip_if_finished=True)
     elif not pool.stopping.is_set():  # when the sweep is being stopped, the trial stays open, to be resumed
         sweep.study.tell(claim.trial.number, state=state.FAIL, skip_if_finished=True)
@@ -341,7 +351,7 @@ def _work(sweep: Sweep, pool: Pool, going: dict[int, Run]) -> None:
         if claim is None:        # others work on what is left
             time.sleep(1)
             continue
-        going[claim.trial.number] = sweep.run(claim.trial.number, claim.settings).run
+        going[claim.trial.number] = sweep.runs(claim.trial.number, claim.settings)[0].run
         finish_trial(sweep, claim, pool)
 
 # %% ../../nbs/launch/06_sweep.ipynb #cell-042

@@ -240,11 +240,11 @@ _STYLE = """
 .vb-card table:not(.vb-checks) tr { background: none !important }
 .vb-card .vb-checks { width: 100%; border-spacing: 0 2px; border-collapse: separate }
 .vb-card .vb-checks td:first-child { padding-left: 8px }
-.vb-card td, .vb-card th { padding: 3px 16px 3px 0; text-align: left; border: 0; vertical-align: top; background: none;
+.vb-card td, .vb-card th { padding: 3px 16px 3px 0; text-align: left !important; border: 0; vertical-align: top; background: none;
   white-space: normal }
 .vb-card th { font-weight: 500; opacity: .7 } .vb-card abbr { text-decoration: underline dotted; cursor: help }
 .vb-card .vb-here { font-weight: 600 }
-.vb-card td.vb-mark { font-weight: 700; white-space: nowrap } .vb-card ul { margin: 6px 0 0; padding-left: 20px }
+.vb-card td.vb-mark { width: 1%; font-weight: 700; white-space: nowrap } .vb-card ul { margin: 6px 0 0; padding-left: 20px }
 .vb-card details { margin-top: 6px; opacity: .85 } .vb-card p { margin: 4px 0 }
 """
 COLOURS = {"sound": "#1f9459", "unclear": "#b58100"}

@@ -29,7 +29,7 @@ from transformers import TrainerCallback
 from ...core import reports
 from ...core.checkpoints import best_checkpoint, load_weights
 from ...core.config import ConfigError
-from ...core.doubt import Interval, interval, mean_interval, paired_difference, word
+from ...core.doubt import Interval, interval, mean_interval, paired_difference, power_said, word
 from ...core.engine import Draw, device_of
 from ...core.figures import Figure
 from ...core.reports import metric
@@ -559,6 +559,7 @@ def check(
         loss = model(*(batch[name].to(device_of(cfg)) for name in ("features", "input_ids", "labels")))["loss"]
     counts = [sum(p.numel() for p in part.parameters()) / 1e6 for part in (model.bridge, model.llm)]
     lines = [f"{name:<10}{len(part.films)} clips with {len(part)} captions" for name, part in material.sides.items()]
+    lines.append(f"power     {power_said([film.belongs_to for film in material.judged.films], 'recordings')}")
     lines += [f"left out  {len(material.left_out)}", *(f"  {name}: {why}" for name, why in list(material.left_out.items())[:3]),
               f"video     {steps} steps of {side} x {side} tokens, asked by {cfg.num_query_tokens} queries",
               f"network   bridge {counts[0]:.2f} M parameters that learn, language model {counts[1]:.2f} M ({cfg.llm_dtype})",
