@@ -401,11 +401,16 @@ def _look(args: argparse.Namespace) -> int:
 def _report(args: argparse.Namespace) -> int:
     "vidbench report"
     from vidbench.core.runs import find_run
+    from vidbench.launch.report_html import write_report
     from vidbench.launch.verdict import verdict_text
     run = find_run(args.run)
-    if not run.report:
+    if args.json and not run.report:
         raise LaunchError(f"{run.job}/{run.name} has no report yet: it is {run.status['state']}")
-    return _printed(run.report, "" if args.json else verdict_text(run.report), args.json)
+    if args.json:
+        return _printed(run.report, "", True)
+    status = run.status
+    said = verdict_text(run.report) if run.report else plain_text(f"{status['state']} {status.get('error') or ''}".strip())
+    return _printed({}, f"{said}\n\n{write_report(run)}", False)
 
 # %% ../../nbs/launch/11_cli.ipynb #cell-043
 def _use(args: argparse.Namespace) -> int:

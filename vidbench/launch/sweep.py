@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['Range', 'SweepConfig', 'make_sampler', 'make_pruner', 'suggest', 'locked', 'JournalLock', 'Claim', 'Sweep',
            'read_sweep', 'value_of', 'hopeless', 'finish_trial', 'trials_table', 'run_sweep', 'worker_tasks',
-           'parallel_coordinates', 'importances', 'importance_figure']
+           'importances', 'importance_figure']
 
 # %% ../../nbs/launch/06_sweep.ipynb #cell-002
 import contextlib
@@ -310,7 +310,7 @@ def _watching(sweep: Sweep, claim: Claim, run: Run, pruned: threading.Event, eve
     over.set()
     thread.join()
 
-# %% ../../nbs/launch/06_sweep.ipynb #cell-038
+# %% ../../nbs/launch/06_sweep.ipynb #cell-039
 def finish_trial(
     sweep: Sweep,   # whose journal is told
     claim: Claim,   # the trial
@@ -333,7 +333,7 @@ def finish_trial(
         sweep.study.tell(claim.trial.number, state=state.FAIL, skip_if_finished=True)
     claim.lock.close()
 
-# %% ../../nbs/launch/06_sweep.ipynb #cell-040
+# %% ../../nbs/launch/06_sweep.ipynb #cell-043
 def trials_table(
     sweep: Sweep,    # any
 ) -> pd.DataFrame:   # trial, run, state, value, and a column a setting; best first
@@ -343,7 +343,7 @@ def trials_table(
     table = pd.DataFrame(rows, columns=["trial", "run", "state", "value", *sweep.cfg.space])
     return table.sort_values("value", ascending=sweep.cfg.direction == "minimize", ignore_index=True)
 
-# %% ../../nbs/launch/06_sweep.ipynb #cell-042
+# %% ../../nbs/launch/06_sweep.ipynb #cell-045
 def _work(sweep: Sweep, pool: Pool, going: dict[int, Run]) -> None:
     "Take one trial after the other, until none is left; what is being worked on is in `going`."
     while not pool.stopping.is_set() and not sweep.over:
@@ -354,7 +354,7 @@ def _work(sweep: Sweep, pool: Pool, going: dict[int, Run]) -> None:
         going[claim.trial.number] = sweep.runs(claim.trial.number, claim.settings)[0].run
         finish_trial(sweep, claim, pool)
 
-# %% ../../nbs/launch/06_sweep.ipynb #cell-042
+# %% ../../nbs/launch/06_sweep.ipynb #cell-046
 def run_sweep(
     sweep: Sweep,                  # what to do
     parallel: int = 1,             # trials at a time
@@ -373,7 +373,7 @@ def run_sweep(
     trials_table(sweep).to_csv(sweep.folder / "trials.csv", index=False)
     return sweep.over
 
-# %% ../../nbs/launch/06_sweep.ipynb #cell-046
+# %% ../../nbs/launch/06_sweep.ipynb #cell-050
 def worker_tasks(
     sweep: Sweep,  # whose trials
     workers: int,  # jobs
@@ -386,44 +386,7 @@ def worker_tasks(
         run.folder.mkdir(exist_ok=True)
     return [Task(run, command) for run in runs]
 
-# %% ../../nbs/launch/06_sweep.ipynb #cell-052
-def _position(values: pd.Series, what: Range | list) -> tuple[np.ndarray, dict[float, str]]:
-    "Where values lie on an axis from 0 to 1, and its labels."
-    if isinstance(what, list):
-        order = {str(v): i / max(1, len(what) - 1) for i, v in enumerate(what)}
-        return values.map(lambda v: order[str(v)]).to_numpy(float), {y: name for name, y in order.items()}
-    scale = math.log if what.log else float
-    low, high = scale(what.low), scale(what.high)
-    position = (values.astype(float).map(scale).to_numpy() - low) / (high - low)
-    return position, {0.0: f"{what.low:g}", 1.0: f"{what.high:g}"}
-
-# %% ../../nbs/launch/06_sweep.ipynb #cell-052
-def parallel_coordinates(
-    table: pd.DataFrame,  # from `trials_table`
-    cfg: SweepConfig,     # its space
-) -> Any:                 # a figure
-    "Each trial as a line through its settings; the darker, the better."
-    from vidbench.core.figures import new_figure
-    figure, ax = new_figure(1.5 * len(cfg.space) + 4, 4.5)
-    shown = table.dropna(subset=["value"]).sort_values("value", ascending=cfg.direction == "maximize")
-    columns = [_position(shown[name], what) for name, what in cfg.space.items()]
-    low, high = shown["value"].min(), shown["value"].max()
-    last = ((shown["value"] - low) / max(high - low, 1e-12)).to_numpy(float)
-    lines = np.stack([*(position for position, _ in columns), last], axis=1)
-    rank = np.linspace(0.15, 1, len(lines)) if len(lines) else []
-    for y, strength in zip(lines, rank, strict=True):
-        ax.plot(range(len(y)), y, color="#0072B2", alpha=strength, linewidth=1 + 1.5 * (strength == 1))
-    labels = [*(names for _, names in columns), {0.0: f"{low:.3g}", 1.0: f"{high:.3g}"}]
-    for x, names in enumerate(labels):
-        ax.axvline(x, color="0.6", linewidth=1, zorder=0)
-        for y, name in names.items():
-            ax.annotate(name, (x, y), xytext=(6, 0), textcoords="offset points", va="center", fontsize=13)
-    ax.set_xticks(range(len(labels)), [*cfg.space, cfg.metric])
-    ax.set_yticks([])
-    ax.spines[:].set_visible(False)
-    return figure
-
-# %% ../../nbs/launch/06_sweep.ipynb #cell-054
+# %% ../../nbs/launch/06_sweep.ipynb #cell-056
 def importances(
     sweep: Sweep,      # with some trials that ended
 ) -> dict[str, float]: # setting -> share of the variation that goes with it; they add up to 1
@@ -433,7 +396,7 @@ def importances(
         return {}
     return dict(_optuna().importance.get_param_importances(sweep.study))
 
-# %% ../../nbs/launch/06_sweep.ipynb #cell-056
+# %% ../../nbs/launch/06_sweep.ipynb #cell-058
 def importance_figure(
     shares: dict[str, float],  # from `importances`
 ) -> Any:                      # a figure
