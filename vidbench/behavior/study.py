@@ -64,7 +64,7 @@ from .verdict import firm, gain_over, judge, verdict_said
 from .where import clip_map, map_figure, needed, where_figure
 from ..core import figures, reports
 from ..core.config import ConfigError
-from ..core.doubt import Interval, difference, said
+from ..core.doubt import Interval, difference, power_said, said
 from ..core.engine import SeededSampler, warn
 from ..core.events import audit_split, close_ends, missing_videos
 from ..core.figures import Figure
@@ -460,6 +460,8 @@ def check(
     positive = positive_class(cfg, pd.concat(list(sides.values())))
     lines.append(f"positive    {positive or 'none is named: chosen by macro F1, reported by accuracy and macro F1'}")
     lines += [f"{side:<12}{counts_said(rows)} ({rows['group'].nunique()} groups)" for side, rows in sides.items()]
-    audit = audit_split(sides["train"], sides.get("test", sides["val"]))
+    reported = sides.get("test", sides["val"])
+    audit = audit_split(sides["train"], reported)
     lines += [f"audit       {line}" for line in audit.verdict.split(". ")]
+    lines.append(f"power       {power_said(reported['group'])}")
     return "\n".join(lines + one_batch(cfg, sides, device_gb=device_gb, processes=processes))
