@@ -24,8 +24,8 @@ import pandas as pd
 from ..core.reports import read_predictions
 from ..core.runs import Run, write_text
 from ..core.video import VideoError, probe
-from .dashboard import situation
 from .player import ClipPlayer, window_of
+from .situation import situation
 
 # %% ../../nbs/launch/23_samples.ipynb #c31cd15c
 REFUSALS = ("refused", "refuse", "irrelevant", "none", "")

@@ -60,7 +60,7 @@ const f=+this.dataset.from,lo=Math.min(f,y),hi=Math.max(f,y);this.dataset.range=
 const m=this.nextElementSibling;m.setAttribute('y',TOP+TALL*(1-hi));m.setAttribute('height',hi-lo<0.03?0:TALL*(hi-lo));
 const on=[...b.querySelectorAll('[data-axis]')].filter(a=>a.dataset.range);
 b.querySelectorAll('[data-at]').forEach(x=>{const at=x.dataset.at.split(',').map(Number);
-const out=on.some(a=>{const [l,h]=a.dataset.range.split(',').map(Number),v=at[+a.dataset.axis];return v<l-0.01||v>h+0.01});
+const out=on.some(a=>{const [l,h]=a.dataset.range.split(',').map(Number),v=at[+a.dataset.axis];return v<l-0.03||v>h+0.03});
 b.querySelectorAll('[data-trial="'+x.dataset.trial+'"]').forEach(e=>e.classList.toggle('vb-out',out))})"""
 
 def lines_svg(
