@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['ConfigError', 'nearest', 'shown', 'explain', 'Strict', 'Group', 'group_class', 'all_renamed', 'Config',
            'describe_settings', 'flat_settings', 'read_settings', 'save_settings', 'TrainingConfig', 'default',
-           'DataSettings', 'VideoSettings', 'HeldOutSettings', 'AdapterSettings']
+           'DataSettings', 'Decoding', 'VideoSettings', 'HeldOutSettings', 'AdapterSettings']
 
 # %% ../../nbs/core/00_config.ipynb #cell-002
 import difflib
@@ -426,6 +426,13 @@ class DataSettings(Config):
     columns: dict[str, str] | None = Field(None, description="standard column -> the table's own name for it")
     max_bad_share: float = Field(0.2, ge=0, le=1, description="stop when more than this share of the videos is unreadable")
 
+# %% ../../nbs/core/00_config.ipynb #decoding-group
+class Decoding(Group):
+    "How windows are decoded, and how they are kept."
+    quality: int = Field(0, ge=0, le=100, description="JPEG quality of the clips kept, ten times smaller at 95; 0 = exact")
+    limit_sec: float = Field(20.0, gt=0, description="a window must be decoded in this time, and twice its length")
+
+
 # %% ../../nbs/core/00_config.ipynb #cell-074
 class VideoSettings(DataSettings):
     "How video is read: once, into a cache."
@@ -436,8 +443,7 @@ class VideoSettings(DataSettings):
     fps: float = Field(12.0, gt=0, le=240, description="frames a second of a clip")
     size_px: int | tuple[int, int] = Field(112, description="side of a square frame, or height,width")
     cache_gb: float = Field(20.0, gt=0, description="bound on the folder of decoded clips")
-    cache_quality: int = Field(0, ge=0, le=100, description="JPEG quality of the clips kept, ten times smaller at 95; 0 = exact")
-    decode_sec: float = Field(20.0, gt=0, description="a window must be decoded in this time, and twice its length")
+    decoding: Decoding = Decoding()
 
     @field_validator("size_px")
     @classmethod

@@ -28,7 +28,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map_only
 from torch.utils.flop_counter import flop_registry
 
-from .config import TrainingConfig
+from .config import TrainingConfig, flat_settings
 from .engine import device_of
 from .runs import workspace
 
@@ -345,8 +345,8 @@ def advise(
     changes: Sequence[dict[str, Any]],       # settings that save memory, the cheapest first
 ) -> str:                                    # one line
     "Which settings make it fit."
-    before, tried = weigh(cfg).most, []
-    for change in (c for c in changes if any(getattr(cfg, name) != value for name, value in c.items())):
+    before, tried, now_set = weigh(cfg).most, [], flat_settings(cfg.model_dump())
+    for change in (c for c in changes if any(now_set[name] != value for name, value in c.items())):
         with contextlib.suppress(ValueError, RuntimeError):
             tried.append((weigh(cfg.replace(**change)).most, change))
     said = lambda change: ", ".join(f"{name}={value}" for name, value in change.items())        # noqa: E731

@@ -937,9 +937,10 @@ def fill_windows(
 
 # %% ../../nbs/core/02_video.ipynb #cell-148
 def clip_cache(
-    cfg: Any,        # settings with size_px (one number: square), fps, cache_gb, cache_quality and decode_sec
+    cfg: Any,        # settings with size_px (one number: square), fps, cache_gb and decoding
 ) -> ClipCache:
     "The workspace's cache of decoded clips, at the size and rate of a job's settings."
     from vidbench.core.runs import workspace
     size_px = cfg.size_px if isinstance(cfg.size_px, Sequence) else (cfg.size_px, cfg.size_px)
-    return ClipCache(workspace() / "data" / "clip-cache", size_px, cfg.fps, cfg.cache_gb, cfg.cache_quality, cfg.decode_sec)
+    return ClipCache(workspace() / "data" / "clip-cache", size_px, cfg.fps, cfg.cache_gb,
+                     cfg.decoding.quality, cfg.decoding.limit_sec)

@@ -144,7 +144,7 @@ def sides_of(
 # %% ../../nbs/grounding/09_study.ipynb #cell-017
 def _cache(cfg: GroundingConfig) -> ClipCache | AspectCache:
     "Where clips are decoded to."
-    folder, how = workspace() / "data/clips", {"quality": cfg.cache_quality, "timeout_sec": cfg.decode_sec}
+    folder, how = workspace() / "data/clips", {"quality": cfg.decoding.quality, "timeout_sec": cfg.decoding.limit_sec}
     if isinstance(cfg.size_px, int):
         return AspectCache(folder, cfg.size_px, cfg.fps, cfg.cache_gb, cfg.num_frames, **how)
     return ClipCache(folder, cfg.size_px, cfg.fps, cfg.cache_gb, **how)

@@ -241,8 +241,8 @@ def study_function(
     "A function of the module that the job's `fit` comes from, or of the module of its own beside that one."
     homes = {original: _home(module, original)[0] for module, original in imported_names(notebook).values()}
     module = homes.get("fit", "its notebook, which imports no fit,")
-    beside = f"{module.rpartition('.')[0]}.{name}"
-    for place in (module, beside):
+    package = module.rpartition(".")[0]
+    for place in (module, *([f"{package}.{name}"] if package else [])):
         try:
             return load_name(place, name)
         except (LaunchError, ValueError):

@@ -122,7 +122,7 @@ _TINY = {"size_px": 32, "patch_px": 8, "hidden_size": 64, "depth": 3, "heads": 8
          "masking": "multi_block", "future_share": 0.5}
 _SMALL = {**_TINY, "size_px": 64, "hidden_size": 96, "depth": 4, "heads": 12, "pred_hidden_size": 64, "pred_heads": 8,
           "crop_scale_min": 0.6, "future_share": 0.25, "epochs": 60, "learning_rate": 1e-3}
-_VITL = {"fps": 4.0, "crop": "aspect", "clip_sec": 10.0, "cache_quality": 95, "masking": "short_long",
+_VITL = {"fps": 4.0, "crop": "aspect", "clip_sec": 10.0, "decoding": {"quality": 95}, "masking": "short_long",
          "ema_start": 0.99925, "ema_end": 0.99925, "learning_rate": 5.25e-4,
          "lr_schedule": "constant", "warmup_steps": 12_000, "weight_decay": 0.04, "batch_size": 24,
          "gradient_accumulation_steps": 128, "max_steps": 90_000, "eval_every": 3_000, "mixed_precision": "bf16",
