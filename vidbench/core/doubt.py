@@ -307,7 +307,8 @@ def said(
     if sign and found.value == found.low == found.high == 0:
         return "no change"
     if np.isfinite(found.low_events):     # few groups: the interval over events says more, and what it is over
-        return f"{found.value:{form}} [{found.low_events:{form}}, {found.high_events:{form}} over events: {found.groups} groups]"
+        groups = f"{found.groups} group{'' if found.groups == 1 else 's'}"
+        return f"{found.value:{form}} [{found.low_events:{form}}, {found.high_events:{form}} over events: {groups}]"
     if not np.isfinite(found.low):
         return f"{found.value:{form}}"
     return f"{found.value:{form}} [{found.low:{form}}, {found.high:{form}}]"

@@ -30,6 +30,7 @@ from ...core import reports
 from ...core.checkpoints import best_checkpoint, load_weights
 from ...core.config import ConfigError
 from ...core.doubt import Interval, interval, mean_interval, paired_difference, power_said, word
+from ...core.doubt import said as told
 from ...core.engine import Draw, device_of
 from ...core.figures import Figure
 from ...core.reports import metric
@@ -42,7 +43,7 @@ from .data import Film, films_of, load_films, spoken_facts
 from .qformer import Captioner, FeatureCache, frozen_encoder, frozen_llm, grid_of
 from .settings import CaptionConfig
 from ..pretrain.data import films_in, windows_of
-from ..pretrain.figures import compared, told
+from ..pretrain.figures import compared
 
 logger = logging.getLogger(__name__)
 

@@ -30,6 +30,7 @@ from ...core import reports
 from ...core.checkpoints import best_checkpoint, load_weights
 from ...core.config import Config, ConfigError
 from ...core.doubt import Interval, mean_interval, paired_difference, word
+from ...core.doubt import said as told
 from ...core.engine import Draw, Engine, device_of, processes, warn
 from ...core.events import audit_split
 from ...core.figures import Figure
@@ -41,7 +42,7 @@ from ...core.training import TrainResult, finished_training, health_summary, tra
 from ...core.video import VideoError, probe
 from . import data, figures, probes
 from .data import ClipSet, Material, collate_masked, prepare
-from .figures import compared, told
+from .figures import compared
 from .settings import PretrainConfig
 from .toys import ToyPairs
 from .vjepa import VJepa, ema_distance, load_encoder, momentum_at, move_target, save_encoder
