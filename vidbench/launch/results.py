@@ -7,12 +7,13 @@ __all__ = ['shared_data', 'results_folder', 'asked', 'machine', 'command_of', 'k
            'said', 'figure', 'permuted', 'results_table']
 
 # %% ../../nbs/launch/06b_results.ipynb #812ebd58
+import contextlib
 import datetime as dt
 import json
 import os
 import platform
 import shlex
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -115,6 +116,18 @@ def _with_words(name: str, plain: str, control: bool) -> dict[str, Any]:
         write_text(results_folder() / f"{name}.json", json.dumps(found, indent=1) + "\n")
     return found
 
+# %% ../../nbs/launch/06b_results.ipynb #at-root
+@contextlib.contextmanager
+def _at_root() -> Iterator[None]:
+    "Work in the project's root for a while: what a command names is found from there, wherever the notebook lies."
+    here = Path.cwd()
+    os.chdir(results_folder().parents[2])
+    try:
+        yield
+    finally:
+        os.chdir(here)
+
+
 # %% ../../nbs/launch/06b_results.ipynb #2c3b3cd5
 def obtain(
     name: str,                                    # of the result, and of its runs
@@ -128,12 +141,12 @@ def obtain(
 ) -> dict[str, Any]:                              # from `seeds_report`, with where it comes from; empty if never run
     "A stored result; run and stored first where that was asked for."
     if asked(name):
-        settings = dict(settings() if callable(settings) else settings)
-        notebook = find_job(job)
-        if run_seeds(notebook, seeds, settings, name, parallel):
-            raise LaunchError(f"{name} did not come to its end: the same command goes on; {workspace()}/outputs has the logs")
-        ran = read_json(workspace() / "outputs/seeds" / f"{notebook.stem}-{name}" / "report.json")
-        keep(name, what, ran, command_of(job, settings, seeds))
+        with _at_root():
+            chosen, notebook = dict(settings() if callable(settings) else settings), find_job(job)
+            if run_seeds(notebook, seeds, chosen, name, parallel):
+                raise LaunchError(f"{name} did not come to its end: the same command goes on; {workspace()}/outputs has the logs")
+            ran = read_json(workspace() / "outputs/seeds" / f"{notebook.stem}-{name}" / "report.json")
+        keep(name, what, ran, command_of(job, chosen, seeds))
     found = _with_words(name, plain, control)
     print(origin(found) if not asked(name) else f"Run now: {what}, {found['minutes']:.1f} min on {found['machine']}.")
     return found
