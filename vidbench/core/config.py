@@ -10,6 +10,7 @@ __all__ = ['ConfigError', 'nearest', 'shown', 'explain', 'Strict', 'Group', 'gro
 # %% ../../nbs/core/00_config.ipynb #cell-002
 import difflib
 import json
+import textwrap
 from pathlib import Path
 from types import UnionType
 from typing import Any, ClassVar, Literal, Union, get_args, get_origin
@@ -31,7 +32,7 @@ def nearest(
     close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
     if close:
         return f"did you mean '{close[0]}'?"
-    return f"known: {', '.join(sorted(known))}" if known else ""
+    return f"known: {textwrap.shorten(', '.join(name[:40] for name in sorted(known)), 600, placeholder=' ...')}" if known else ""
 
 # %% ../../nbs/core/00_config.ipynb #cell-010
 def _bounds(model: type[BaseModel], name: str) -> str:

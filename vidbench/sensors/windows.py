@@ -13,6 +13,8 @@ __all__ = ['ACTIVITIES', 'SYNONYMS', 'PER_WINDOW', 'CHANNELS', 'GRAVITY', 'UCI_C
 import gzip
 import itertools
 import re
+import textwrap
+import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -516,21 +518,28 @@ def read_hapt(
     return align_channels(_all_of(parts, f"{root}: no whole window in it"))
 
 # %% ../../nbs/sensors/01_windows.ipynb #cell-059
-def open_table(
-    path: Path,        # CSV, TSV, semicolons, gzipped, or parquet
-    **options: Any,    # of `pandas.read_csv`
-) -> pd.DataFrame:
-    "A table, whatever separates its columns; with decimal commas where semicolons do."
+def _parse_table(path: Path, options: Mapping[str, Any]) -> pd.DataFrame:
+    "A table as pandas reads it, errors and all."
     if path.suffix == ".parquet":
         return pd.read_parquet(path)
     with (gzip.open if path.suffix == ".gz" else open)(path, "rb") as file:
         head = b"".join(itertools.islice(file, 5)).decode("latin-1")
     sep = max(",;\t", key=head.split("\n")[0].count)
+    return pd.read_csv(path, sep=sep, decimal="," if sep == ";" and re.search(r"\d,\d", head) else ".",
+                       **({"encoding": "utf-8-sig"} | options))
+
+def open_table(
+    path: Path,        # CSV, TSV, semicolons, gzipped, or parquet
+    **options: Any,    # of `pandas.read_csv`
+) -> pd.DataFrame:
+    "A table, whatever separates its columns; with decimal commas where semicolons do."
     try:
-        return pd.read_csv(path, sep=sep, decimal="," if sep == ";" and re.search(r"\d,\d", head) else ".",
-                           **({"encoding": "utf-8-sig"} | options))
-    except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
-        raise WindowError(f"{path}: not a table ({' '.join(str(error).split())})") from None
+        return _parse_table(path, options)
+    except ImportError:
+        raise WindowError(f"{path}: parquet needs pyarrow: pip install 'vidbench[parquet]'") from None
+    except (OSError, EOFError, zlib.error, ValueError) as error:      # pandas' own errors are ValueErrors
+        raise WindowError(f"{path}: not a table ({textwrap.shorten(str(error), 200)})") from None
+
 
 # %% ../../nbs/sensors/01_windows.ipynb #cell-061
 _OWN = ("activity", "person", "domain", "recording", "window", "time_sec")  # columns that are not channels
