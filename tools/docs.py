@@ -141,7 +141,6 @@ def body_of(notebook: nbformat.NotebookNode) -> str:
 
 def with_links(body: str) -> str:
     "Links to notebooks and to the log lead to their pages; pictures are found from there."
-    body = body.replace('src="nbs/images/', 'src="images/')  # as seen from the README
     return re.sub(r'href="(?:nbs/)?([\w./-]+)\.(?:ipynb|md)(#[^"]*)?"', _page_of, body)
 
 
@@ -320,8 +319,7 @@ def build(folder: Path, quick: bool, jobs: int) -> list[str]:
         page(folder, where, source.stem.capitalize(), with_names(markdown2html(source.read_text())))
     for name in ("CONTRIBUTING.md", "CHANGELOG.md", "LICENSE"):
         shutil.copy(ROOT / name, folder)
-    for name in ("images", "guides/screens"):
-        shutil.copytree(NBS / name, folder / name, dirs_exist_ok=True)
+    shutil.copytree(NBS / "guides/screens", folder / "guides/screens", dirs_exist_ok=True)
     for name in ("site.css", "site.js"):
         shutil.copy(ASSETS / name, folder / name.replace("site.css", "style.css"))
     with (folder / "style.css").open("a") as file:

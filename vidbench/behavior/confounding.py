@@ -228,7 +228,7 @@ def _inflated(auc: float, inside: Interval) -> bool:
     "The overall AUC lies above what the model can do inside a video, outside its interval and by over 0.05."
     return bool(auc > max(inside.high, inside.value + 0.05))
 
-# %% ../../nbs/behavior/04_confounding.ipynb #83ad1827
+# %% ../../nbs/behavior/04_confounding.ipynb #c931f154
 def _confounded(c: "ConfoundingCheck") -> bool | None:
     "Whether a score rests on recognising the video; None where that cannot be told."
     if c.pairs_within_video == 0 or np.isnan(c.within_class.observed):

@@ -266,7 +266,7 @@ def channels_first(
     "Whether a network wants (batch, channel, time, height, width), as torchvision's do."
     return not isinstance(net, TransformersNet | EncoderNet | TinyVideoNet | SmallVideoNet)
 
-# %% ../../nbs/behavior/02_models.ipynb #36b5f343
+# %% ../../nbs/behavior/02_models.ipynb #7dac4c15
 def make_network(
     cfg: BehaviorConfig,    # model, size of clips, dropout
     num_classes: int,       # of its head
@@ -291,7 +291,7 @@ def _remedy(cfg: BehaviorConfig) -> str:
                     for names in (("num_frames", "frames_per_clip"), ("image_size", "crop_size")))
     return f"set num_frames={frames} size_px={side}"
 
-# %% ../../nbs/behavior/02_models.ipynb #13934a06
+# %% ../../nbs/behavior/02_models.ipynb #7d720504
 def check_fits(
     cfg: BehaviorConfig,    # model and size of clips
 ) -> None:
@@ -362,7 +362,7 @@ def _size(module: nn.Module) -> int:
     "Number of parameters."
     return sum(p.numel() for p in module.parameters())
 
-# %% ../../nbs/behavior/02_models.ipynb #cdcbf4bf
+# %% ../../nbs/behavior/02_models.ipynb #fa0b141e
 def stages(
     net: nn.Module,      # from `make_network`
 ) -> list[nn.Module]:    # first to last

@@ -220,7 +220,7 @@ def _column(head: list[str], *names: str) -> int:
     lower = [cell.casefold() for cell in head]
     return next((lower.index(name.casefold()) for name in names if name.casefold() in lower), -1)
 
-# %% ../../nbs/core/03a_labels.ipynb #fa9ec922
+# %% ../../nbs/core/03a_labels.ipynb #46885865
 def _cell(row: list[str], place: int) -> str:
     "A cell, or nothing where the row is too short."
     return row[place] if 0 <= place < len(row) else ""
@@ -350,7 +350,7 @@ def _boris_kinds(project: dict) -> dict[str, str]:
     "Behaviour -> State event or Point event."
     return {b.get("code", ""): b.get("type", "") for b in project.get("behaviors_conf", {}).values()}
 
-# %% ../../nbs/core/03a_labels.ipynb #68f61614
+# %% ../../nbs/core/03a_labels.ipynb #c91933f2
 Measure = Callable[[str], float | None]
 
 def _boris_films(observation: dict, measure: Measure) -> Films:
@@ -701,7 +701,7 @@ def _elan_times(root: ElementTree.Element) -> dict[str, tuple[float, float]]:
         times[name] = times.get(at, (float("nan"),) * 2)
     return times
 
-# %% ../../nbs/core/03a_labels.ipynb #7731a6d3
+# %% ../../nbs/core/03a_labels.ipynb #1aad4fa4
 def _elan_film(root: ElementTree.Element) -> tuple[str, float, list[str]]:
     "The film that an ELAN document names first (empty for none), the second of it at which the document begins, other films."
     media = [(m.get("RELATIVE_MEDIA_URL") or m.get("MEDIA_URL") or "", seconds(m.get("TIME_ORIGIN") or 0) / 1000)
@@ -755,7 +755,7 @@ def _elan_spans(head: list[str]) -> tuple[int, int, float] | None:
             return begin, end, per_second
     return None
 
-# %% ../../nbs/core/03a_labels.ipynb #fd5f99f4
+# %% ../../nbs/core/03a_labels.ipynb #fc53f3ce
 def _without_repeats(rows: list[dict], reading: Reading) -> list[dict]:
     "Annotations as they were: an export may repeat a long one on the line of every short one inside it."
     kept: list[dict] = []
@@ -833,7 +833,7 @@ def _is_elan_rows(rows: list[list[str]]) -> bool:
     some = [row for row in rows[:10] if any(row)]
     return bool(some) and all(len(row) >= 5 and sum(bool(CLOCK.fullmatch(cell)) for cell in row) >= 2 for row in some)
 
-# %% ../../nbs/core/03a_labels.ipynb #3e3fe672
+# %% ../../nbs/core/03a_labels.ipynb #5a3e16b6
 def read_elan_rows(
     rows: list[list[str]],  # cells as text
     name: str,              # of the file
@@ -987,7 +987,7 @@ def _rate_or_refuse(rate: Rate, film: str, name: str) -> float:
                          "the film, or fps=25")
     return found
 
-# %% ../../nbs/core/03a_labels.ipynb #6f7b6d1a
+# %% ../../nbs/core/03a_labels.ipynb #dc47ac4e
 def read_feral(
     document: dict,  # the JSON document
     name: str,       # of the file
@@ -1063,7 +1063,7 @@ def _frame_columns(rows: list[list[str]]) -> list[int]:
     named = [i for i, cell in enumerate(head) if cell and not part.search(cell) and cell.casefold() not in ("frame", "frames")]
     return [i for i in named if body and all(_cell(row, i) in ("0", "1", "0.0", "1.0") for row in body)]
 
-# %% ../../nbs/core/03a_labels.ipynb #4ade9c39
+# %% ../../nbs/core/03a_labels.ipynb #99472a1f
 def read_frame_table(
     rows: list[list[str]],  # cells as text, the header first
     name: str,              # of the file
@@ -1306,7 +1306,7 @@ def _from_rows(rows: list[list[str]], text: str, path: Path, point_sec: float, m
         return read_kinetics(rows, name)
     return read_path_list(text, name, class_list(path.parent)) if text and _is_path_list(text) else None
 
-# %% ../../nbs/core/03a_labels.ipynb #517d1adc
+# %% ../../nbs/core/03a_labels.ipynb #4b75545e
 def _is_frame_table(rows: list[list[str]]) -> bool:
     "Whether a table has a row a frame and a column a behaviour: DeepEthogram's first column counts from 0, SimBA has body parts."
     behaviours = _frame_columns(rows)

@@ -26,7 +26,7 @@ def boot_id() -> str:  # another one each time the machine starts; empty where t
         return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     return ""
 
-# %% ../../nbs/core/01a_owner.ipynb #cell-005
+# %% ../../nbs/core/01a_owner.ipynb #afd8c889
 def started(
     pid: int,  # of a process of this machine
 ) -> str:      # when it began, as the system counts; empty when it is gone, or has ended and was not reaped yet
@@ -49,7 +49,7 @@ def this_process(
     pid = pid or os.getpid()
     return {"pid": pid, "host": socket.gethostname(), "began": started(pid), "boot": boot_id()}
 
-# %% ../../nbs/core/01a_owner.ipynb #cell-007
+# %% ../../nbs/core/01a_owner.ipynb #f152f9de
 def lives(
     process: Mapping[str, Any],  # from `this_process`, as somebody wrote it down
 ) -> bool | None:                # none for one of another machine
@@ -90,7 +90,7 @@ def _locked(file: IO) -> bool:
             raise
         return not lives(_written(file))
 
-# %% ../../nbs/core/01a_owner.ipynb #cell-012
+# %% ../../nbs/core/01a_owner.ipynb #44e4585b
 def _written(file: IO) -> dict[str, Any]:
     "What an owner wrote down; empty when it is not readable."
     file.seek(0)
@@ -99,7 +99,7 @@ def _written(file: IO) -> dict[str, Any]:
         return found if isinstance(found, dict) else {}
     return {}
 
-# %% ../../nbs/core/01a_owner.ipynb #cell-012
+# %% ../../nbs/core/01a_owner.ipynb #7239ec12
 class InUse(RuntimeError):
     "A folder in which another process works; the message is one line."
 
@@ -108,7 +108,7 @@ def _path(folder: Path, purpose: str) -> Path:
     "The lock's file; a link there is not followed."
     return folder / f".{purpose}.lock"
 
-# %% ../../nbs/core/01a_owner.ipynb #cell-013
+# %% ../../nbs/core/01a_owner.ipynb #5a1363f5
 def owner(
     folder: Path,           # a run's
     purpose: str = "owner", # of the lock
@@ -119,7 +119,7 @@ def owner(
             return _written(file)
     return None
 
-# %% ../../nbs/core/01a_owner.ipynb #cell-013
+# %% ../../nbs/core/01a_owner.ipynb #7b5311d1
 def in_use(
     folder: Path,                # a run's
     who: Mapping[str, Any],      # from `owner`
@@ -140,7 +140,7 @@ def _wait_for(file: IO, moment_sec: float = 0.2, orphans_sec: float = 10.0) -> b
         time.sleep(0.02)
     return taken
 
-# %% ../../nbs/core/01a_owner.ipynb #cell-014
+# %% ../../nbs/core/01a_owner.ipynb #0d40b7c6
 def _take(folder: Path, purpose: str) -> IO:
     "The lock's file, locked."
     file = os.fdopen(os.open(_path(folder, purpose), os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666), "r+")
@@ -154,7 +154,7 @@ def _take(folder: Path, purpose: str) -> IO:
     file.flush()
     return file
 
-# %% ../../nbs/core/01a_owner.ipynb #cell-014
+# %% ../../nbs/core/01a_owner.ipynb #48472467
 @contextlib.contextmanager
 def owned(
     folder: Path,            # a run's

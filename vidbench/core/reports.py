@@ -22,7 +22,7 @@ def _plain(value: Any) -> float | None:
     "A number as JSON knows it; none for NaN."
     return None if value is None or not np.isfinite(value) else float(value)
 
-# %% ../../nbs/core/05_reports.ipynb #95db5f11
+# %% ../../nbs/core/05_reports.ipynb #71ae9965
 def metric(
     found: Interval | float,    # an interval of `core.doubt`, or a bare number
     n: int | None = None,       # events, for a bare number
@@ -85,7 +85,7 @@ def _refuse(job: str, wrong: str) -> None:
     "A report of another shape is a fault of the job, said in one line."
     raise ValueError(f"report of {job}: {wrong}")
 
-# %% ../../nbs/core/05_reports.ipynb #7aa9c237
+# %% ../../nbs/core/05_reports.ipynb #fe49938e
 def _check_numbers(job: str, headline: Sequence[str], metrics: Mapping, baselines: Mapping) -> None:
     "Every headline is a metric, every metric a number with its doubt, every baseline numbers by metric."
     if not 1 <= len(headline) <= 4:
@@ -116,7 +116,7 @@ def _numbers(numbers: Mapping[str, Any]) -> dict[str, Any]:
     "A baseline's numbers; bare ones become metrics without an interval."
     return {name: dict(v) if isinstance(v, Mapping) else metric(v) for name, v in numbers.items()}
 
-# %% ../../nbs/core/05_reports.ipynb #6d3d12e3
+# %% ../../nbs/core/05_reports.ipynb #a2e498bf
 def make_report(
     job: str,                                    # its name
     *,

@@ -127,7 +127,7 @@ def mend(
 class AnnotationError(ValueError):
     "An annotation file that cannot be read; the message is one line."
 
-# %% ../../nbs/grounding/02_data.ipynb #e8584266
+# %% ../../nbs/grounding/02_data.ipynb #3b9c79e9
 def _complaint(records: Any, path: Path) -> str:
     "What keeps some values from being HI-VTG's items; empty when nothing does."
     if not isinstance(records, list) or not records:

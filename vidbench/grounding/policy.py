@@ -304,7 +304,7 @@ def supervise(
         return {k: v.to(device) if isinstance(v, torch.Tensor) else v for k, v in collate(items).items()}
     return train_briefly(policy, steps, batch, learning_rate)
 
-# %% ../../nbs/grounding/05_policy.ipynb #089f183a
+# %% ../../nbs/grounding/05_policy.ipynb #cd2af32a
 def start_of(
     cfg: GroundingConfig,  # of the run
     run: Run,              # that perhaps had a cold start
@@ -313,7 +313,7 @@ def start_of(
     taught = run.path("cold_start")
     return taught if (taught / "config.json").is_file() else base_model(cfg)
 
-# %% ../../nbs/grounding/05_policy.ipynb #089f183a
+# %% ../../nbs/grounding/05_policy.ipynb #4dd4720d
 def cold_start(
     cfg: GroundingConfig,  # how long
     run: Run,              # gets the model, in `cold_start/`

@@ -39,7 +39,7 @@ ZERO3_OFFLOAD: dict[str, Any] = {
 class MissingExtra(ValueError):
     "A package that is not installed; the message is one line with the command that installs it."
 
-# %% ../../nbs/grounding/00_settings.ipynb #27829ddc
+# %% ../../nbs/grounding/00_settings.ipynb #1c648b58
 def need(
     module: str,  # to import
     extra: str,   # of vidbench, that brings it

@@ -35,7 +35,7 @@ def lacks_bf16() -> bool:
     import torch
     return torch.cuda.is_available() and torch.cuda.get_device_capability() < (8, 0)
 
-# %% ../../nbs/launch/10_colab.ipynb #cell-009
+# %% ../../nbs/launch/10_colab.ipynb #15cb057a
 def small_gpu(
     cfg: Config,                # a job's settings
     chosen: dict[str, Any],     # by hand: these stay

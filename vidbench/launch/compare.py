@@ -46,7 +46,7 @@ def read_report(
     except (RuntimeError, LookupError, TypeError, AttributeError, ValueError) as error:
         return {"headline": [], "metrics": {}, "baselines": {}, "damage": f"report.json: not readable ({error})"}
 
-# %% ../../nbs/launch/08_compare.ipynb #cell-79e1f5
+# %% ../../nbs/launch/08_compare.ipynb #9dd8f79d
 def reported(
     run: Run,  # any
 ) -> dict[str, dict[str, Any]]:  # metric -> from `core.reports.metric`
@@ -94,7 +94,7 @@ def _settings_of(run: Run) -> dict[str, Any]:
     except RuntimeError:
         return {}
 
-# %% ../../nbs/launch/08_compare.ipynb #cell-fa2aad
+# %% ../../nbs/launch/08_compare.ipynb #cee29425
 def _alike(value: Any) -> str:
     "A value so that what means the same is the same: 1 and 1.0, a list and a tuple."
     if isinstance(value, int | float) and not isinstance(value, bool):
@@ -140,7 +140,7 @@ def _verdict(first: Run, second: Run, found: dict, p: float | None, clear: bool)
     others = f" ({found['left_out']} answered by one alone)" if found["left_out"] else ""
     return f"{gain['n']} shared events of {gain['groups']} groups{others}, {scored}: {', '.join(parts)}: {better}"
 
-# %% ../../nbs/launch/08_compare.ipynb #cell-bb2a54
+# %% ../../nbs/launch/08_compare.ipynb #2911501c
 def paired_test(
     first: Run,   # evaluated
     second: Run,  # evaluated, on some of the same events
@@ -263,7 +263,7 @@ def damages(
              if "damage" in read_report(run)]
     return found + [f"{run.name}: {run.path('config.yaml')}: not readable" for run in runs if not _settings_of(run)]
 
-# %% ../../nbs/launch/08_compare.ipynb #cell-1ab919
+# %% ../../nbs/launch/08_compare.ipynb #44a39b67
 def comparison_text(
     runs: list[Run],  # any
 ) -> str:
@@ -273,7 +273,7 @@ def comparison_text(
     warnings = [f"mind: {line}" for line in unlike(runs)] if len(runs) > 1 else []
     return "\n\n".join([*parts, *damages(runs), *warnings, *tests])
 
-# %% ../../nbs/launch/08_compare.ipynb #cell-1ab919
+# %% ../../nbs/launch/08_compare.ipynb #1c830da5
 def comparison_data(
     runs: list[Run],  # any
 ) -> dict[str, Any]:
@@ -292,7 +292,7 @@ def _write_table(table: pd.DataFrame, path: Path) -> list[Path]:
     path.with_suffix(".tex").write_text(short.to_latex(escape=True))
     return [path.with_suffix(".csv"), path.with_suffix(".tex")]
 
-# %% ../../nbs/launch/08_compare.ipynb #cell-019
+# %% ../../nbs/launch/08_compare.ipynb #8cceed81
 def export_comparison(
     runs: list[Run],  # two or more
     metric: str,      # whose curves
@@ -317,7 +317,7 @@ def _names(logs: list[pd.DataFrame]) -> list[str]:
     shown = [n for n in names if n not in ("time", "step", "epoch", "step_ms", "eta_sec")]
     return sorted(shown, key=lambda n: (not n.startswith("eval_"), n != "eval_loss", n))
 
-# %% ../../nbs/launch/08_compare.ipynb #cell-022
+# %% ../../nbs/launch/08_compare.ipynb #d7921bc5
 def logged_metrics(
     runs: list[Run],  # any
 ) -> list[str]:       # names

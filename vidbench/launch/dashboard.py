@@ -235,7 +235,7 @@ def _pixels(fig: Figure, dpi: float = 120) -> UInt8[np.ndarray, "height width 4"
     canvas.draw()
     return np.asarray(canvas.buffer_rgba())
 
-# %% ../../nbs/launch/07_dashboard.ipynb #cell-036
+# %% ../../nbs/launch/07_dashboard.ipynb #4de8eb36
 def _heading(text: str) -> Figure:
     "Lines of text as wide as the charts."
     fig = Figure(figsize=(10, 0.1 + 0.27 * len(text.splitlines())))
@@ -277,7 +277,7 @@ def _say(line: str) -> None:
     sys.stdout.write(line + "\n")
     sys.stdout.flush()
 
-# %% ../../nbs/launch/07_dashboard.ipynb #cell-042
+# %% ../../nbs/launch/07_dashboard.ipynb #af58e6cf
 def _keep(snap: Snapshot, handle: Any = None, png: bytes = b"") -> None:
     "Put a static picture into the notebook: in the place of `handle`, or as a new output."
     from IPython.display import display

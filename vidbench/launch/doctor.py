@@ -37,7 +37,7 @@ def _numbers(version: str) -> list[int]:
     "A version's first three numbers."
     return [int(n) for n in re.findall(r"\d+", version.split("+")[0])[:3]]
 
-# %% ../../nbs/launch/09_doctor.ipynb #cell-008
+# %% ../../nbs/launch/09_doctor.ipynb #d0538e8c
 def within(
     found: str,   # a version
     bounds: str,  # such as >=5.18,<6
@@ -56,7 +56,7 @@ def _check_package(name: str, bounds: str) -> Finding:
     except PackageNotFoundError:
         return Finding("bad", name, f"is not installed: pip install '{name}'")
 
-# %% ../../nbs/launch/09_doctor.ipynb #cell-bca7de
+# %% ../../nbs/launch/09_doctor.ipynb #287a970d
 def check_versions() -> list[Finding]:
     "Python and the packages that vidbench requires."
     plain = "" if os.name == "posix" else ": vidbench needs Linux or macOS; on Windows, WSL 2"
@@ -75,7 +75,7 @@ def check_devices() -> list[Finding]:
     return [Finding("good" if count else "missing", "accelerator", "; ".join(names) or kind),
             Finding("good", "processors", f"{torch.get_num_threads()} threads")]
 
-# %% ../../nbs/launch/09_doctor.ipynb #cell-011
+# %% ../../nbs/launch/09_doctor.ipynb #7a4bd455
 def _decodes(av: object, name: str) -> bool:
     "Whether this FFmpeg has a decoder."
     try:
@@ -83,7 +83,7 @@ def _decodes(av: object, name: str) -> bool:
     except Exception:  # each version of PyAV has its own
         return False
 
-# %% ../../nbs/launch/09_doctor.ipynb #cell-011
+# %% ../../nbs/launch/09_doctor.ipynb #427f767d
 def check_codecs() -> list[Finding]:
     "Write and read a second of H.264; look which other codecs can be read."
     import av
@@ -98,7 +98,7 @@ def check_codecs() -> list[Finding]:
     return [Finding("good" if exact else "bad", "video", "written and read back" if exact else "comes back changed"),
             Finding("good", "codecs", f"{', '.join(readable)} can be read")]
 
-# %% ../../nbs/launch/09_doctor.ipynb #cell-011
+# %% ../../nbs/launch/09_doctor.ipynb #9aaad20d
 def check_disk(
     least_gb: float = 20.0,  # for checkpoints and decoded clips
 ) -> list[Finding]:
@@ -121,7 +121,7 @@ EXTRAS = {  # module -> (how to get it, what it gives)
     "flash_attn": ("pip install flash-attn", "attn_implementation='flash_attention_2'"),
 }
 
-# %% ../../nbs/launch/09_doctor.ipynb #cell-014
+# %% ../../nbs/launch/09_doctor.ipynb #1a3f086a
 def _check_slurm() -> Finding:
     "Whether a SLURM answers."
     if not shutil.which("sinfo"):
@@ -130,7 +130,7 @@ def _check_slurm() -> Finding:
     return Finding("good" if answer.returncode == 0 else "missing", "slurm",
                    "; ".join(answer.stdout.split("\n")[:4]).strip("; ") or "does not answer")
 
-# %% ../../nbs/launch/09_doctor.ipynb #cell-014
+# %% ../../nbs/launch/09_doctor.ipynb #f0c5ec9a
 def check_extras() -> list[Finding]:
     "What is optional: whether it is here, and what it gives."
     found = [Finding("good", name, gives) if importlib.util.find_spec(name) else
@@ -145,7 +145,7 @@ def _try(check: Callable) -> list[Finding]:
     except Exception as error:
         return [Finding("bad", check.__name__.removeprefix("check_"), f"{type(error).__name__}: {error}")]
 
-# %% ../../nbs/launch/09_doctor.ipynb #cell-016
+# %% ../../nbs/launch/09_doctor.ipynb #e0d770a4
 def examine() -> list[Finding]:
     "Everything; a check that fails is a finding too."
     findings = []

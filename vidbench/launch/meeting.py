@@ -35,7 +35,7 @@ class Meeting(StaticTCPRendezvous):
                                    multi_tenant=True, master_listen_fd=listener.detach())
         return super().next_rendezvous()
 
-# %% ../../nbs/launch/03a_meeting.ipynb #cell-009
+# %% ../../nbs/launch/03a_meeting.ipynb #661a89ca
 def make_meeting(
     asked: RendezvousParameters,  # of the launcher
 ) -> Meeting:
@@ -58,7 +58,7 @@ def meet_here(
     args.rdzv_backend = "vidbench"
     return args
 
-# %% ../../nbs/launch/03a_meeting.ipynb #cell-014
+# %% ../../nbs/launch/03a_meeting.ipynb #018d1610
 def main(
     words: list[str],  # torchrun or accelerate, and its arguments
 ) -> None:
@@ -72,6 +72,6 @@ def main(
     else:
         runpy.run_module(MODULES[words[0]], run_name="__main__", alter_sys=True)
 
-# %% ../../nbs/launch/03a_meeting.ipynb #cell-014
+# %% ../../nbs/launch/03a_meeting.ipynb #41609dd7
 if __name__ == "__main__" and "__file__" in globals():
     main(sys.argv[1:])

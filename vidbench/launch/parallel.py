@@ -32,7 +32,7 @@ class Task(NamedTuple):
     command: list[str]   # what to execute
     devices: int = 1     # accelerators that it wants
 
-# %% ../../nbs/launch/04_parallel.ipynb #cell-005
+# %% ../../nbs/launch/04_parallel.ipynb #bd8ab368
 def run_command(
     notebook: Path,            # an experiment notebook
     settings: dict[str, Any],  # parameters and settings by name, as `plan` takes them
@@ -53,7 +53,7 @@ def make_task(
     run = Run.create(ready.job, ready.cfg, name)
     return Task(run, run_command(notebook, settings, run.name), ready.parameters.get("num_processes", 1))
 
-# %% ../../nbs/launch/04_parallel.ipynb #cell-007
+# %% ../../nbs/launch/04_parallel.ipynb #2a8e64d4
 def preset_tasks(
     notebook: Path,            # an experiment notebook
     presets: list[str],        # their names
@@ -76,7 +76,7 @@ def accelerators() -> list[str]:  # their numbers
             visible = ",".join(listed.split())
     return [number for number in (visible or "").split(",") if number.strip()]
 
-# %% ../../nbs/launch/04_parallel.ipynb #cell-010
+# %% ../../nbs/launch/04_parallel.ipynb #c9a03aae
 def share_out(
     numbers: list[str],  # of the accelerators
     places: int,         # runs at a time
@@ -208,7 +208,7 @@ def _all_done(futures: list[Future], limit_sec: float) -> bool:
         time.sleep(0.05)
     return all(future.done() for future in futures)
 
-# %% ../../nbs/launch/04_parallel.ipynb #cell-020
+# %% ../../nbs/launch/04_parallel.ipynb #c66270e8
 def run_tasks(
     tasks: list[Task],              # what to run
     parallel: int = 1,              # at a time

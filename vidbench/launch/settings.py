@@ -36,7 +36,7 @@ def _is_list(kind: Any) -> bool:
     "Whether a type is one of several items."
     return (get_origin(kind) or kind) in (tuple, list, set, frozenset)
 
-# %% ../../nbs/launch/01_settings.ipynb #cell-007
+# %% ../../nbs/launch/01_settings.ipynb #51dbb17b
 def _item_kinds(kind: Any, number: int) -> list[Any]:
     "The types of so many items."
     inner = get_args(kind)
@@ -51,7 +51,7 @@ def _yaml(text: str) -> Any:
     except yaml.YAMLError:
         raise LaunchError(f"'{text}' is not a YAML value: quote it") from None
 
-# %% ../../nbs/launch/01_settings.ipynb #cell-009
+# %% ../../nbs/launch/01_settings.ipynb #30046db8
 def _unquoted(text: str) -> str:
     "A text without the quotes around it."
     quoted = len(text) > 1 and text[0] == text[-1] and text[0] in "'\""
@@ -67,7 +67,7 @@ def _read_list(text: str, kind: Any) -> list:
     items = [_unquoted(item.strip()) for item in between if item.strip()]
     return [read_text(item, each) for item, each in zip(items, _item_kinds(kind, len(items)), strict=True)]
 
-# %% ../../nbs/launch/01_settings.ipynb #cell-010
+# %% ../../nbs/launch/01_settings.ipynb #68fa8c71
 def read_text(
     text: str,        # what somebody wrote
     annotation: Any,  # the type of the setting that it is for
@@ -91,20 +91,20 @@ def _quoted(item: Any) -> str:
     text = as_written(item)
     return f'"{text}"' if "," in text or text != text.strip() else text
 
-# %% ../../nbs/launch/01_settings.ipynb #cell-014
+# %% ../../nbs/launch/01_settings.ipynb #e7b63fbe
 def _flow(value: Any) -> str:
     "Nested values, in one line of YAML."
     plain = value.model_dump(mode="json") if isinstance(value, BaseModel) else value
     return yaml.safe_dump(_plain(plain), default_flow_style=True, width=10_000, sort_keys=False).strip()
 
-# %% ../../nbs/launch/01_settings.ipynb #cell-014
+# %% ../../nbs/launch/01_settings.ipynb #9ec7e022
 def _plain(value: Any) -> Any:
     "Tuples as lists."
     if isinstance(value, dict):
         return {key: _plain(item) for key, item in value.items()}
     return [_plain(item) for item in value] if isinstance(value, list | tuple | set | frozenset) else value
 
-# %% ../../nbs/launch/01_settings.ipynb #cell-014
+# %% ../../nbs/launch/01_settings.ipynb #ea7cc625
 def as_written(
     value: Any,  # of a setting
 ) -> str:        # as one would type it
@@ -167,7 +167,7 @@ def read_all(
     found |= {"preset": preset} if preset else {}
     return found | parse_assignments(assignments, kinds_for(notebook))
 
-# %% ../../nbs/launch/01_settings.ipynb #cell-024
+# %% ../../nbs/launch/01_settings.ipynb #661bc130
 def plan_as_written(
     notebook: Path,           # as for `read_all`
     assignments: list[str],   # likewise
@@ -209,7 +209,7 @@ def with_preset(
     "What a preset makes of the settings."
     return [s._replace(default=s.presets[preset]) if preset in s.presets else s for s in settings]
 
-# %% ../../nbs/launch/01_settings.ipynb #cell-030
+# %% ../../nbs/launch/01_settings.ipynb #5aad72a8
 def pick_settings(
     settings: list[Setting],  # of a job
     name: str,                # of one, of a group such as toy, or a part of some names
@@ -226,12 +226,12 @@ def _head(setting: Setting) -> str:
     "A setting, and what it is."
     return f"{setting.name} = {as_written(setting.default)}"
 
-# %% ../../nbs/launch/01_settings.ipynb #cell-032
+# %% ../../nbs/launch/01_settings.ipynb #57d7028c
 def _in_presets(setting: Setting) -> str:
     "What presets make of a setting."
     return "; ".join(f"{preset}: {as_written(value)}" for preset, value in setting.presets.items())
 
-# %% ../../nbs/launch/01_settings.ipynb #cell-032
+# %% ../../nbs/launch/01_settings.ipynb #fd0396cb
 def settings_text(
     settings: list[Setting],  # of a job, or some of them
     width: int = 0,           # of the lines; the terminal's when 0

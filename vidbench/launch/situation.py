@@ -23,7 +23,7 @@ def _kernel() -> Any:
     ipython = sys.modules.get("IPython")
     return getattr(ipython.get_ipython(), "kernel", None) if ipython else None
 
-# %% ../../nbs/launch/05a_situation.ipynb #cell-007
+# %% ../../nbs/launch/05a_situation.ipynb #10505618
 def situation() -> Literal["live", "batch", "plain"]:  # a person, a program, or no notebook at all
     "Who looks at what this process shows."
     kernel = _kernel()

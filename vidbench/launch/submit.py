@@ -81,7 +81,7 @@ def wants_another_try(
     tried, nodes = (int(os.environ.get(name, "0")) for name in ("SLURM_RESTART_COUNT", "SLURM_JOB_NUM_NODES"))
     return nodes > 1 and tried < MOST_RESTARTS and GONE in str(read_status(folder)["error"])
 
-# %% ../../nbs/launch/05_submit.ipynb #cell-010
+# %% ../../nbs/launch/05_submit.ipynb #dd53e207
 class Job:
     "A command that can be cut short and queued again."
 
@@ -197,7 +197,7 @@ def _local_state(run: Run) -> str:
         return "PENDING" if time.time() - job_note(run).get("submitted", 0) < 60 else "GONE"
     return {None: "", True: "RUNNING", False: "COMPLETED"}[lives(process)]
 
-# %% ../../nbs/launch/05_submit.ipynb #cell-023
+# %% ../../nbs/launch/05_submit.ipynb #cecf706f
 def job_state(
     run: Run,  # any
 ) -> str:      # as `slurm_state`; empty when the run is no job
@@ -230,7 +230,7 @@ def _where(run: Run) -> str:
         return str(error)
     return f"[{note['executor']} {note['id']}{' ' + state.lower() if state else ''}]" if note else ""
 
-# %% ../../nbs/launch/05_submit.ipynb #cell-028
+# %% ../../nbs/launch/05_submit.ipynb #a617dc9e
 def standing(
     runs: list[Run],  # any
 ) -> list[str]:       # one line each
@@ -274,7 +274,7 @@ def _log(run: Run) -> Path | None:
     paths = [run.path("log.txt"), run.path("workers.log"), run.path("console.log"), Path(job_note(run).get("console", "-"))]
     return next((path for path in paths if path.is_file() and path.stat().st_size), None)
 
-# %% ../../nbs/launch/05_submit.ipynb #cell-036
+# %% ../../nbs/launch/05_submit.ipynb #d41435b7
 def follow(
     run: Run,                         # any
     forever: bool = False,            # until the run is over

@@ -202,7 +202,7 @@ def _wrapped(text: str, width: int, first: str = "", rest: str = "") -> str:
     return textwrap.fill(text, width, initial_indent=first, subsequent_indent=rest, break_long_words=False,
                          break_on_hyphens=False)
 
-# %% ../../nbs/launch/20_verdict.ipynb #e2426873
+# %% ../../nbs/launch/20_verdict.ipynb #faf75702
 def _aligned(rows: list[dict[str, str]]) -> list[str]:
     "Rows in columns, below their names."
     names = ["" if name == "name" else "this run" if name == "here" else name for name in rows[0]]
@@ -250,7 +250,7 @@ _STYLE = """
 COLOURS = {"sound": "#1f9459", "unclear": "#b58100"}
 BAD = "#c0392b"
 
-# %% ../../nbs/launch/20_verdict.ipynb #797c16da
+# %% ../../nbs/launch/20_verdict.ipynb #221e0222
 def _abbr(shown: str, name: str) -> str:
     "A term that explains itself on hover; `shown` is HTML."
     words = html.escape(term(name), quote=True)
@@ -266,7 +266,7 @@ def explained(
     parts = re.split("(" + "|".join(re.escape(form) for form in sorted(found, key=len, reverse=True)) + ")", text)
     return "".join(_abbr(html.escape(part), found.pop(part)) if part in found else html.escape(part) for part in parts)
 
-# %% ../../nbs/launch/20_verdict.ipynb #797c16da
+# %% ../../nbs/launch/20_verdict.ipynb #c7f48665
 def _table(rows: list[dict[str, str]]) -> str:
     "The numbers beside their rivals."
     head = "".join(f"<th>{html.escape('this run' if column == 'here' else column)}</th>" for column in list(rows[0])[1:])
@@ -284,7 +284,7 @@ def _check_rows(report: Mapping[str, Any]) -> str:
         f'{MARKS[row["passed"]][0]} {MARKS[row["passed"]][1]}</td><td>{explained(row["check"])}</td>'
         f'<td>{explained(row["words"])}</td></tr>' for row in by_weight(report)) + "</table>"
 
-# %% ../../nbs/launch/20_verdict.ipynb #111834f8
+# %% ../../nbs/launch/20_verdict.ipynb #35538ebf
 def verdict_html(
     report: Mapping[str, Any],  # of any job
 ) -> str:

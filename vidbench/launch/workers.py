@@ -33,7 +33,7 @@ def _package() -> Path:
     "Where vidbench is installed."
     return Path(importlib.import_module("vidbench").__file__).parent
 
-# %% ../../nbs/launch/03_workers.ipynb #cell-005
+# %% ../../nbs/launch/03_workers.ipynb #fc74c876
 def device_file(
     name: str,  # ddp, fsdp or zero3, or the path of an accelerate configuration
 ) -> Path:
@@ -51,7 +51,7 @@ class Place(NamedTuple):
     address: str = ""          # of the first of them
     port: int = 0              # where they meet there; 0 = any that is free
 
-# %% ../../nbs/launch/03_workers.ipynb #cell-008
+# %% ../../nbs/launch/03_workers.ipynb #7dc0fd40
 def place() -> Place:
     "Where a training that is started from here runs: this machine, or all nodes of its SLURM job."
     nodes = int(os.environ.get("SLURM_JOB_NUM_NODES", "1"))
@@ -66,13 +66,13 @@ def _launcher(name: str) -> list[str]:
     "A launcher whose processes meet at one address."
     return [sys.executable, "-m", "vidbench.launch.meeting", name]
 
-# %% ../../nbs/launch/03_workers.ipynb #cell-010
+# %% ../../nbs/launch/03_workers.ipynb #e61ef847
 def _torchrun(each: int, where: Place) -> list[str]:
     "Torch's own launcher, for CPUs."
     meet = [] if where.nodes == 1 else [f"--nnodes={where.nodes}", f"--rdzv-endpoint={where.address}:{where.port}"]
     return [*_launcher("torchrun"), *meet, f"--nproc-per-node={each}"]
 
-# %% ../../nbs/launch/03_workers.ipynb #cell-010
+# %% ../../nbs/launch/03_workers.ipynb #af8cff5c
 def _accelerate(each: int, where: Place, how: str) -> list[str]:
     "Accelerate's launcher, for accelerators."
     meet = [] if where.nodes == 1 else ["--main_process_ip", where.address]
@@ -108,7 +108,7 @@ def _named(thing: Callable) -> str:
                           "put it into a module, or leave num_processes at 1")
     return f"{thing.__module__}:{thing.__qualname__}"
 
-# %% ../../nbs/launch/03_workers.ipynb #cell-015
+# %% ../../nbs/launch/03_workers.ipynb #f9818f27
 def _find(name: str) -> Any:
     "What `module:name` means."
     module, _, qualname = name.partition(":")
@@ -203,7 +203,7 @@ def _turns(run: Run, on_cpu: bool, limit_sec: float = TOGETHER_SEC) -> Iterator[
     state.destroy_process_group()
 
 
-# %% ../../nbs/launch/03_workers.ipynb #cell-020
+# %% ../../nbs/launch/03_workers.ipynb #7995d73b
 def needs_cpu(
     cfg: Config,  # whose `device` may be cpu
 ) -> bool:
@@ -220,7 +220,7 @@ def _interrupted(fit: Callable, cfg: Config, run: Run) -> bool:
         return True
     return False
 
-# %% ../../nbs/launch/03_workers.ipynb #cell-022
+# %% ../../nbs/launch/03_workers.ipynb #35c8ccdf
 ERRORS = "worker_errors.jsonl"
 
 def train_here(
@@ -250,7 +250,7 @@ def _interrupt(process: subprocess.Popen, run: Run, not_pid: int) -> None:
     if status.get("pid", not_pid) == not_pid or not signal_process(status, signal.SIGINT):
         process.terminate()
 
-# %% ../../nbs/launch/03_workers.ipynb #cell-025
+# %% ../../nbs/launch/03_workers.ipynb #d351e0c6
 def _wait(process: subprocess.Popen, run: Run, not_pid: int) -> int:
     "The exit code of the launcher; interrupts are passed on, the second one kills."
     told = False
@@ -303,7 +303,7 @@ def _talk_at_home() -> dict[str, str]:
     alone = sys.platform == "linux" and place().nodes == 1 and "GLOO_SOCKET_IFNAME" not in os.environ
     return {"GLOO_SOCKET_IFNAME": "lo"} if alone else {}
 
-# %% ../../nbs/launch/03_workers.ipynb #cell-031
+# %% ../../nbs/launch/03_workers.ipynb #ab996c86
 def fit_on(
     num_processes: int,  # one a device; 1 = here, in this process
     fit: Callable,       # the study's: (cfg, run) -> TrainResult

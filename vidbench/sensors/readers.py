@@ -170,7 +170,7 @@ def _wisdm_person(path: Path, gyro: Path, names: Mapping[str, str], cutting: dic
                                      f"{who}/{code}/{number}", **cutting))
     return parts, broken + more
 
-# %% ../../nbs/sensors/10_readers.ipynb #d45377aa
+# %% ../../nbs/sensors/10_readers.ipynb #81752ff3
 def read_wisdm2019(
     root: str | Path,                            # folder wisdm-dataset, its `raw`, or the one it is in
     place: str = "",                             # phone or watch
@@ -197,7 +197,7 @@ def in_si_units(
     notes = [*windows.notes.get("notes", ()), "acceleration from g, rotation from degrees a second"]
     return replace(windows, x=windows.x * factor, notes=windows.notes | {"notes": notes})
 
-# %% ../../nbs/sensors/10_readers.ipynb #6572d082
+# %% ../../nbs/sensors/10_readers.ipynb #1e97940b
 def read_utd_mhad(
     table: str | Path,                           # imu_samples.csv.gz
     vocabulary: Sequence[str] | None = None,     # activities that may occur; none = any
@@ -284,7 +284,7 @@ def _sensors_of(file: Path) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     sensor = which_sensor(file.stem)
     return _with_heading(table.rename(columns={c: f"{sensor} {c}" for c in alone}) if sensor and len(alone) == 3 else table)
 
-# %% ../../nbs/sensors/10_readers.ipynb #1231642f
+# %% ../../nbs/sensors/10_readers.ipynb #fb64ed50
 def read_log(
     path: str | Path,          # one file, or a folder with one file a sensor
 ) -> tuple[Float[np.ndarray, "sample channel"], tuple[str, ...], float, int]:  # signal, channels, rate, rows read

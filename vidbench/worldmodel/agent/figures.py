@@ -100,7 +100,7 @@ def _rendered(cfg: AgentConfig) -> gym.Env:
     able = "rgb_array" in make_env(cfg).metadata.get("render_modes", ())
     return make_env(cfg, render=able)
 
-# %% ../../../nbs/worldmodel/agent/04_figures.ipynb #ba155325
+# %% ../../../nbs/worldmodel/agent/04_figures.ipynb #d6138067
 def tell_story(
     cfg: AgentConfig,       # the environment
     agent: PPO,             # trained

@@ -81,7 +81,7 @@ def _moments(tensors: dict[str, Tensor]) -> dict[int, dict[str, Tensor]]:
         found.setdefault(int(number), {})[key] = tensors[name]
     return found
 
-# %% ../../../nbs/worldmodel/agent/03_learner.ipynb #c698943e
+# %% ../../../nbs/worldmodel/agent/03_learner.ipynb #a85b723f
 def load_agent(
     agent: PPO,        # of the same settings
     checkpoint: Path,  # of `save_agent`
@@ -183,7 +183,7 @@ def _play_together(cfg: AgentConfig, choose: Choose, seeds: Sequence[int]) -> li
         frames = push_frames(frames, np.stack([game.frame for game in games]), np.zeros(len(games), bool))
     return [game.row for game in games]
 
-# %% ../../../nbs/worldmodel/agent/03_learner.ipynb #a1961d76
+# %% ../../../nbs/worldmodel/agent/03_learner.ipynb #ced56708
 def play(
     cfg: AgentConfig,      # the environment
     choose: Choose,        # who plays

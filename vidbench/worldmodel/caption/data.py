@@ -53,7 +53,7 @@ def _raw_items(path: Path) -> list[Any]:
         raise ConfigError(f'data={path}: should hold a list of {{"video_path": ..., "caption": ...}}')
     return items
 
-# %% ../../../nbs/worldmodel/caption/01_data.ipynb #cell-005
+# %% ../../../nbs/worldmodel/caption/01_data.ipynb #d2836730
 def _line(text: str) -> Any:
     "A line of JSON, or what is wrong with it."
     try:
@@ -162,7 +162,7 @@ def _film(cfg: CaptionConfig, path: str, start: float, end: float, part: pd.Data
     return Film(f"{first.get('named', path)}{window}", version, tuple(dict.fromkeys(part["caption"])), read, first["belongs"],
                 (path, start, end))
 
-# %% ../../../nbs/worldmodel/caption/01_data.ipynb #cell-017
+# %% ../../../nbs/worldmodel/caption/01_data.ipynb #d9eff5b8
 def films_of(
     table: pd.DataFrame,  # video_path and caption; perhaps start_sec, end_sec, and the column that `split_by` names
     cfg: CaptionConfig,   # num_frames, size_px, split_by
@@ -329,7 +329,7 @@ def films_table(
     return pd.DataFrame({"event_id": [film.name for film in films], "group": [film.belongs_to for film in films],
                          "video_path": [film.belongs_to for film in films], "label": "", "start_sec": 0.0, "end_sec": np.nan})
 
-# %% ../../../nbs/worldmodel/caption/01_data.ipynb #cell-043
+# %% ../../../nbs/worldmodel/caption/01_data.ipynb #77df55b1
 def first_sides(
     cfg: CaptionConfig,  # data, val_data, test_data, split, val_share, test_share, seed
 ) -> tuple[dict[str, list[Film]], dict[str, str]]:  # train, val, test; {item: what is wrong with it}
@@ -368,7 +368,7 @@ def toy_sides(
     counts = {name: cfg.toy.clips if name == "train" else max(24, round(share * cfg.toy.clips)) for name, share in shares.items()}
     return {name: toy_films(count, i, cfg) for i, (name, count) in enumerate(counts.items())}
 
-# %% ../../../nbs/worldmodel/caption/01_data.ipynb #cell-047
+# %% ../../../nbs/worldmodel/caption/01_data.ipynb #2f9afc76
 def load_films(
     cfg: CaptionConfig,      # data and how its sides are drawn
     run: Run | None = None,  # keeps its sides; without one they are drawn and forgotten
@@ -485,7 +485,7 @@ def _caption_one(video: Path, captioner: Callable[..., str], frames: int, size_p
     except VideoError as error:
         return "", error.reason
 
-# %% ../../../nbs/worldmodel/caption/01_data.ipynb #cell-060
+# %% ../../../nbs/worldmodel/caption/01_data.ipynb #c41a1dbb
 def _check_cost(captioner: Any, videos: int, frames: int, max_dollars: float | None) -> None:
     "Say what it will cost, before it starts; refuse what is too much."
     price, words = captioner.cost(videos, frames) if hasattr(captioner, "cost") else (0.0, f"{videos} videos on this machine")

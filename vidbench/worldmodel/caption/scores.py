@@ -43,7 +43,7 @@ def _clipped(said: list[str], references: list[list[str]], n: int) -> tuple[int,
     mine = ngrams(said, n)
     return (mine & most).total(), mine.total()
 
-# %% ../../../nbs/worldmodel/caption/02_scores.ipynb #cell-010
+# %% ../../../nbs/worldmodel/caption/02_scores.ipynb #eea8041b
 def bleu4_of(
     said: Sequence[str],                  # a caption a clip
     references: Sequence[Sequence[str]],  # some a clip
@@ -62,7 +62,7 @@ def bleu4_of(
 
     return weighted
 
-# %% ../../../nbs/worldmodel/caption/02_scores.ipynb #cell-010
+# %% ../../../nbs/worldmodel/caption/02_scores.ipynb #5f76d6f3
 def bleu4(
     said: Sequence[str],                  # a caption a clip
     references: Sequence[Sequence[str]],  # some a clip
@@ -102,7 +102,7 @@ def _weigh(words: list[str], n: int, seen: Counter, clips: int) -> dict[tuple, f
     "n-grams with count times rarity."
     return {gram: count * math.log(clips / max(1, seen[gram])) for gram, count in ngrams(words, n).items()}
 
-# %% ../../../nbs/worldmodel/caption/02_scores.ipynb #cell-020
+# %% ../../../nbs/worldmodel/caption/02_scores.ipynb #2bdeb786
 def _similarity(mine: dict[tuple, float], theirs: dict[tuple, float]) -> float:
     "Cosine of two weighted counts, mine clipped by theirs."
     size = math.sqrt(sum(v * v for v in mine.values()) * sum(v * v for v in theirs.values()))

@@ -26,7 +26,7 @@ class CaptionToy(Group):
     clips: int = Field(256, ge=16, le=100_000, description="clips to learn from, drawn in code")
     llm_steps: int = Field(150, ge=1, description="lessons in plain language of the tiny language model")
 
-# %% ../../../nbs/worldmodel/caption/00_settings.ipynb #cell-008
+# %% ../../../nbs/worldmodel/caption/00_settings.ipynb #f14e12e5
 class BridgeSettings(AdapterSettings):
     "The models, and what lies between them."
     title: ClassVar[str] = "bridge"

@@ -170,7 +170,7 @@ class SharedDraw(NamedTuple):
     seed: int   # of its augmentation
     first: int  # seed of the first draw of the batch
 
-# %% ../../../nbs/worldmodel/pretrain/05_data.ipynb #cell-014
+# %% ../../../nbs/worldmodel/pretrain/05_data.ipynb #5cb0f725
 class SharedBatches(Sampler[SharedDraw]):
     "An order of draws in which each carries the first seed of its batch."
 
@@ -524,7 +524,7 @@ def _clip_sets(cfg: PretrainConfig, tables: dict[str, pd.DataFrame], clips: dict
     return {name: ClipSet(cfg, clips[name], table["label"], table["group"], classes[name.startswith("probe_")], table["event_id"])
             for name, table in tables.items()}
 
-# %% ../../../nbs/worldmodel/pretrain/05_data.ipynb #cell-049
+# %% ../../../nbs/worldmodel/pretrain/05_data.ipynb #997bca1d
 def prepare(
     cfg: PretrainConfig,     # the job's settings; the seed decides on toys, too
     run: Run | None = None,  # keeps the sides

@@ -75,7 +75,7 @@ def triple(
     ends = ("low", "high") if number["low"] is not None else ("low_events", "high_events")
     return number["value"], *(number["value"] if number.get(end) is None else number[end] for end in ends)
 
-# %% ../../../nbs/worldmodel/pretrain/06_figures.ipynb #cell-014
+# %% ../../../nbs/worldmodel/pretrain/06_figures.ipynb #e28c1ee1
 def rivals_figure(
     report: Mapping[str, Any],    # of `evaluate`
     names: Mapping[str, str],     # metric -> how it is called in the picture

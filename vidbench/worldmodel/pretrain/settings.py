@@ -102,7 +102,7 @@ class PretrainToy(Group):
     clips: int = Field(256, ge=16, le=100_000, description="films to learn from, drawn in code")
     pairs: int = Field(100, ge=3, description="scenes to be surprised by in the report; a fifth as many to choose by")
 
-# %% ../../../nbs/worldmodel/pretrain/00_settings.ipynb #cell-017
+# %% ../../../nbs/worldmodel/pretrain/00_settings.ipynb #6bd2e14d
 class ProbeSettings(Config):
     "What is measured on the way and at the end."
     title: ClassVar[str] = "probes"
