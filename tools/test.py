@@ -70,8 +70,8 @@ def all_tests() -> list[Test]:
     checks = [Test(f"check {name}", [python, str(ROOT / "tools/checks.py"), name], 120)
               for name in ("sync", "parameters", "readme", "arrows", "settings", "results", "outputs", "docs", "import", "this")]
     checks.append(Test("check slurm", [python, str(ROOT / "tools/slurm_test.py")], 900))
-    checks.append(Test("check starts", [python, str(ROOT / "tools/starts.py"), "presets", "--jobs", "1"], 1200))
-    return [*jobs, *library, Test("check lint", [python, "-m", "ruff", "check", "."], 60), *checks]
+    starts = Test("check starts", [python, str(ROOT / "tools/starts.py"), "presets", "--jobs", "1"], 1200)
+    return [starts, *jobs, *library, Test("check lint", [python, "-m", "ruff", "check", "."], 60), *checks]
 
 
 def test_notebook(notebook: Path, output: Path) -> None:
