@@ -246,9 +246,9 @@ def gallery(shown: dict[Path, nbformat.NotebookNode]) -> str:
                 words = re.sub(r"^(#|>|\[!).*$", "", cell.source, flags=re.M).strip() or words
                 continue
             for output in cell.get("outputs", []):
-                if png := output.get("data", {}).get("image/png"):
-                    source = "".join(png.split())
-                    figures.append(f'<figure><img alt="{html.escape(title(path))}" src="data:image/png;base64,{source}">'
+                for kind in {"image/png", "image/jpeg"} & set(output.get("data", {})):
+                    source = "".join(output["data"][kind].split())
+                    figures.append(f'<figure><img alt="{html.escape(title(path))}" src="data:{kind};base64,{source}">'
                                    f"<figcaption>{markdown2html(words)}</figcaption></figure>")
                     words = ""
         if figures:

@@ -126,17 +126,18 @@ def modules_digest(path: Path) -> str:
 
 # --- outputs that suit a page and a repository
 
-def small_picture(png: str) -> str:
-    "A PNG of at most 1,000 px and 256 colours (both as base64); one that this would spoil keeps its colours."
+def small_picture(png: str) -> tuple[str, str]:
+    "Kind and content (base64) of a picture of at most 1,000 px: a PNG of few colours, a JPEG where these would spoil it."
     from PIL import Image, ImageChops, ImageStat
     picture = Image.open(io.BytesIO(base64.b64decode(png))).convert("RGB")
     if picture.width > WIDEST_PX:
         picture = picture.resize((WIDEST_PX, round(picture.height * WIDEST_PX / picture.width)), Image.LANCZOS)
-    few = picture.quantize(256, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
-    error = max(ImageStat.Stat(ImageChops.difference(picture, few.convert("RGB"))).rms)
-    small = io.BytesIO()
-    (few if error < 5 else picture).save(small, "PNG", optimize=True)
-    return base64.b64encode(small.getvalue()).decode()
+    plain = {"method": Image.Quantize.MAXCOVERAGE, "dither": Image.Dither.NONE}
+    drawn = (picture.quantize(colours, **plain) for colours in (48, 96, 160, 256))
+    harm = lambda few: max(ImageStat.Stat(ImageChops.difference(picture, few.convert("RGB"))).rms)  # noqa: E731
+    few, small = next((few for few in drawn if harm(few) < 4), None), io.BytesIO()
+    (few or picture).save(small, **({"format": "PNG"} if few else {"format": "JPEG", "quality": 82}), optimize=True)
+    return "image/png" if few else "image/jpeg", base64.b64encode(small.getvalue()).decode()
 
 
 def without_places(text: str, places: list[str]) -> str:
@@ -155,13 +156,11 @@ def clean_output(output: dict, places: list[str]) -> dict | None:
     data = output.get("data", {})
     if data.pop("application/vnd.jupyter.widget-view+json", None) and set(data) <= {"text/plain"} or not data:
         return None
-    for kind in data:
-        if kind == "image/png":
-            data[kind] = small_picture("".join(data[kind]))
-        elif kind.startswith("text/"):
-            data[kind] = without_places("".join(data[kind]), places).splitlines(True)
+    for kind in [kind for kind in data if kind.startswith("text/")]:
+        data[kind] = without_places("".join(data[kind]), places).splitlines(True)
     if "image/png" in data:
         data.pop("text/plain", None)
+        data.update([small_picture("".join(data.pop("image/png")))])
     return output | {"metadata": {}}
 
 
