@@ -110,6 +110,7 @@ class _Attention(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, q: Tensor, k: Tensor, v: Tensor, ledger: Ledger) -> Tensor:
+        "Attention as a fused kernel keeps it: its inputs, its output, and a sum a row."
         out, sums = torch.empty_like(q), q.new_empty(q.shape[:-1], dtype=torch.float32)
         ctx.save_for_backward(q, k, v, out, sums)
         ctx.ledger, ctx.work = ledger, 2 * q.numel() * k.shape[-2]
@@ -118,6 +119,7 @@ class _Attention(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple:
+        "Gradients of the shapes of the inputs."
         ctx.ledger.flops += 5 * ctx.work
         return *(torch.empty_like(x) for x in ctx.saved_tensors[:3]), None
 
