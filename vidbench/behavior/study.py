@@ -62,6 +62,8 @@ from .settings import BehaviorConfig, stacking_warning
 from .training import criterion, fit_head, fit_network
 from .verdict import firm, gain_over, judge, verdict_said
 from .where import clip_map, map_figure, needed, where_figure
+
+# %% ../../nbs/behavior/10_study.ipynb #7d6fdd18
 from ..core import figures, reports
 from ..core.config import ConfigError
 from ..core.doubt import Interval, difference, power_said, said
