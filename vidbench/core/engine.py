@@ -6,8 +6,8 @@
 __all__ = ['logger', 'COMPILER', 'HALFWAY', 'HALF_LINE', 'PRIVATE', 'Draw', 'SeededSampler', 'first_bad_gradient', 'undo_step',
            'StabilityGuard', 'warn', 'has_collapsed', 'frozen_statistics', 'recompute', 'Recomputes', 'device_of',
            'optimizer_options', 'trainer_arguments', 'WholeBatches', 'processes', 'highest', 'SharedBatchNorm',
-           'share_batch_norm', 'Means', 'keep_halfway', 'take_up', 'seal_and_prune', 'note_choice', 'record_incident',
-           'share_loss', 'count_real', 'Engine']
+           'share_batch_norm', 'WholeConv3d', 'keep_short_convolutions', 'Means', 'keep_halfway', 'take_up',
+           'seal_and_prune', 'note_choice', 'record_incident', 'share_loss', 'count_real', 'Engine']
 
 # %% ../../nbs/core/08_engine.ipynb #cell-002
 import contextlib
@@ -389,6 +389,27 @@ def share_batch_norm(
         layer.process_group = None
     return model
 
+# %% ../../nbs/core/08_engine.ipynb #24e43d5d
+class WholeConv3d(nn.Conv3d):
+    "A 3-D convolution that computes short clips in full precision on a CPU."
+
+    def _conv_forward(self, x: Float[Tensor, "batch channel time height width"], *args: Any) -> Tensor:
+        "As torch's own, without autocast where the clip is shorter than the kernel."
+        if x.device.type != "cpu" or x.shape[2] >= self.kernel_size[0]:
+            return super()._conv_forward(x, *args)
+        with torch.autocast("cpu", enabled=False):
+            return super()._conv_forward(x.float(), *args)
+
+# %% ../../nbs/core/08_engine.ipynb #5def9ab0
+def keep_short_convolutions(
+    model: nn.Module,  # changed in place
+) -> nn.Module:        # the same
+    "Let the 3-D convolutions of a model compute short clips in full precision on a CPU."
+    for layer in model.modules():
+        if type(layer) is nn.Conv3d:
+            layer.__class__ = WholeConv3d
+    return model
+
 # %% ../../nbs/core/08_engine.ipynb #cell-058
 @dataclass
 class Means:
@@ -528,6 +549,8 @@ class Engine(Trainer):
             self.model_accepts_loss_kwargs = False  # a plain forward(**batch) gets the batch and nothing else
         if self.args.world_size > 1:
             share_batch_norm(self.model)
+        if self.args.bf16:
+            keep_short_convolutions(self.model)
 
     def compute_loss(self, model: nn.Module, inputs: dict, return_outputs: bool = False, num_items_in_batch: Any = None) -> Any:
         "The model's loss, watched by the guard while training; `sample_id` stays out of the model."
