@@ -66,12 +66,12 @@ def likeness(
     source: Float[Tensor, "batch latent"],   # of training windows
     target: Float[Tensor, "rest latent"],    # of windows without labels
     kernels: int = 5,                        # widths, each twice the one before
-) -> Float[Tensor, "both both"]:             # 0 to `kernels`; source first
-    "Gaussian kernels between all windows, summed."
+) -> Float[Tensor, "both both"]:             # 0 to 1; source first
+    "Gaussian kernels between all windows, averaged; alike at every scale of the latents."
     both = torch.cat([source, target])
     apart = (both[:, None] - both).square().sum(2)  # cdist is too rough for near points: the kernels' sum became negative
-    width = apart.detach().mean() * len(both) / max(1, len(both) - 1) + 1e-12
-    return sum(torch.exp(-apart / (width * 2.0 ** (i - kernels // 2))) for i in range(kernels))
+    width = apart.mean() * len(both) / max(1, len(both) - 1) + 1e-12
+    return sum(torch.exp(-apart / (width * 2.0 ** (i - kernels // 2))) for i in range(kernels)) / kernels
 
 # %% ../../nbs/sensors/04_losses.ipynb #cell-018
 def mmd(
@@ -244,7 +244,7 @@ class Objective(Recomputes, nn.Module):
         if self.cfg.adapt == "dsan":
             believed = out.get("latent_logits", out["activity_logits"])[target].softmax(1).detach()
             return alpha * local_mmd(z[~target], z[target], activity[~target], believed)
-        return {"coral": coral, "mmd": mmd}[self.cfg.adapt](z[~target], z[target])
+        return alpha * {"coral": coral, "mmd": mmd}[self.cfg.adapt](z[~target], z[target])
 
     def recomputed_parts(self) -> list[nn.Module]:
         "What `activation_checkpointing` computes again on the way back."
