@@ -8,6 +8,7 @@ seen is named in EQUIVALENT with the reason. `--count N` draws N of them by `--s
 """
 import argparse
 import ast
+import functools
 import json
 import os
 import random
@@ -253,6 +254,7 @@ def mutations_of(room: str, number: int, source: str) -> list[Mutation]:
     return list(found.values())
 
 
+@functools.cache     # once: a notebook that is edited meanwhile is not half the one and half the other
 def code_cells(room: str) -> list[tuple[int, str, bool]]:
     "(number, source, exported) of the cells that a test runs."
     cells = json.loads((NBS / f"{room}.ipynb").read_text())["cells"]
