@@ -5,9 +5,9 @@
 # %% auto #0
 __all__ = ['logger', 'COMPILER', 'HALFWAY', 'HALF_LINE', 'PRIVATE', 'Draw', 'SeededSampler', 'first_bad_gradient', 'undo_step',
            'StabilityGuard', 'warn', 'has_collapsed', 'frozen_statistics', 'recompute', 'Recomputes', 'device_of',
-           'optimizer_options', 'trainer_arguments', 'WholeBatches', 'processes', 'highest', 'SharedBatchNorm',
-           'share_batch_norm', 'Means', 'keep_halfway', 'take_up', 'seal_and_prune', 'note_choice', 'record_incident',
-           'share_loss', 'count_real', 'Engine']
+           'optimizer_options', 'trainer_arguments', 'WholeBatches', 'processes', 'highest', 'everywhere', 'shared_out',
+           'SharedBatchNorm', 'share_batch_norm', 'Means', 'keep_halfway', 'take_up', 'seal_and_prune', 'note_choice',
+           'record_incident', 'share_loss', 'count_real', 'Engine']
 
 # %% ../../nbs/core/08_engine.ipynb #cell-002
 import contextlib
@@ -15,7 +15,7 @@ import json
 import logging
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from importlib.util import find_spec
@@ -331,6 +331,23 @@ def highest(
     if processes() > 1:
         dist.all_reduce(everywhere, dist.ReduceOp.MAX)
     return int(everywhere)
+
+# %% ../../nbs/core/08_engine.ipynb #everywhere
+def everywhere(
+    values: list,  # of this process
+) -> list:         # of all, process by process
+    "This process's values with those of the others."
+    return gather_object(values) if processes() > 1 else values
+
+# %% ../../nbs/core/08_engine.ipynb #shared-out
+def shared_out(
+    work: Sequence[Any],        # pieces, the same in every process
+    do: Callable[[Any], Any],   # does one
+) -> list[Any]:                 # what came of each, in their order, in every process
+    "Do pieces of work, each in one of the processes."
+    rank = dist.get_rank() if processes() > 1 else 0
+    done = everywhere([(i, do(work[i])) for i in range(rank, len(work), processes())])
+    return [found for _, found in sorted(done, key=lambda one: one[0])]
 
 # %% ../../nbs/core/08_engine.ipynb #cell-052
 class _Average(torch.autograd.Function):
