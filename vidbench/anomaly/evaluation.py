@@ -30,6 +30,7 @@ from .models import adapter_weights
 from .settings import AnomalyConfig
 from .stability import norms_by_module
 from ..core.doubt import Interval, Many, intervals, mean_interval, paired_difference, ranking_scores, said, word
+from ..core.engine import everywhere, shared_out
 from ..core.reports import check
 from ..core.tiny_vlm import VideoChatCollator
 from ..core.training import LEAST_MOVED
@@ -57,10 +58,9 @@ def side(
 def batches(
     data: ClipData,  # clips
     size: int,       # of a batch
-) -> Iterator[list[dict[str, Any]]]:
-    "Items in order, some at a time."
-    for start in range(0, len(data), size):
-        yield [data[i] for i in range(start, min(start + size, len(data)))]
+) -> list[range]:    # places in the data
+    "Clips in order, some at a time: the same for any number of processes."
+    return [range(start, min(start + size, len(data))) for start in range(0, len(data), size)]
 
 # %% ../../nbs/anomaly/06_evaluation.ipynb #cell-012
 AT_ONCE = 64  # positions whose logits are held at a time
@@ -227,16 +227,17 @@ def video_effects(
     data: ClipData,             # held-out clips
 ) -> pd.DataFrame:              # control, side, distance (mean over the clips)
     "How much the first word depends on the video."
-    collate, rows = VideoChatCollator(processor, left=True), []
-    controls = {name: ClipData(data.clips, data.cfg, data.policy, name) for name in CONTROLS}
-    for start in range(0, len(data), data.cfg.eval_batch_size):
-        places = range(start, min(start + data.cfg.eval_batch_size, len(data)))
-        shown = {name: prompts_of(collate, [d[i] for i in places], model.device) for name, d in ({"": data} | controls).items()}
+    collate, sides = VideoChatCollator(processor, left=True), {"": data}
+    sides |= {name: ClipData(data.clips, data.cfg, data.policy, name) for name in CONTROLS}
+    def distances(places: range) -> list[dict[str, Any]]:
+        shown, rows = {name: prompts_of(collate, [d[i] for i in places], model.device) for name, d in sides.items()}, []
         for when in ("before", "after"):
             with side(model, when):
                 own = first_token(model, shown[""])
                 rows += [{"control": name, "side": when, "distance": float(x)} for name in CONTROLS
                          for x in (first_token(model, shown[name]) - own).abs().sum(-1) / 2]
+        return rows
+    rows = [row for part in shared_out(batches(data, data.cfg.eval_batch_size), distances) for row in part]
     return pd.DataFrame(rows).groupby(["control", "side"], sort=False).distance.mean().reset_index()
 
 # %% ../../nbs/anomaly/06_evaluation.ipynb #cell-047
@@ -291,7 +292,8 @@ def _measure(model: PeftModel, processor: Any, words: DangerWords, items: list, 
         found[f"loss_{name}"] = loss.tolist()
     found["kl"] = divergence(logps["after"], logps["before"]).mean(1).tolist()
     found["top5_changed"] = [not same for same in same_top(logps["before"][:, 0], logps["after"][:, 0])]
-    return {"rows": found, "sums": {name: x[:, 0].exp().sum(0).cpu() for name, x in logps.items()}}
+    names = {"event_id": [item["sample_id"] for item in items], "reference": [item["answer"] for item in items]}
+    return {"rows": names | found, "sums": {name: x[:, 0].exp().sum(0).cpu() for name, x in logps.items()}}
 
 # %% ../../nbs/anomaly/06_evaluation.ipynb #cell-055
 def _beside_clips(table: pd.DataFrame, data: ClipData) -> pd.DataFrame:
@@ -305,6 +307,12 @@ def _beside_clips(table: pd.DataFrame, data: ClipData) -> pd.DataFrame:
     return table
 
 # %% ../../nbs/anomaly/06_evaluation.ipynb #cell-056
+_BITS = 40
+
+def _exact(shares: Tensor) -> Tensor:
+    "Probabilities as whole numbers, whose sums do not depend on the order in which processes add them."
+    return (torch.nan_to_num(shares).double() * 2**_BITS).round().long()
+
 @dataclass
 class Findings:
     "What was measured on the test clips."
@@ -322,16 +330,18 @@ def measure(
     cfg: AnomalyConfig,         # positions, lengths
 ) -> Findings:
     "Everything about the test clips, before and after."
-    words, parts, sums = DangerWords(processor.tokenizer), [], {"before": 0, "after": 0}
-    for items in batches(data, cfg.eval_batch_size):
-        part = _measure(model, processor, words, items, cfg)
-        names = {"event_id": [item["sample_id"] for item in items], "reference": [item["answer"] for item in items]}
-        parts.append(pd.DataFrame(names | part["rows"]))
-        sums = {name: sums[name] + part["sums"][name] for name in sums}
-    table = _beside_clips(pd.concat(parts, ignore_index=True), data)
-    some = prompts_of(VideoChatCollator(processor, left=True), next(batches(data, cfg.eval_batch_size)), model.device)
-    return Findings(table, _top_tokens(processor.tokenizer, *(sums[n] / len(table) for n in ("before", "after"))),
-                    video_effects(model, processor, data), adapter_effect(model, some))
+    words, sums, places = DangerWords(processor.tokenizer), {"before": 0, "after": 0}, batches(data, cfg.eval_batch_size)
+    def both(some: range) -> pd.DataFrame:
+        part = _measure(model, processor, words, [data[i] for i in some], cfg)
+        for name, total in part["sums"].items():
+            sums[name] += _exact(total)
+        return pd.DataFrame(part["rows"])
+    table = _beside_clips(pd.concat(shared_out(places, both), ignore_index=True), data)
+    every = everywhere([sums])
+    before, after = (sum(one[name] for one in every) / (2**_BITS * len(table)) for name in ("before", "after"))
+    some = prompts_of(VideoChatCollator(processor, left=True), [data[i] for i in places[0]], model.device)
+    return Findings(table, _top_tokens(processor.tokenizer, before, after), video_effects(model, processor, data),
+                    adapter_effect(model, some))
 
 # %% ../../nbs/anomaly/06_evaluation.ipynb #cell-061
 def ask_about(
@@ -341,13 +351,15 @@ def ask_about(
     cfg: AnomalyConfig,         # lengths
 ) -> pd.DataFrame:              # event_id, answer_after, score_after, alarm_after, beside the clips
     "What the tuned model says about some clips."
-    words, collate, rows = DangerWords(processor.tokenizer), VideoChatCollator(processor, left=True), []
-    for items in batches(data, cfg.eval_batch_size):
+    words, collate = DangerWords(processor.tokenizer), VideoChatCollator(processor, left=True)
+    def ask(places: range) -> list[dict[str, Any]]:
+        items = [data[i] for i in places]
         with side(model, "after"):
             prompts = prompts_of(collate, items, model.device)
             answers, scores = speak(model, processor, words, prompts, cfg.max_answer_tokens)
-        rows += [{"event_id": item["sample_id"], "answer_after": a, "score_after": s}
-                 for item, a, s in zip(items, answers, scores, strict=True)]
+        return [{"event_id": item["sample_id"], "answer_after": a, "score_after": s}
+                for item, a, s in zip(items, answers, scores, strict=True)]
+    rows = [row for part in shared_out(batches(data, cfg.eval_batch_size), ask) for row in part]
     return _beside_clips(pd.DataFrame(rows), data)
 
 # %% ../../nbs/anomaly/06_evaluation.ipynb #cell-064
