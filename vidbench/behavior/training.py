@@ -34,6 +34,7 @@ from vidbench.behavior.data import (
     balanced_weights,
     evaluation_data,
     training_data,
+    view_starts,
 )
 from .evaluation import in_top, softmax
 from .models import Head, VideoClassifier, build_model, learning_rate_shares, logits_and_features
@@ -281,7 +282,8 @@ def features_key(
 ) -> str:
     "A name for the features of some events by some network."
     names = ("model", "pretrained", "num_frames", "size_px", "fps", "views", "temporal_jitter_sec", "head_dropout")
-    what = {name: getattr(cfg, name) for name in names} | {"seed": None if cfg.pretrained else cfg.seed}
+    what = {name: getattr(cfg, name) for name in names} | {"seed": None if cfg.pretrained else cfg.seed,
+                                                           "starts": view_starts(0.0, 1.0, cfg.views)}
     rows = events[["event_id", "video_path", "start_sec", "end_sec"]].astype(str).to_numpy().tolist()
     found = [what, weights_stamp(cfg.model), rows]
     return hashlib.blake2b(json.dumps(found, default=str).encode(), digest_size=8).hexdigest()
