@@ -9,6 +9,7 @@ __all__ = ['STYLE', 'palette', 'Figure', 'new_figure', 'plain', 'dress', 'smooth
            'permutation_figure', 'contact_sheet']
 
 # %% ../../nbs/core/06_figures.ipynb #cell-002
+import base64
 import io
 from collections.abc import Mapping, Sequence
 
@@ -21,6 +22,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as BareFigure
 from sklearn.metrics import average_precision_score, precision_recall_curve, roc_auc_score
 from sklearn.metrics import roc_curve as roc_points
+
+from .runs import SHOWN_DPI
 
 # %% ../../nbs/core/06_figures.ipynb #cell-005
 STYLE = {
@@ -44,6 +47,11 @@ class Figure(BareFigure):
         file = io.BytesIO()
         self.savefig(file, format="png", bbox_inches="tight")
         return file.getvalue()
+
+    def _repr_mimebundle_(self, **kwargs: object) -> tuple[dict[str, str], dict[str, dict[str, int]]]:
+        png = self._repr_png_()
+        width = int.from_bytes(png[16:20], "big") * SHOWN_DPI / self.dpi      # one size of letters for all pictures of a page
+        return {"image/png": base64.b64encode(png).decode(), "text/plain": repr(self)}, {"image/png": {"width": round(width)}}
 
 # %% ../../nbs/core/06_figures.ipynb #cell-010
 def new_figure(
