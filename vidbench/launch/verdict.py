@@ -6,7 +6,7 @@
 __all__ = ['COLLAPSE', 'RIVAL', 'LINES', 'NEXT', 'TERMS', 'SPELLED', 'LOWER_IS_BETTER', 'MARKS', 'COLOURS', 'BAD',
            'failed_checks', 'by_weight', 'state_of', 'the_one_answer', 'headline', 'what_next', 'term', 'spelled',
            'terms_in', 'strongest_rivals', 'number_said', 'number_rows', 'terms_of', 'verdict_text', 'explained',
-           'verdict_html', 'Verdict']
+           'verdict_html', 'Verdict', 'Lines']
 
 # %% ../../nbs/launch/20_verdict.ipynb #b0763281
 import html
@@ -236,7 +236,7 @@ _STYLE = """
 .vb-card { border: 1px solid rgba(128,128,128,.35); border-left: 6px solid var(--vb); border-radius: 6px; padding: 12px 18px;
   max-width: 820px; overflow-x: auto; font: 14px/1.5 system-ui, sans-serif; color: inherit; margin: 6px 0 }
 .vb-card h4 { margin: 0 0 8px; font-size: 18px; color: inherit }
-.vb-card table { border-collapse: collapse; margin: 8px 0; font-size: 14px; display: table; color: inherit }
+.vb-card table { border-collapse: collapse; margin: 8px 0; font-size: 14px; display: table; table-layout: auto; color: inherit }
 .vb-card table:not(.vb-checks) tr { background: none !important }
 .vb-card .vb-checks { width: 100%; border-spacing: 0 2px; border-collapse: separate }
 .vb-card .vb-checks td:first-child { padding-left: 8px }
@@ -313,3 +313,23 @@ class Verdict:
 
     def _repr_html_(self) -> str:
         return verdict_html(self.report)
+
+# %% ../../nbs/launch/20_verdict.ipynb #39f91cf7
+class Lines:
+    "Lines of text whose words stay whole."
+
+    def __init__(
+        self,
+        *texts: Any,  # a line each, or several
+    ):
+        self.text = "\n".join(filter(None, map(str, texts)))
+
+    def __repr__(self) -> str:
+        return self.text
+
+    def _repr_html_(self) -> str:
+        found = [(line, len(head[0]) if (head := re.match(r"\S.{0,14}?  +", line)) else 2) for line in self.text.splitlines()]
+        rows = "".join(f'<div style="padding-left:{hang}ch;text-indent:-{hang}ch">{html.escape(line) or "&nbsp;"}</div>'
+                       for line, hang in found)
+        return (f'<div style="font:13px/1.55 ui-monospace,monospace;max-width:110ch;white-space:pre-wrap;'
+                f'overflow-wrap:break-word">{rows}</div>')
