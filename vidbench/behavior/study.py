@@ -62,6 +62,8 @@ from .settings import BehaviorConfig, stacking_warning
 from .training import criterion, fit_head, fit_network
 from .verdict import firm, gain_over, judge, verdict_said
 from .where import clip_map, map_figure, needed, where_figure
+
+# %% ../../nbs/behavior/10_study.ipynb #cell-003
 from ..core import figures, reports
 from ..core.config import ConfigError
 from ..core.doubt import Interval, difference, power_said, said
@@ -73,7 +75,7 @@ from ..core.runs import Run, write_text
 from ..core.training import TrainResult, finished_training, health_summary
 from ..core.video import clip_cache
 
-# %% ../../nbs/behavior/10_study.ipynb #cell-005
+# %% ../../nbs/behavior/10_study.ipynb #cell-006
 def prepare(
     cfg: BehaviorConfig,     # what to prepare
     run: Run,                # where it is left
@@ -84,11 +86,11 @@ def prepare(
         found = leave_material(draw_material(cfg, not run.watched), run)
     return found or draw_material(cfg, progress=False)    # of several processes one writes; all draw the same
 
-# %% ../../nbs/behavior/10_study.ipynb #fb01aa12
+# %% ../../nbs/behavior/10_study.ipynb #cell-009
 # what a dashboard draws while it trains
 CURVES = {"loss": ["loss", "eval_loss"], "scores (higher is better)": ["eval_macro_f1", "eval_accuracy", "eval_roc_auc"]}
 
-# %% ../../nbs/behavior/10_study.ipynb #cell-008
+# %% ../../nbs/behavior/10_study.ipynb #cell-010
 def fit(
     cfg: BehaviorConfig,  # what to run
     run: Run,             # where it goes
@@ -102,7 +104,7 @@ def fit(
             warn(run, message, 0)
         return (fit_head if cfg.frozen else fit_network)(cfg, run, material)
 
-# %% ../../nbs/behavior/10_study.ipynb #cell-011
+# %% ../../nbs/behavior/10_study.ipynb #cell-013
 def headline(
     scores: Mapping[str, Interval],    # from `score_intervals`
     positive: str,                     # empty: none
@@ -111,14 +113,14 @@ def headline(
     names = ["roc_auc", f"recall_{positive}", "macro_f1"] if positive else ["accuracy", "macro_f1", "top5_accuracy"]
     return [name for name in names if name in scores]
 
-# %% ../../nbs/behavior/10_study.ipynb #cell-013
+# %% ../../nbs/behavior/10_study.ipynb #cell-015
 def compared(
     positive: str,    # empty: none
 ) -> str:
     "The score by which model and rivals are compared."
     return "roc_auc" if positive else "macro_f1"
 
-# %% ../../nbs/behavior/10_study.ipynb #cell-015
+# %% ../../nbs/behavior/10_study.ipynb #cell-017
 def class_table(
     scores: Mapping[str, Interval],    # from `score_intervals`
     matrix: Sequence[Sequence[int]],   # rows are the true classes
@@ -128,7 +130,7 @@ def class_table(
     return {label: {name: reports.metric(scores[f"{name}_{label}"]) for name in ("recall", "precision", "f1")}
             | {"support": int(sum(row))} for label, row in zip(labels, matrix, strict=True)}
 
-# %% ../../nbs/behavior/10_study.ipynb #cell-018
+# %% ../../nbs/behavior/10_study.ipynb #cell-020
 def optimism(
     val: pd.DataFrame,     # predictions of the validation side
     test: pd.DataFrame,    # of the test side
@@ -142,7 +144,7 @@ def optimism(
     other = lambda weights: one_score(sides, weights * ~chosen, name)
     return difference(one, other, both["group"])
 
-# %% ../../nbs/behavior/10_study.ipynb #cell-021
+# %% ../../nbs/behavior/10_study.ipynb #cell-023
 def choosing_said(
     cfg: BehaviorConfig,    # what was selected by
     run: Run,               # its evaluations
@@ -159,7 +161,7 @@ def choosing_said(
              f"permuted labels that alone is worth {chosen - mean:+.2f} of macro F1 ({chosen:.2f} where {mean:.2f} is meant).")
     return {"evaluations": len(found), "chosen": chosen, "mean": mean, "words": words}
 
-# %% ../../nbs/behavior/10_study.ipynb #cell-023
+# %% ../../nbs/behavior/10_study.ipynb #cell-025
 def choice_said(
     cfg: BehaviorConfig,             # select
     run: Run,                        # its evaluations
@@ -174,7 +176,7 @@ def choice_said(
     return (f"The report is on the test side ({len(material.events)} events of {material.events['group'].nunique()} groups), "
             f"which nothing was chosen by. On the validation side{kind} {name} is {said(firm(found), sign=True)} higher.")
 
-# %% ../../nbs/behavior/10_study.ipynb #cell-026
+# %% ../../nbs/behavior/10_study.ipynb #cell-028
 def confounding(
     material: Material,      # both sides
     table: pd.DataFrame,     # predictions of the reported side
@@ -185,7 +187,7 @@ def confounding(
         return None
     return check_confounding(table, material.positive, train=material.train, seed=seed)
 
-# %% ../../nbs/behavior/10_study.ipynb #cell-029
+# %% ../../nbs/behavior/10_study.ipynb #cell-031
 def logits_of(
     material: Material,     # classes
     table: pd.DataFrame,    # predictions
@@ -194,7 +196,7 @@ def logits_of(
     return (table[[f"logit_{name}" for name in material.classes]].to_numpy(),
             table["true"].map(material.classes.index).to_numpy())
 
-# %% ../../nbs/behavior/10_study.ipynb #cell-031
+# %% ../../nbs/behavior/10_study.ipynb #cell-033
 def temperature_of(
     material: Material,            # classes, positive
     table: pd.DataFrame,           # predictions of the reported side
@@ -209,7 +211,7 @@ def temperature_of(
         return None
     return fit_temperature(*logits_of(material, table), which, table["group"], seed)
 
-# %% ../../nbs/behavior/10_study.ipynb #cell-033
+# %% ../../nbs/behavior/10_study.ipynb #cell-035
 def tempered(
     material: Material,         # classes
     table: pd.DataFrame,        # predictions, with logits
@@ -219,7 +221,7 @@ def tempered(
     prob = softmax(logits_of(material, table)[0], heat.temperature if heat else 1.0)
     return table.assign(**{f"prob_{name}": prob[:, i] for i, name in enumerate(material.classes)})
 
-# %% ../../nbs/behavior/10_study.ipynb #cell-035
+# %% ../../nbs/behavior/10_study.ipynb #cell-037
 MAP = "map.csv"    # in a run: where each clip of the reported side lies on a plane
 
 def leave_map(
@@ -233,7 +235,7 @@ def leave_map(
     table = pd.DataFrame(places, columns=["x", "y"]).assign(event_id=material.events["event_id"].astype(str).to_numpy())
     write_text(run.path(MAP), table.to_csv(index=False))
 
-# %% ../../nbs/behavior/10_study.ipynb #cell-037
+# %% ../../nbs/behavior/10_study.ipynb #cell-039
 def measure(
     cfg: BehaviorConfig,    # the run's settings
     run: Run,               # its best checkpoint
@@ -256,7 +258,7 @@ def measure(
             "gains": {rival: gain_over(table, found, name, positive) for rival, found in rivals.items()},
             "flattered": flattered, "doubt": confounding(material, table, cfg.seed), "heat": heat}
 
-# %% ../../nbs/behavior/10_study.ipynb #cell-040
+# %% ../../nbs/behavior/10_study.ipynb #cell-042
 def all_metrics(
     found: Mapping[str, Any],    # from `measure`
     material: Material,          # classes, positive
@@ -271,7 +273,7 @@ def all_metrics(
     metrics |= {short[change]: reports.metric(gain) for change, gain in found["still"].items()}
     return metrics | {f"optimism_{each}": reports.metric(gain) for each, gain in found["flattered"].items()}
 
-# %% ../../nbs/behavior/10_study.ipynb #cell-042
+# %% ../../nbs/behavior/10_study.ipynb #cell-044
 def baselines(
     rivals: Mapping[str, pd.DataFrame],    # from `rival_tables`
     positive: str,                         # empty: none
@@ -281,7 +283,7 @@ def baselines(
     return {rival: {name: reports.metric(score) for name, score in score_intervals(table, positive).items() if name in wanted}
             for rival, table in rivals.items()}
 
-# %% ../../nbs/behavior/10_study.ipynb #cell-044
+# %% ../../nbs/behavior/10_study.ipynb #cell-046
 def positive_said(
     cfg: BehaviorConfig,    # positive
     material: Material,     # the class that is taken
@@ -291,7 +293,7 @@ def positive_said(
         return []
     return [f"No class was named: roc_auc and recall are about '{material.positive}', which has fewer events than the other."]
 
-# %% ../../nbs/behavior/10_study.ipynb #cell-046
+# %% ../../nbs/behavior/10_study.ipynb #cell-048
 def details(
     cfg: BehaviorConfig,         # the run's settings
     run: Run,                    # its evaluations
@@ -307,7 +309,7 @@ def details(
             "confounding": found["doubt"].to_dict() if found["doubt"] else None,
             "choosing": None if found["flattered"] else choosing_said(cfg, run, material)}
 
-# %% ../../nbs/behavior/10_study.ipynb #cell-048
+# %% ../../nbs/behavior/10_study.ipynb #cell-050
 def report_of(
     cfg: BehaviorConfig,         # the run's settings
     run: Run,                    # trained
@@ -328,7 +330,7 @@ def report_of(
         left_out=reports.left_out(not_on_sides(cfg, material)), video_used=found["used"],
         details=details(cfg, run, material, found))
 
-# %% ../../nbs/behavior/10_study.ipynb #cell-051
+# %% ../../nbs/behavior/10_study.ipynb #cell-053
 def positive_figures(
     table: pd.DataFrame,    # predictions
     positive: str,          # a class that both is and is not true
@@ -340,7 +342,7 @@ def positive_figures(
         found |= {"roc": figures.roc_curve(flag, prob), "precision_recall": figures.pr_curve(flag, prob)}
     return found
 
-# %% ../../nbs/behavior/10_study.ipynb #cell-053
+# %% ../../nbs/behavior/10_study.ipynb #cell-055
 def class_figures(
     table: pd.DataFrame,                 # predictions
     per_class: Mapping[str, Mapping],    # of the report
@@ -351,7 +353,7 @@ def class_figures(
     return {"reliability": figures.reliability_diagram(sure, (table["true"] == table["pred"]).to_numpy()),
             "classes": pictures.class_figure(per_class), "class_curves": figures.class_curves(table["true"], prob)}
 
-# %% ../../nbs/behavior/10_study.ipynb #cell-055
+# %% ../../nbs/behavior/10_study.ipynb #cell-057
 def answers_of(
     cfg: BehaviorConfig,    # length of a clip
     material: Material,     # clips
@@ -363,7 +365,7 @@ def answers_of(
     clips = [data.frames(i, float(table["start_sec"][i])).permute(0, 2, 3, 1).numpy() for i in rows]
     return pictures.answers_figure(table, rows, clips, cfg.fps)
 
-# %% ../../nbs/behavior/10_study.ipynb #cell-057
+# %% ../../nbs/behavior/10_study.ipynb #cell-059
 def where_it_looked(
     cfg: BehaviorConfig,    # clips
     run: Run,               # trained
@@ -383,7 +385,7 @@ def where_it_looked(
     shown = [((clip.permute(0, 2, 3, 1).numpy() * std + mean) * 255).clip(0, 255).astype(np.uint8) for clip in clips]
     return where_figure(shown, found, [str(table["pred"][row]) for row in rows], cfg.fps)
 
-# %% ../../nbs/behavior/10_study.ipynb #cell-059
+# %% ../../nbs/behavior/10_study.ipynb #cell-061
 def make_figures(
     cfg: BehaviorConfig,  # the run's settings
     run: Run,             # after `evaluate`
@@ -407,7 +409,7 @@ def make_figures(
         found["map"] = map_figure(table.astype({"event_id": str}).merge(places, on="event_id"))
     return found | {"answers": answers_of(cfg, material, table), "where": where_it_looked(cfg, run, material, table)}
 
-# %% ../../nbs/behavior/10_study.ipynb #cell-061
+# %% ../../nbs/behavior/10_study.ipynb #cell-063
 def evaluate(
     cfg: BehaviorConfig,  # the run's settings
     run: Run,             # after `fit`
@@ -424,7 +426,7 @@ def evaluate(
             run.save_figure(figure, name)
     return run.report
 
-# %% ../../nbs/behavior/10_study.ipynb #cell-067
+# %% ../../nbs/behavior/10_study.ipynb #cell-069
 @torch.no_grad()
 def one_batch(
     cfg: BehaviorConfig,                 # model, clips
@@ -445,7 +447,7 @@ def one_batch(
             f"loss {float(out['loss']):.3f}",
             *forecast_module(cfg, model, {name: batch[name] for name in ("clips", "labels")}, len(sides["train"]), **plan)]
 
-# %% ../../nbs/behavior/10_study.ipynb #cell-069
+# %% ../../nbs/behavior/10_study.ipynb #cell-071
 def check(
     cfg: BehaviorConfig,             # what would be run
     device_gb: float | None = None,  # plan for a card of this size
