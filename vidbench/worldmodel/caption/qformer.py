@@ -314,10 +314,10 @@ class Bridge(nn.Module):
         llm_scale: float,         # standard deviation of its embeddings
     ):
         super().__init__()
-        (steps, side), self.llm_scale = grid, llm_scale
+        (steps, side), self.llm_scale, self.hide_share = grid, llm_scale, cfg.hide_share
         self.norm = OwnFeatures(steps * side * side, width)
-        self.time = nn.Parameter(0.02 * torch.randn(1, steps, 1, width))
-        self.place = nn.Parameter(0.02 * torch.randn(1, 1, side * side, width))
+        self.time = nn.Parameter(0.5 * torch.randn(1, steps, 1, width))  # beside features of size 1
+        self.place = nn.Parameter(0.5 * torch.randn(1, 1, side * side, width))
         self.queries = nn.Parameter(0.02 * torch.randn(1, cfg.num_query_tokens, cfg.qformer_hidden))
         self.qformer = Blip2QFormerModel(qformer_config(cfg, width))
         self.projection = nn.Linear(cfg.qformer_hidden, llm_width)
@@ -326,8 +326,10 @@ class Bridge(nn.Module):
         self,
         features: Float[Tensor, "batch token width"],      # of the encoder, time first
     ) -> Float[Tensor, "batch token width"]:
-        "Features that say when and where they are."
+        "Features that say when and where they are; a hidden one is what is usual there."
         tokens = self.norm(features).unflatten(1, (self.time.shape[1], -1))
+        if self.training and self.hide_share:
+            tokens = tokens * (torch.rand_like(tokens[..., :1]) >= self.hide_share)
         return (tokens + self.time + self.place).flatten(1, 2)
 
     def forward(
