@@ -418,6 +418,17 @@ def _predictions(table: pd.DataFrame, clips: pd.DataFrame) -> pd.DataFrame:
     return pd.concat([first, rest, clips[["video_path", "start_sec", "end_sec"]].reset_index(drop=True)], axis=1)
 
 # %% ../../nbs/anomaly/08_study.ipynb #c3b5f5c8e
+def _found(cfg: AnomalyConfig, folder: Path, material: Material) -> tuple[ev.Findings, pd.DataFrame | None]:
+    "What a checkpoint says of the test side and of the val side; the model is gone afterwards."
+    model, processor = _load(cfg, folder)
+    test, val = (ClipData(side, cfg, material.policy) for side in (material.test, material.val))
+    found = ev.measure(model, processor, test, cfg)
+    on_val = ev.ask_about(model, processor, val, cfg) if len(val) else None
+    del model
+    free_memory()
+    return found, on_val
+
+#| export
 def evaluate(
     cfg: AnomalyConfig,                    # as it was trained
     run: Run,                              # trained
@@ -428,18 +439,16 @@ def evaluate(
         return run.report
     with run.stage("evaluate"), explain_out_of_memory(cfg, MEMORY):
         (folder, chosen), material = _checkpoint(run, checkpoint), prepare(cfg, run)
-        model, processor = _load(cfg, folder)
-        data = ClipData(material.test, cfg, material.policy)
-        found = ev.measure(model, processor, data, cfg)
-        on_val = ev.ask_about(model, processor, ClipData(material.val, cfg, material.policy), cfg) if len(material.val) else None
+        run.on_ready()
+        found, on_val = _found(cfg, folder, material)
+        if not run.leads:  # it has asked its part
+            return {}
         if cfg.attention:
-            found.attention = _attention(cfg, folder, data)
+            found.attention = _attention(cfg, folder, ClipData(material.test, cfg, material.policy))
         run.write_report(_report(cfg, run, material, found, on_val, chosen))
         write_predictions(run, _predictions(found.table, material.test))
         for name, figure in make_figures(cfg, run).items():
             run.save_figure(figure, name)
-    del model
-    free_memory()
     return run.report
 
 # %% ../../nbs/anomaly/08_study.ipynb #cda88ea4d

@@ -317,13 +317,28 @@ def report_figure(
         scores[baseline] = {name: values[name] for name in names if values.get(name) is not None}
     return interval_figure({group: found for group, found in scores.items() if found}, title)
 
+# %% ../../nbs/core/06_figures.ipynb #ee887917
+def _many_classes(table: pd.DataFrame, title: str, most: int = 60) -> Figure:
+    "A row a class, the most frequent first, a dot a side."
+    order = table.sum(axis=1).sort_values(ascending=False, kind="stable").index[:most]
+    figure, ax = new_figure(8, 1.5 + 0.24 * len(order))
+    for side, colour in zip(table.columns, palette(), strict=False):
+        ax.plot(table.loc[order, side], range(len(order)), "o", color=colour, markersize=7, label=plain(side))
+    ax.set_yticks(range(len(order)), [plain(name) for name in order])
+    ax.tick_params(axis="y", labelsize=10)
+    ax.set(ylim=(len(order) - 0.5, -0.5), xlim=(0, None))
+    dress(ax, title, "events", legend="outside")
+    return figure
+
 # %% ../../nbs/core/06_figures.ipynb #cell-057
 def class_share_figure(
     counts: Mapping[str, Mapping[str, int]],    # {side: {class: events}}
     title: str = "Classes on each side",        # above the figure
 ) -> Figure:                                    # shares as bars, counts written on them
-    "The share of each class on each side, with the counts."
+    "The share of each class on each side, with the counts; of more than ten classes the counts alone, a row each."
     table = pd.DataFrame(counts).fillna(0)
+    if len(table) > 10:
+        return _many_classes(table, title)
     shares = table / table.sum()
     figure, ax = new_figure(7, 1.8 + 0.7 * len(counts))
     left = np.zeros(len(counts))

@@ -48,7 +48,16 @@ from vidbench.grounding.data import (
     split_items,
 )
 from .engine import GrpoEngine, Job, alarms, collate_visits, cut_rollouts
-from .evaluation import answer_queries, by_group, change, figures_of, measured, merge_answers, score_rows
+from vidbench.grounding.evaluation import (
+    answer_queries,
+    by_group,
+    change,
+    figures_of,
+    measured,
+    merge_answers,
+    parts_of,
+    score_rows,
+)
 from .figures import policy_figure, refusal_figure, reward_figure, timeline_figure
 from .grpo import falls_back
 from vidbench.grounding.policy import (
@@ -66,6 +75,7 @@ from vidbench.grounding.policy import (
 from .prompts import find_prompt, keep_prompt, write_completion, write_span
 from .rewards import Rewards, read_answer, sentence_encoder
 from .settings import ZERO3_OFFLOAD, GroundingConfig, need
+from .shards import in_step
 from .weigh import bare_policy, forecast_lines
 
 logger = logging.getLogger(__name__)
@@ -275,8 +285,17 @@ def check(
 FEWEST_TO_JUDGE = 30  # answers; from fewer nothing is concluded about whether the video is used
 
 def _world_size() -> int:
-    "Devices that train together."
+    "Devices that work together."
     return int(os.environ.get("WORLD_SIZE", "1"))
+
+def _rank() -> int:
+    "Which of them this one is."
+    return int(os.environ.get("RANK", "0"))
+
+def _meet() -> None:
+    "Go on when all are here."
+    if _world_size() > 1:
+        torch.distributed.barrier()
 
 # %% ../../nbs/grounding/09_study.ipynb #cell-042
 def _of_device(file: Path, rank: int) -> Path:
@@ -286,14 +305,13 @@ def _of_device(file: Path, rank: int) -> Path:
 # %% ../../nbs/grounding/09_study.ipynb #cell-043
 def _answer(cfg: GroundingConfig, policy: nn.Module, ask: Asker, data: GroundingData, file: Path) -> pd.DataFrame:
     "Answers of a policy, shared out over devices, from the files as far as they are there."
-    rank, devices = int(os.environ.get("RANK", "0")), _world_size()
-    files = [_of_device(file, i) for i in range(devices)]
-    share = (0, 1) if cfg.distributed == "zero3" else (rank, devices)  # sharded: no device may ask less than another
+    own = _of_device(file, _rank())
+    together = in_step(policy)  # then no device may ask less than another
+    share, known = ((0, 1), [own]) if together else ((_rank(), _world_size()), parts_of(file))
     file.parent.mkdir(parents=True, exist_ok=True)
-    answer_queries(policy, ask, data, files[rank], cfg.eval_batch_size, cfg.max_completion_tokens, share)
-    if devices > 1:
-        torch.distributed.barrier()
-    return merge_answers(files)
+    answer_queries(policy, ask, data, own, cfg.eval_batch_size, cfg.max_completion_tokens, share, known)
+    _meet()
+    return merge_answers([own] if together else parts_of(file))
 
 # %% ../../nbs/grounding/09_study.ipynb #cell-044
 def reward_rows(
@@ -314,7 +332,10 @@ def reward_rows(
 def _scored(cfg: GroundingConfig, policy: nn.Module, ask: Asker, rewards: Rewards, data: GroundingData,
             file: Path) -> pd.DataFrame:
     "Fresh answers of a policy with their scores."
-    _of_device(file, int(os.environ.get("RANK", "0"))).unlink(missing_ok=True)
+    if _rank() == 0:
+        for one in parts_of(file):
+            one.unlink(missing_ok=True)
+    _meet()
     return score_rows(reward_rows(rewards, _answer(cfg, policy, ask, data, file)))
 
 # %% ../../nbs/grounding/09_study.ipynb #cell-047
@@ -420,9 +441,9 @@ def _kept_under(checkpoint: Path | None) -> str:
     return f"{checkpoint.name}-{hashlib.blake2b((checkpoint / SEAL).read_bytes(), digest_size=5).hexdigest()}"
 
 # %% ../../nbs/grounding/09_study.ipynb #cell-063
-def _asked(cfg: GroundingConfig, run: Run, rewards: Rewards, checkpoint: Path | None,
-           clips: Mapping[str, GroundingData], base: Any = None) -> dict[str, pd.DataFrame]:
-    "Scored answers of one model about some clips; the model is gone afterwards."
+def _asked(cfg: GroundingConfig, run: Run, checkpoint: Path | None, clips: Mapping[str, GroundingData],
+           base: Any = None) -> dict[str, pd.DataFrame]:
+    "Answers of one model about some clips; the model is gone afterwards."
     policy, processor = load_policy(cfg, checkpoint, base=base)
     to_device(policy.eval(), cfg)
     ask, kept = asker_of(cfg, run, processor), _kept_under(checkpoint)
@@ -430,23 +451,26 @@ def _asked(cfg: GroundingConfig, run: Run, rewards: Rewards, checkpoint: Path | 
     rows = {name: _answer(cfg, policy, ask, data, files[name]) for name, data in clips.items()}
     del policy
     free_memory()
-    return {name: score_rows(reward_rows(rewards, table), rewards.encoder) for name, table in rows.items()}
+    return rows
 
 # %% ../../nbs/grounding/09_study.ipynb #cell-064
-def _answers(cfg: GroundingConfig, run: Run, rewards: Rewards, data: GroundingData) -> dict[str, pd.DataFrame]:
+def _answers(cfg: GroundingConfig, run: Run, data: GroundingData) -> dict[str, pd.DataFrame]:
     "Answers of the policy before training, after it, and after it with black frames."
     black = data.but(blank=True)
     start = start_of(cfg, run)
-    found = _asked(cfg, run, rewards, None, {"before tuning": data})
+    found = _asked(cfg, run, None, {"before tuning": data})
     if start == run.path("cold_start"):
-        found |= _asked(cfg, run, rewards, None, {"cold start": data}, start)
-    return found | _asked(cfg, run, rewards, best_checkpoint(run), {"after": data, "blank video": black}, start)
+        found |= _asked(cfg, run, None, {"cold start": data}, start)
+    return found | _asked(cfg, run, best_checkpoint(run), {"after": data, "blank video": black}, start)
 
 # %% ../../nbs/grounding/09_study.ipynb #cell-066
+def _valued(rewards: Rewards, rows: pd.DataFrame) -> pd.DataFrame:
+    "Answers with their rewards and scores."
+    return score_rows(reward_rows(rewards, rows), rewards.encoder)
+
 def _constant(rewards: Rewards, rows: pd.DataFrame, say: Callable[[float, str], str]) -> pd.DataFrame:
     "The same queries, answered without a look: from the clip's length and the query's words."
-    said = rows.assign(completion=[say(*row) for row in zip(rows.duration_sec, rows["query"], strict=True)])
-    return score_rows(reward_rows(rewards, said), rewards.encoder)
+    return _valued(rewards, rows.assign(completion=[say(*row) for row in zip(rows.duration_sec, rows["query"], strict=True)]))
 
 # %% ../../nbs/grounding/09_study.ipynb #cell-067
 def often_true(
@@ -573,9 +597,13 @@ def evaluate(
     if run.has_finished("evaluate"):
         return run.report
     with run.stage("evaluate"):
-        ready = rewards_of(cfg, rewards)
+        ready = rewards_of(cfg, rewards) if run.leads else None
         material = prepare(cfg, run)
-        found = _answers(cfg, run, ready, material.test)
+        run.on_ready()
+        said = _answers(cfg, run, material.test)
+        if not run.leads:  # it has asked its part
+            return {}
+        found = {name: _valued(ready, rows) for name, rows in said.items()}
         tables = found | simple_rivals(ready, found["after"], material.train.items)
         write_predictions(run, _in_order(_beside(found["after"], found["before tuning"])))
         run.write_report(_report(run, tables, material))

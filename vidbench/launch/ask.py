@@ -21,7 +21,8 @@ import pandas as pd
 from ..core.runs import Run
 from .jobs import find_job, study_function
 from .player import ClipPlayer
-from .samples import REFUSALS, live_or_page, spans_of
+from .samples import REFUSALS, spans_of
+from .situation import live_or_page
 
 # %% ../../nbs/launch/24_ask.ipynb #c809f5d2
 DANGER = ("score_after", "danger", "score", "unusual")

@@ -23,7 +23,8 @@ from ..core.doubt import paired_difference
 from ..core.figures import Figure, compare_curves, dress, interval_figure, new_figure, plain
 from ..core.reports import event_scores, flat, paired, said
 from ..core.runs import Run, all_runs, run_rows
-from .samples import SampleBrowser, live_or_page
+from .samples import SampleBrowser
+from .situation import live_or_page
 
 # %% ../../nbs/launch/08_compare.ipynb #cell-007
 def labels(

@@ -17,8 +17,8 @@ import pandas as pd
 
 from ..core.runs import Run, all_runs
 from .dashboard import Follower
-from .samples import live_or_page
 from .settings import as_written
+from .situation import live_or_page
 from .sweep import Range, Sweep, SweepConfig, read_sweep, trials_table
 from .verdict import verdict_html
 

@@ -4,10 +4,10 @@
 
 # %% auto #0
 __all__ = ['logger', 'SELECT', 'RIVALS', 'FilmFeatures', 'CaptionSet', 'Material', 'prepare', 'build_model', 'choices_of',
-           'Watcher', 'KeepSamples', 'warnings_of', 'fit', 'other_clips', 'prediction_table', 'commonest',
-           'step_vectors', 'unit', 'nearest_captions', 'rivals_of', 'overlap_numbers', 'numbers_of', 'fact_numbers',
-           'rival_numbers', 'video_used', 'verdict', 'audit_of', 'evaluate', 'checks_of', 'make_figures', 'describe',
-           'predict', 'check']
+           'spread_over', 'Watcher', 'KeepSamples', 'warnings_of', 'fit', 'other_clips', 'prediction_table',
+           'commonest', 'step_vectors', 'unit', 'nearest_captions', 'rivals_of', 'overlap_numbers', 'numbers_of',
+           'fact_numbers', 'rival_numbers', 'video_used', 'verdict', 'audit_of', 'evaluate', 'checks_of',
+           'make_figures', 'describe', 'predict', 'check']
 
 # %% ../../../nbs/worldmodel/caption/05_study.ipynb #cell-002
 import functools
@@ -150,6 +150,22 @@ def choices_of(
     fewest = min(len({other[0] for other in references if not set(other) & set(own)}) for own in references)
     return min(wanted, fewest + 1)
 
+# %% ../../../nbs/worldmodel/caption/05_study.ipynb #ba6cd9df
+def _in_turn(rows: Sequence[int], kinds: Sequence[str]) -> list[int]:
+    "The same rows: first one of each kind, then the second of each, and so on."
+    turns = pd.Series(rows).groupby([kinds[row] for row in rows]).cumcount()
+    return [rows[i] for i in np.argsort(turns, kind="stable")]
+
+# %% ../../../nbs/worldmodel/caption/05_study.ipynb #865f01d2
+def spread_over(
+    films: Sequence[Film],     # of a side
+    most: int,                 # to draw
+    rng: np.random.Generator,  # decides which
+) -> list[int]:                # their numbers, in the order in which they are shown
+    "Clips of as many captions, and then of as many recordings, as there are: lists are often sorted."
+    drawn = rng.permutation(len(films)).tolist()
+    return _in_turn(_in_turn(drawn, [film.belongs_to for film in films]), [film.captions[0] for film in films])[:most]
+
 # %% ../../../nbs/worldmodel/caption/05_study.ipynb #cell-020
 @dataclass
 class Watcher:
@@ -157,11 +173,15 @@ class Watcher:
     model: Captioner      # in training
     side: CaptionSet      # validation
     cfg: CaptionConfig    # watch_clips, choices, vocabulary
+    rng: np.random.Generator  # draws the clips
+
+    def __post_init__(self) -> None:
+        self.rows = spread_over(self.side.films, self.cfg.watch_clips, self.rng)
+        self.films = [self.side.films[row] for row in self.rows]
 
     def __call__(self, _: Any = None) -> dict[str, float]:
         "Overlap with the references, words of the field, retrieval, and how many different captions there are."
-        references = self.side.references[: self.cfg.watch_clips]
-        features = self.side.features(range(len(references)))
+        references, features = [film.captions for film in self.films], self.side.features(self.rows)
         self.said = qformer.speak(self.model, features, self.cfg.eval_batch_size)
         choices = scores.draw_choices(references, choices_of(references, self.cfg.choices))
         found = scores.found_first(qformer.caption_losses(self.model, features, choices))
@@ -179,10 +199,11 @@ class KeepSamples(TrainerCallback):
     def on_evaluate(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         "Keep them by the step, so that a resumed run writes the same file again."
         if state.is_world_process_zero:
-            said = {"step": state.global_step, "epoch": round(state.epoch, 2), "said": self.watcher.said}
+            said = {"step": state.global_step, "epoch": round(state.epoch, 2), "said": self.watcher.said,
+                    "clips": [film.name for film in self.watcher.films]}
             write_text(self.run.path(f"samples/{state.global_step:08d}.json"), json.dumps(said, indent=1))
-            pairs = zip(self.watcher.said[:5], self.watcher.side.references, strict=False)
-            self.run.save_panel("captions", "\n".join(f"{s}   (reference: {r[0]})" for s, r in pairs))
+            pairs = zip(self.watcher.said[:5], self.watcher.films, strict=False)
+            self.run.save_panel("captions", "\n".join(f"{s}   (reference: {film.captions[0]})" for s, film in pairs))
 
 # %% ../../../nbs/worldmodel/caption/05_study.ipynb #cell-024
 def warnings_of(
@@ -204,7 +225,11 @@ SELECT = {"loss": ("eval_loss", False), "cider": ("eval_cider", True), "retrieva
 def _train(cfg: CaptionConfig, run: Run, material: Material, callbacks: tuple = ()) -> TrainResult:
     "Hand everything to the engine."
     model, (select, higher) = build_model(cfg, material), SELECT[cfg.select]
-    learned, watcher = material.sides["train"], Watcher(model, material.sides["val"], cfg)
+    learned = material.sides["train"]
+    if not cfg.qformer:
+        few = np.random.default_rng(cfg.seed).permutation(len(learned.films))[:512]
+        model.bridge.norm.learn(learned.features(sorted(few)))
+    watcher = Watcher(model, material.sides["val"], cfg, np.random.default_rng(cfg.seed))
     align.align_once(cfg, run, model, learned, [caption for _, caption in learned.items])
     return train(
         model, cfg, run, learned, material.sides["val"], compute_metrics=watcher, select=select,

@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['logger', 'FROZEN', 'SELECT', 'WHO', 'AGAINST', 'RIVALS', 'open_run', 'FollowTarget', 'decay_at', 'GrowDecay',
-           'VJepaEngine', 'Middles', 'features_of', 'surprise_curves', 'surprised', 'Watcher', 'warnings_of',
-           'chosen_by', 'build_model', 'fit', 'taught_probes', 'probe_answers', 'SupervisedNetwork',
+           'VJepaEngine', 'Middles', 'in_shares', 'features_of', 'surprise_curves', 'surprised', 'Watcher',
+           'warnings_of', 'chosen_by', 'build_model', 'fit', 'taught_probes', 'probe_answers', 'SupervisedNetwork',
            'supervised_answers', 'probe_table', 'probe_numbers', 'probe_gains', 'surprise_numbers', 'first_epoch_above',
            'verdict', 'checks_of', 'audit_of', 'asked_of_all', 'pair_table', 'trained_model', 'Found', 'find_out',
            'with_places', 'evaluate', 'make_figures', 'write_features', 'window_features', 'predict', 'check']
@@ -13,8 +13,8 @@ __all__ = ['logger', 'FROZEN', 'SELECT', 'WHO', 'AGAINST', 'RIVALS', 'open_run',
 # %% ../../../nbs/worldmodel/pretrain/07_study.ipynb #cell-002
 import functools
 import logging
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -125,6 +125,22 @@ class Middles(Sequence):
     def __getitem__(self, index: int) -> np.ndarray:
         return self.side.frames(int(self.rows[index]))
 
+# %% ../../../nbs/worldmodel/pretrain/07_study.ipynb #21cf2078
+def in_shares(
+    count: int,                           # things to look at
+    batch: int,                           # of them at once
+    look: Callable[[np.ndarray], Any],    # numbers of some -> what is found
+) -> list[Any]:                           # share by share, in order, and the same in every process
+    "Look at things: of several processes each at some of the batches that one would look at; all are told what was found."
+    everything, together = np.arange(count), processes()
+    if together == 1:
+        return [look(everything)]
+    batches = np.array_split(np.arange(-(-count // batch)), together)[torch.distributed.get_rank()]
+    mine = everything[np.isin(everything // batch, batches)]
+    found: list[Any] = [None] * together
+    torch.distributed.all_gather_object(found, look(mine) if len(mine) else None)
+    return [one for one in found if one is not None]
+
 # %% ../../../nbs/worldmodel/pretrain/07_study.ipynb #cell-019
 def features_of(
     cfg: PretrainConfig,            # grid, eval_batch_size, mixed_precision
@@ -133,15 +149,10 @@ def features_of(
     rows: Int[np.ndarray, " some"], # which of them
 ) -> Float[torch.Tensor, "some token feature"]:
     "Frozen tokens of some clips; of several processes each computes its share."
-    clips, count = Middles(side, rows), processes()
-    if count == 1:
+    def look(some: np.ndarray) -> torch.Tensor:
+        clips = Middles(side, rows[some])
         return probes.frozen_tokens(encoder, clips, cfg.grid, cfg.eval_batch_size, autocast=cfg.mixed_precision)
-    rank, each = torch.distributed.get_rank(), -(-len(rows) // count)
-    part = Middles(side, rows[rank * each : (rank + 1) * each])
-    mine = probes.frozen_tokens(encoder, part, cfg.grid, cfg.eval_batch_size, autocast=cfg.mixed_precision) if len(part) else None
-    parts: list[Any] = [None] * count
-    torch.distributed.all_gather_object(parts, mine)
-    return torch.cat([found for found in parts if found is not None])
+    return torch.cat(in_shares(len(rows), cfg.eval_batch_size, look))
 
 # %% ../../../nbs/worldmodel/pretrain/07_study.ipynb #cell-021
 def surprise_curves(
@@ -156,8 +167,11 @@ def surprised(
     model: VJepa,     # any
     pairs: ToyPairs,  # possible and impossible films
 ) -> Float[np.ndarray, " pair"]:  # 1, 0, or one half
-    "Whether the impossible of each pair surprises a model more."
-    return probes.found_impossible(*(curve.mean(1) for curve in surprise_curves(model, pairs)))
+    "Whether the impossible of each pair surprises a model more; of several processes each shows it a share."
+    def look(some: np.ndarray) -> np.ndarray:
+        share = replace(pairs, possible=pairs.possible[some], impossible=pairs.impossible[some])
+        return probes.found_impossible(*(curve.mean(1) for curve in surprise_curves(model, share)))
+    return np.concatenate(in_shares(len(pairs.scenes), 32, look))
 
 # %% ../../../nbs/worldmodel/pretrain/07_study.ipynb #cell-025
 @dataclass
@@ -242,11 +256,14 @@ def fit(
     cfg: PretrainConfig,  # what to run
     run: Run,             # where it goes; resumes what is there
 ) -> TrainResult:
-    "Pretrain."
+    "Pretrain; several processes judge the checkpoint together as well."
     if done := finished_training(run):
         return done
     with run.stage("fit"):
-        return _train(cfg, run, prepare(cfg, run))
+        result = _train(cfg, run, prepare(cfg, run))
+    if processes() > 1 and result.finished:
+        _judge_together(cfg, run)
+    return result
 
 # %% ../../../nbs/worldmodel/pretrain/07_study.ipynb #cell-042
 def taught_probes(
@@ -535,17 +552,31 @@ def evaluate(
     run: Run,             # after `fit`
 ) -> dict[str, Any]:      # what report.json holds
     "Probe the selected checkpoint and surprise it; write the encoder, predictions.csv, report.json and the figures."
-    if run.has_finished("evaluate"):
-        return run.report
+    if not run.has_finished("evaluate"):
+        _judge(cfg, run)
+    return run.report
+
+# %% ../../../nbs/worldmodel/pretrain/07_study.ipynb #91099495
+def _judge(cfg: PretrainConfig, run: Run) -> None:
+    "The stage `evaluate`, in each of the processes that train together; the first writes."
     with run.stage("evaluate"):
         material, trained = prepare(cfg, run), trained_model(cfg, run)
         found = find_out(cfg, material, trained)
+        if not run.leads:
+            return
         save_encoder(trained, run.path("encoder"))
         reports.write_predictions(run, with_places(found.predictions, material))
         run.write_report(_report(cfg, run, material, found))
         for name, figure in make_figures(cfg, run).items():
             run.save_figure(figure, name)
-    return run.report
+
+def _judge_together(cfg: PretrainConfig, run: Run) -> None:
+    "Where the training ran; what fails here is done, and said, by the notebook's own `evaluate`."
+    torch.distributed.barrier()  # the first has written the last checkpoint
+    try:
+        _judge(cfg, run)
+    except Exception:
+        logger.exception("several processes could not judge the checkpoint")
 
 # %% ../../../nbs/worldmodel/pretrain/07_study.ipynb #cell-082
 def _report(cfg: PretrainConfig, run: Run, material: Material, found: Found) -> dict[str, Any]:
