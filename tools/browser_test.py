@@ -322,7 +322,8 @@ def scores_before_verdict(path: Path) -> list[str]:
         shown = json.dumps([output.get("data", output.get("text", "")) for output in cell.get("outputs", [])])
         if "vb-card" in shown:
             return []
-        if told := [name for name in names if name in shown]:
+        told = [name for name in names if re.search(rf"{name}[^\w.]{{1,8}}[-+]?[01]\.\d", shown)]
+        if told and " gone" not in shown:        # a training's own curves say how it does on its validation side
             return told
     return ["no verdict at all"]
 

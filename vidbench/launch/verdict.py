@@ -234,7 +234,7 @@ def verdict_text(
 
 # %% ../../nbs/launch/20_verdict.ipynb #797c16da
 _DARK = """body[data-jp-theme-light="false"] .jp-RenderedImage img { background: #fff; border-radius: 8px; padding: 8px;
-  box-sizing: border-box; filter: brightness(.88) }"""      # pictures keep their light ground: frames of films and scales of colour suffer no inversion
+  box-sizing: border-box; filter: brightness(.88) }"""      # a light card: films and scales of colour cannot be inverted
 _STYLE = _DARK + """
 .vb-card { border: 1px solid rgba(128,128,128,.35); border-left: 6px solid var(--vb); border-radius: 6px; padding: 12px 18px;
   max-width: 820px; overflow-x: auto; font: 14px/1.5 system-ui, sans-serif; color: inherit; margin: 6px 0 }
