@@ -205,4 +205,4 @@ class Ask:
         "Fields and a button where there is a person; else the answer, or one plain line."
         if self.path.value and self.answer is None:
             self._asked()
-        return live_or_page(self.box, self.view.value, repr(self))
+        return live_or_page(self.box, self.view.value or f"<p>{html.escape(repr(self))}</p>", repr(self))
