@@ -9,7 +9,6 @@ __all__ = ['STYLE', 'palette', 'Figure', 'new_figure', 'plain', 'dress', 'smooth
            'permutation_figure', 'contact_sheet']
 
 # %% ../../nbs/core/06_figures.ipynb #cell-002
-import base64
 import io
 from collections.abc import Mapping, Sequence
 
@@ -22,8 +21,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as BareFigure
 from sklearn.metrics import average_precision_score, precision_recall_curve, roc_auc_score
 from sklearn.metrics import roc_curve as roc_points
-
-from .runs import SHOWN_DPI
 
 # %% ../../nbs/core/06_figures.ipynb #cell-005
 STYLE = {
@@ -47,11 +44,6 @@ class Figure(BareFigure):
         file = io.BytesIO()
         self.savefig(file, format="png", bbox_inches="tight")
         return file.getvalue()
-
-    def _repr_mimebundle_(self, **kwargs: object) -> tuple[dict[str, str], dict[str, dict[str, int]]]:
-        png = self._repr_png_()
-        width = int.from_bytes(png[16:20], "big") * SHOWN_DPI / self.dpi      # one size of letters for all pictures of a page
-        return {"image/png": base64.b64encode(png).decode(), "text/plain": repr(self)}, {"image/png": {"width": round(width)}}
 
 # %% ../../nbs/core/06_figures.ipynb #cell-010
 def new_figure(
@@ -325,13 +317,28 @@ def report_figure(
         scores[baseline] = {name: values[name] for name in names if values.get(name) is not None}
     return interval_figure({group: found for group, found in scores.items() if found}, title)
 
+# %% ../../nbs/core/06_figures.ipynb #ee887917
+def _many_classes(table: pd.DataFrame, title: str, most: int = 60) -> Figure:
+    "A row a class, the most frequent first, a dot a side."
+    order = table.sum(axis=1).sort_values(ascending=False, kind="stable").index[:most]
+    figure, ax = new_figure(8, 1.5 + 0.24 * len(order))
+    for side, colour in zip(table.columns, palette(), strict=False):
+        ax.plot(table.loc[order, side], range(len(order)), "o", color=colour, markersize=7, label=plain(side))
+    ax.set_yticks(range(len(order)), [plain(name) for name in order])
+    ax.tick_params(axis="y", labelsize=10)
+    ax.set(ylim=(len(order) - 0.5, -0.5), xlim=(0, None))
+    dress(ax, title, "events", legend="outside")
+    return figure
+
 # %% ../../nbs/core/06_figures.ipynb #cell-057
 def class_share_figure(
     counts: Mapping[str, Mapping[str, int]],    # {side: {class: events}}
     title: str = "Classes on each side",        # above the figure
 ) -> Figure:                                    # shares as bars, counts written on them
-    "The share of each class on each side, with the counts."
+    "The share of each class on each side, with the counts; of more than ten classes the counts alone, a row each."
     table = pd.DataFrame(counts).fillna(0)
+    if len(table) > 10:
+        return _many_classes(table, title)
     shares = table / table.sum()
     figure, ax = new_figure(7, 1.8 + 0.7 * len(counts))
     left = np.zeros(len(counts))

@@ -4,14 +4,13 @@
 
 # %% auto #0
 __all__ = ['logger', 'TRUE', 'THRESHOLDS', 'Ratio', 'JUDGE_PROMPT', 'interval_iou', 'score_rows', 'ratios', 'figures_of',
-           'measured', 'change', 'by_group', 'answer_queries', 'merge_answers', 'Judge', 'judged']
+           'measured', 'change', 'by_group', 'answer_queries', 'merge_answers', 'parts_of', 'Judge', 'judged']
 
 # %% ../../nbs/grounding/07_evaluation.ipynb #cell-002
-import itertools
 import logging
 import math
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +24,7 @@ from transformers import PreTrainedModel
 from ..core.doubt import Interval, intervals, paired_difference
 from ..core.endpoint import Endpoint, EndpointError
 from ..core.runs import append_line, read_lines
-from .data import GroundingData, Item, Query
+from .data import GroundingData, Item, Query, every_query
 from .grpo import sample_completions
 from .policy import Asker, TooLong
 from .rewards import block, cosines, is_nil, read_answer
@@ -164,13 +163,14 @@ def _row(event_id: str, item: Item, query: Query, completion: str) -> dict[str, 
             "completion": completion}
 
 # %% ../../nbs/grounding/07_evaluation.ipynb #cell-028
-def _unanswered(data: GroundingData, done: set[str], share: tuple[int, int]) -> Iterator[tuple[int, str, dict, Query]]:
-    "Number, name, clip and query of what this process has still to ask."
-    for i in range(share[0], len(data), share[1]):
-        clip = data[i]
-        for k, query in enumerate(clip["queries"]):
-            if (name := f"{clip['sample_id']}:{k}") not in done:
-                yield i, name, clip, query
+def _batches(data: GroundingData, size: int) -> list[list[tuple[int, int]]]:
+    "Item and number of every query, some at a time: the same for any number of processes, and after any stop."
+    asked = [(i, k) for i, item in enumerate(data.items) for k in range(len(every_query(item)))]
+    return [asked[first:first + size] for first in range(0, len(asked), size)]
+
+def _named(data: GroundingData, batch: list[tuple[int, int]]) -> list[str]:
+    "The names of a batch's answers."
+    return [f"{data.items[i].item_id}:{k}" for i, k in batch]
 
 # %% ../../nbs/grounding/07_evaluation.ipynb #cell-029
 def _answered(model: PreTrainedModel, ask: Asker, waiting: list[tuple], max_new_tokens: int) -> list[str]:
@@ -195,15 +195,19 @@ def answer_queries(
     batch_size: int = 8,     # queries at a time
     max_new_tokens: int = 512,          # of an answer
     share: tuple[int, int] = (0, 1),    # this process, of how many
+    others: Sequence[Path] = (),        # files whose lines are not asked again either
 ) -> Path:
-    "Let the model answer every query, by its likeliest tokens."
-    done = {line["event_id"] for line in read_lines(file)}
-    left = _unanswered(data, done, share)
-    with tqdm(desc=file.stem, unit="answer", initial=len(done), leave=False, mininterval=1) as bar:
-        while waiting := list(itertools.islice(left, batch_size)):
-            for (i, name, _, query), text in zip(waiting, _answered(model, ask, waiting, max_new_tokens), strict=True):
+    "Let the model answer every query, by its likeliest tokens; processes share out whole batches."
+    done = {line["event_id"] for one in {file, *others} for line in read_lines(one)}
+    for batch in tqdm(_batches(data, batch_size)[share[0]::share[1]], file.stem, unit="batch", leave=False, mininterval=1):
+        names = _named(data, batch)
+        if done.issuperset(names):
+            continue
+        clips = {i: data[i] for i, _ in batch}
+        asked = [(i, name, clips[i], clips[i]["queries"][k]) for (i, k), name in zip(batch, names, strict=True)]
+        for (i, name, _, query), text in zip(asked, _answered(model, ask, asked, max_new_tokens), strict=True):
+            if name not in done:
                 append_line(file, _row(name, data.items[i], query, text) | {"order": i})
-            bar.update(len(waiting))
     return file
 
 # %% ../../nbs/grounding/07_evaluation.ipynb #cell-033
@@ -213,6 +217,13 @@ def merge_answers(
     "All answers, each query once."
     table = pd.DataFrame([line for file in files for line in read_lines(file)])
     return table.drop_duplicates("event_id").sort_values(["order", "event_id"], ignore_index=True).drop(columns="order")
+
+# %% ../../nbs/grounding/07_evaluation.ipynb #parts-of
+def parts_of(
+    file: Path,     # of answers
+) -> list[Path]:    # as many as there are
+    "A file of answers and those that other processes wrote beside it, of however many there were."
+    return [file, *sorted(file.parent.glob(f"{file.stem}.*{file.suffix}"))]
 
 # %% ../../nbs/grounding/07_evaluation.ipynb #cell-037
 JUDGE_PROMPT = (

@@ -32,6 +32,7 @@ from .data import TOY_DRAWING, draw_queries, draw_toy, parse_item, plan_toys, re
 from .grpo import vision_tower
 from .prompts import Prompt, find_prompt
 from .settings import GroundingConfig
+from .shards import share_like, shared_by_torch
 
 logger = logging.getLogger(__name__)
 
@@ -208,7 +209,10 @@ class Reference:
         "The model to ask, for as long as the block lasts; without gradients."
         with torch.no_grad():
             if self.frozen is not None:
-                yield self.frozen.to(next(self.model.parameters()).device)
+                self.frozen.to(next(self.model.parameters()).device)
+                if shared_by_torch(self.model) and not shared_by_torch(self.frozen):
+                    share_like(self.frozen, self.model)
+                yield self.frozen
             else:
                 with self.model.disable_adapter():
                     yield self.model

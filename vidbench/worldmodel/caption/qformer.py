@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['logger', 'toy_encoder', 'teach_language', 'toy_llm', 'BridgeError', 'grid_of', 'frozen_encoder', 'frozen_llm',
-           'encode_frames', 'weights_print', 'FeatureCache', 'qformer_config', 'Bridge', 'prompt_ids',
+           'encode_frames', 'weights_print', 'FeatureCache', 'OwnFeatures', 'qformer_config', 'Bridge', 'prompt_ids',
            'collate_captions', 'with_adapters', 'words_loss', 'learns', 'Captioner', 'speak', 'caption_losses',
            'find_weights', 'load_bridge']
 
@@ -13,7 +13,7 @@ import hashlib
 import json
 import logging
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -263,6 +263,32 @@ class FeatureCache:
         "Features of a batch, perhaps an empty one."
         return encode_frames(self.encoder, frames, self.cfg.mixed_precision) if frames else []
 
+# %% ../../../nbs/worldmodel/caption/03_qformer.ipynb #d8a8631b
+class OwnFeatures(nn.Module):
+    "Features about what is usual at their place, as large as they vary; as they come, until it has learned what is usual."
+
+    def __init__(self, tokens: int, width: int):
+        super().__init__()
+        self.register_buffer("usual", torch.zeros(tokens, width))
+        self.register_buffer("spread", torch.ones(width))
+
+    def learn(
+        self,
+        clips: Iterable[Float[np.ndarray, "token width"]],  # of training, read one by one
+    ) -> None:
+        "What is usual, and how much clips differ from it."
+        count, total, squares = 0, 0.0, 0.0
+        for clip in clips:
+            values = torch.from_numpy(np.asarray(clip, np.float64))
+            count, total, squares = count + 1, total + values, squares + values**2
+        usual = total / count
+        self.usual.copy_(usual)
+        self.spread.copy_((squares / count - usual**2).mean(0).sqrt().clamp(min=1e-4))
+
+    def forward(self, features: Float[Tensor, "batch token width"]) -> Float[Tensor, "batch token width"]:
+        "In 32 bits."
+        return (features.float() - self.usual) / self.spread
+
 # %% ../../../nbs/worldmodel/caption/03_qformer.ipynb #cell-032
 def qformer_config(
     cfg: CaptionConfig,  # sizes
@@ -272,7 +298,8 @@ def qformer_config(
     return Blip2QFormerConfig(
         hidden_size=cfg.qformer_hidden, num_hidden_layers=cfg.qformer_depth, num_attention_heads=cfg.qformer_heads,
         intermediate_size=4 * cfg.qformer_hidden, encoder_hidden_size=width, cross_attention_frequency=1,
-        use_qformer_text_input=False, hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0)
+        use_qformer_text_input=False, hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0,
+        initializer_range=0.02 * (768 / cfg.qformer_hidden) ** 0.5)  # as large as 0.02 is at BERT's width
 
 # %% ../../../nbs/worldmodel/caption/03_qformer.ipynb #cell-034
 class Bridge(nn.Module):
@@ -288,7 +315,7 @@ class Bridge(nn.Module):
     ):
         super().__init__()
         (steps, side), self.llm_scale = grid, llm_scale
-        self.norm = nn.LayerNorm(width)
+        self.norm = OwnFeatures(steps * side * side, width)
         self.time = nn.Parameter(0.02 * torch.randn(1, steps, 1, width))
         self.place = nn.Parameter(0.02 * torch.randn(1, 1, side * side, width))
         self.queries = nn.Parameter(0.02 * torch.randn(1, cfg.num_query_tokens, cfg.qformer_hidden))
@@ -300,7 +327,7 @@ class Bridge(nn.Module):
         features: Float[Tensor, "batch token width"],      # of the encoder, time first
     ) -> Float[Tensor, "batch token width"]:
         "Features that say when and where they are."
-        tokens = self.norm(features.float()).unflatten(1, (self.time.shape[1], -1))
+        tokens = self.norm(features).unflatten(1, (self.time.shape[1], -1))
         return (tokens + self.time + self.place).flatten(1, 2)
 
     def forward(
@@ -498,7 +525,7 @@ def load_bridge(
     "Take over a bridge, which must fit both models."
     weights, own = load_file(find_weights(source) / "model.safetensors"), model.state_dict()
     for name, axis, side, setting in (("bridge.projection.weight", 0, "a language model", "model"),
-                                      ("bridge.norm.weight", 0, "an encoder", "encoder")):
+                                      ("bridge.norm.spread", 0, "an encoder", "encoder")):
         there, here = (part[name].shape[axis] if name in part else 0 for part in (weights, own))
         if there != here:
             raise BridgeError(f"qformer={str(source)!r} was made for {side} of width {there}, and {setting}="
