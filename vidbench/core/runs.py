@@ -6,7 +6,7 @@
 __all__ = ['PACKAGES', 'STATES', 'SHOWN_DPI', 'AFTER', 'workspace', 'write_text', 'append_line', 'read_lines',
            'describe_environment', 'RunError', 'read_json', 'read_status', 'RunPlace', 'RunLog', 'RunPictures',
            'RunReport', 'write_stage', 'RunStages', 'RunRequests', 'Run', 'duration', 'log_line', 'all_runs',
-           'unfinished_run', 'run_rows', 'list_runs', 'find_run', 'compare_runs']
+           'unfinished_run', 'run_rows', 'list_runs', 'find_run']
 
 # %% ../../nbs/core/01_runs.ipynb #cell-002
 import contextlib
@@ -494,12 +494,6 @@ def log_line(
     line = f"{step} | loss {loss:8.4f} | lr {rate:.2e} | grad {grad:8.3f} | {ms:7.0f} ms | eta {duration(eta):>7}"
     return f"{line} | {more}" if (more := _numbers(record)) else line
 
-# %% ../../nbs/core/01_runs.ipynb #cell-080
-def _headline(report: dict[str, Any]) -> dict[str, float]:
-    "The plain numbers of a report: its metrics, or else what stands at its top."
-    numbers = {name: metric.get("value") for name, metric in report.get("metrics", {}).items()} or report
-    return {k: v for k, v in numbers.items() if isinstance(v, int | float) and not isinstance(v, bool)}
-
 # %% ../../nbs/core/01_runs.ipynb #cell-082
 def all_runs(
     root: str | Path | None = None,  # `workspace()/outputs` when not given
@@ -567,21 +561,3 @@ def find_run(
     if hits:
         raise RunError(f"run '{name}' is of several jobs ({', '.join(run.job for run in hits)}): write job/name")
     raise RunError(f"no run '{name}': {nearest(name, [run.name for run in runs]) or 'there are none yet'}")
-
-# %% ../../nbs/core/01_runs.ipynb #cell-093
-def compare_runs(
-    runs: list[Run],      # two or more
-    all_settings: bool = False,  # also the settings in which they agree
-) -> "pd.DataFrame":      # one column a run; rows: settings that differ, then the numbers of the reports
-    "Several runs side by side."
-    import pandas as pd
-    columns = {}
-    for run in runs:
-        label = run.name if len({r.job for r in runs}) == 1 else f"{run.job}/{run.name}"
-        settings = {("setting", k): v for k, v in run.config.items()}
-        result = {("result", k): v for k, v in _headline(run.report).items()}
-        columns[label] = settings | {("state", ""): run.status["state"]} | result
-    table = pd.DataFrame(columns, dtype=object)
-    differ = [all_settings or kind != "setting" or len({str(v) for v in row}) > 1
-              for (kind, _), row in zip(table.index, table.to_numpy(), strict=True)]
-    return table[differ].rename_axis(["kind", "name"])

@@ -118,11 +118,12 @@ _PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{ti
 <meta name="viewport" content="width=device-width, initial-scale=1"><style>
 body {{ margin: 0 auto; max-width: 900px; padding: 20px; font: 16px/1.5 system-ui, sans-serif; color: #1c2430; background: #fff }}
 h1 {{ font-size: 26px; margin: 0 }} .soft {{ color: #5b6675; margin: 0 0 16px }} figure {{ margin: 0 0 28px }}
-figcaption {{ font-weight: 600 }} img, video {{ max-width: 100%; height: auto; background: #fff }}
+figcaption {{ font-weight: 600 }} img, video {{ max-width: 100%; height: auto; background: #fff; box-sizing: border-box }}
 video {{ min-width: min(100%, 420px) }} details table {{ border-collapse: collapse; font-size: 14px }}
 details th, details td {{ text-align: left; padding: 2px 14px 2px 0; overflow-wrap: anywhere; vertical-align: top;
 font-weight: 400 }} th {{ color: #5b6675 }} details {{ margin: 12px 0 }} .state {{ font-size: 18px }}
-@media (prefers-color-scheme: dark) {{ body {{ color: #e7ebf0; background: #14191f }} .soft, th {{ color: #9aa6b5 }} }}
+@media (prefers-color-scheme: dark) {{ body {{ color: #e7ebf0; background: #14191f }} .soft, th {{ color: #9aa6b5 }}
+body > img, figure img {{ border-radius: 8px; padding: 8px; filter: brightness(.88) }} }}
 </style></head><body><h1>{job} / {name}</h1><p class="soft">{about}</p>{body}</body></html>"""
 
 def report_page(

@@ -96,7 +96,8 @@ def what_next(
     found = [NEXT[state_of(report)]]
     groups = [n["groups"] for name in report["headline"] if (n := report["metrics"][name])["groups"]]
     if groups and min(groups) < 10:
-        found.append(f"Only {min(groups)} groups stand behind the intervals: hold out more.")
+        few = "1 group stands" if min(groups) == 1 else f"{min(groups)} groups stand"
+        found.append(f"Only {few} behind the intervals: hold out more.")
     found += [f"The training warned: {line}." for line in dict.fromkeys(report["health"].get("warnings", []))]
     left = sum(row["count"] for row in report["left_out"])
     return found + ([f"{left} items were left out: {report['left_out'][0]['why']}."] if left else [])
@@ -232,7 +233,9 @@ def verdict_text(
     return "\n".join([headline(report), *checks, *_aligned(rows), *steps, *words])
 
 # %% ../../nbs/launch/20_verdict.ipynb #797c16da
-_STYLE = """
+_DARK = """body[data-jp-theme-light="false"] .jp-RenderedImage img { background: #fff; border-radius: 8px; padding: 8px;
+  box-sizing: border-box; filter: brightness(.88) }"""      # a light card: films and scales of colour cannot be inverted
+_STYLE = _DARK + """
 .vb-card { border: 1px solid rgba(128,128,128,.35); border-left: 6px solid var(--vb); border-radius: 6px; padding: 12px 18px;
   max-width: 820px; overflow-x: auto; font: 14px/1.5 system-ui, sans-serif; color: inherit; margin: 6px 0 }
 .vb-card h4 { margin: 0 0 8px; font-size: 18px; color: inherit }
@@ -331,5 +334,5 @@ class Lines:
         found = [(line, len(head[0]) if (head := re.match(r"\S.{0,14}?  +", line)) else 2) for line in self.text.splitlines()]
         rows = "".join(f'<div style="padding-left:{hang}ch;text-indent:-{hang}ch">{html.escape(line) or "&nbsp;"}</div>'
                        for line, hang in found)
-        return (f'<div style="font:13px/1.55 ui-monospace,monospace;max-width:110ch;white-space:pre-wrap;'
+        return (f'<style>{_DARK}</style><div style="font:13px/1.55 ui-monospace,monospace;max-width:110ch;white-space:pre-wrap;'
                 f'overflow-wrap:break-word">{rows}</div>')
