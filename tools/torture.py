@@ -17,7 +17,6 @@ import random
 import shutil
 import signal
 import sys
-import tempfile
 import time
 import traceback
 from pathlib import Path
@@ -38,8 +37,10 @@ class Row(NamedTuple):
 
 
 def rng_of(campaign: str, seed: int, case: int) -> random.Random:
-    "The random numbers of one case."
-    return random.Random(f"{campaign}/{seed}/{case}")
+    "The random numbers of one case, which know its number."
+    rng = random.Random(f"{campaign}/{seed}/{case}")
+    rng.case = case
+    return rng
 
 
 def one_case(module: Any, seed: int, case: int, folder: Path) -> str:
@@ -140,21 +141,22 @@ def run_campaign(name: str, args: argparse.Namespace, end: float) -> dict[int, R
     path.parent.mkdir(parents=True, exist_ok=True)
     rows = read_rows(path, args.seed)
     cases = [case for case in range(args.cases or module.CASES) if case not in rows]
-    with tempfile.TemporaryDirectory(prefix=f"torture-{name}-", ignore_cleanup_errors=True) as work:
-        for row in run_cases(module, args.seed, cases, Path(work), end):
-            rows[row.case] = row
-            with path.open("a") as file:
-                file.write(json.dumps({"seed": args.seed, **row._asdict()}) + "\n")
-            if row.words:
-                again = f"python tools/torture.py {name} --seed {args.seed} --case {row.case}"
-                print(f"{name} {row.case}: {row.words}\n    {again}", flush=True)
+    work = args.folder / "work" / name  # kept: runs to compare with are made once
+    work.mkdir(parents=True, exist_ok=True)
+    for row in run_cases(module, args.seed, cases, work, end):
+        rows[row.case] = row
+        with path.open("a") as file:
+            file.write(json.dumps({"seed": args.seed, **row._asdict()}) + "\n")
+        if row.words:
+            again = f"python tools/torture.py {name} --seed {args.seed} --case {row.case}"
+            print(f"{name} {row.case}: {row.words}\n    {again}", flush=True)
     return rows
 
 
 def show_case(name: str, args: argparse.Namespace) -> int:
     "One case alone, seen."
     module = importlib.import_module(f"campaigns.{name}")
-    folder = args.folder / f"{name}-{args.seed}-{args.case}"
+    folder = args.folder / "work" / name
     folder.mkdir(parents=True, exist_ok=True)
     words = one_case(module, args.seed, args.case, folder / "case")
     print(f"{words or 'all held'}\nits folder: {folder / 'case'}")
@@ -172,6 +174,7 @@ def main() -> int:
     parser.add_argument("--case", type=int, help="this case alone")
     parser.add_argument("--folder", type=Path, default=ROOT / "outputs/torture", help="where rows are kept")
     args = parser.parse_args()
+    args.folder = args.folder.resolve()
     if args.case is not None:
         return show_case(args.campaigns[0], args)
     end, failed = time.monotonic() + 60 * args.minutes, 0

@@ -24,7 +24,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .config import Config, ConfigError, nearest, read_settings
-from .owner import lives, owned, this_process
+from .disk import append_text, full_disk, refuse_links, replace_file, sweep
+from .owner import lives, owned, owner, this_process, was_owner
 
 if TYPE_CHECKING:  # imported where a table is made: the command line mostly needs none, and it takes half a second
     import pandas as pd
@@ -44,10 +45,7 @@ def write_text(
     text: str,   # its new content
 ) -> Path:       # the file
     "Replace a file whole: a reader sees the old content or the new, never a part."
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    part.write_text(text)
-    os.replace(part, path)
+    replace_file(path, text.encode())
     return path
 
 # %% ../../nbs/core/01_runs.ipynb #cell-010
@@ -56,8 +54,7 @@ def append_line(
     record: dict[str, Any],  # plain values
 ) -> None:
     "Append a record as one line of JSON, in one write."
-    with path.open("a") as file:
-        file.write(json.dumps(record, default=str) + "\n")
+    append_text(path, json.dumps(record, default=str) + "\n")
 
 # %% ../../nbs/core/01_runs.ipynb #cell-012
 def read_lines(
@@ -136,6 +133,17 @@ def _stages_of(folder: Path) -> dict[str, Any]:
     return status
 
 # %% ../../nbs/core/01_runs.ipynb #cell-027
+_KILLED = "the process was killed: run the job again to resume"
+
+def _launched(folder: Path, status: dict[str, Any]) -> dict[str, Any]:
+    "What a launcher's lock tells beyond the stages: somebody has begun again, or was killed before the first stage."
+    if status["state"] in ("running", "finished"):
+        return {}
+    if owner(folder, "launcher"):
+        return {"state": "running", "stage": "prepare", "error": None}
+    killed = status["state"] == "new" and lives(was_owner(folder, "launcher")) is False
+    return {"state": "failed", "stage": "prepare", "error": _KILLED} if killed else {}
+
 def read_status(
     folder: Path,         # a run folder
     living: bool = True,  # look whether the process of a running job is still there
@@ -148,10 +156,11 @@ def read_status(
     stages = status["stages"]
     for stage in stages.values() if living and status.get("pid") and lives(status) is False else ():
         if stage["state"] == "running":
-            stage |= {"state": "failed", "error": "the process was killed: run the job again to resume"}
+            stage |= {"state": "failed", "error": _KILLED}
     state = next((s for s in STATES if any(stage["state"] == s for stage in stages.values())), "new")
     error = next((stage["error"] for stage in stages.values() if stage.get("error")), None)
-    return {**stages.get(str(status.get("stage")), {}), **status, "stages": stages, "state": state, "error": error}
+    found = {**stages.get(str(status.get("stage")), {}), **status, "stages": stages, "state": state, "error": error}
+    return found | _launched(folder, found) if living else found
 
 # %% ../../nbs/core/01_runs.ipynb #cell-030
 class RunPlace:
@@ -330,7 +339,10 @@ class RunStages:
     ) -> Iterator[None]:
         "Own the folder while a stage of the job runs, and record in `status.json` how it ended."
         self.place.folder.mkdir(parents=True, exist_ok=True)
+        refuse_links(self.place.folder)
         with owned(self.place.folder) if self.place.leads else contextlib.nullcontext(), self._recorded(name, details):
+            if self.place.leads:
+                sweep(self.place.folder)
             yield
 
     @contextlib.contextmanager
@@ -340,8 +352,12 @@ class RunStages:
         try:
             yield
         except BaseException as error:
-            stopped = isinstance(error, KeyboardInterrupt)
-            self.set(name, "interrupted" if stopped else "failed", error=f"{type(error).__name__}: {error}")
+            state = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
+            full = full_disk(self.place.folder, error, name)
+            with contextlib.suppress(OSError):      # what could not be written stays as it was
+                self.set(name, state, error=full or f"{type(error).__name__}: {error or 'stopped; run again to go on'}")
+            if full:
+                raise RunError(full) from error
             raise
         if self.place.leads and self.status["stages"][name]["state"] == "running":
             self.set(name, "finished")
@@ -430,6 +446,7 @@ class Run:
         "Make a run folder, or open the one of that name when it was made with the same settings."
         parent = (Path(root) if root else workspace() / "outputs") / job
         run = cls(parent / (_check_name(name) if name else _new_name(parent, cfg.preset_name)))
+        refuse_links(run.folder)
         if run.path("config.yaml").exists():
             _refuse_other_settings(run.place, cfg)
             return run
@@ -448,6 +465,7 @@ class Run:
         run = cls(folder)
         if not run.path("config.yaml").exists():
             raise RunError(f"{folder}: not a run folder (no config.yaml in it); `vidbench runs` lists those there are")
+        refuse_links(run.folder)
         return run
 
     def note_environment(self) -> None:

@@ -238,7 +238,7 @@ def load_processor(
     "What turns text and frames into a model's inputs; its model is not loaded."
     source = base or base_model(cfg)
     try:
-        processor = AutoProcessor.from_pretrained(source)
+        processor = AutoProcessor.from_pretrained(source, trust_remote_code=False)
     except (OSError, ValueError) as error:
         raise ValueError(f"model='{source}' is no folder of a video LLM, and cannot be had from Hugging Face: "
                          f"{' '.join(str(error).split())[:200]}") from None

@@ -158,8 +158,8 @@ def frozen_llm(
     disable_progress_bar()
     path = cfg.model or toy_llm(home, cfg.toy.llm_steps, cfg.prompt)
     try:
-        llm = AutoModelForCausalLM.from_pretrained(path, dtype=_DTYPES[cfg.llm_dtype])
-        tokenizer = AutoTokenizer.from_pretrained(path)
+        llm = AutoModelForCausalLM.from_pretrained(path, trust_remote_code=False, dtype=_DTYPES[cfg.llm_dtype])
+        tokenizer = AutoTokenizer.from_pretrained(path, trust_remote_code=False)
     except (OSError, ValueError) as error:
         raise BridgeError(f"model={str(path)!r} cannot be loaded: {' '.join(str(error).split())[:200]}") from None
     return llm.eval().requires_grad_(False), tokenizer
