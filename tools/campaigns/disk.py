@@ -13,7 +13,6 @@ from campaigns._damage import one_line
 JOBS = tuple(_runs.SMALL)
 WAYS = ("full", "full", "full", "read-only", "descriptors", "memory", "path", "home")
 CASES, LIMIT_SEC, MEMORY_BYTES = 8 * len(JOBS), 600, 8 * 2**30
-_runs.preload()
 
 
 @contextlib.contextmanager
@@ -76,6 +75,7 @@ def on_small_disk(rng: random.Random, job: str, way: str, folder: Path, undistur
 def case(rng: random.Random, folder: Path) -> str:
     "One job under one want."
     job, way = JOBS[rng.case % len(JOBS)], WAYS[rng.case // len(JOBS) % len(WAYS)]
+    _runs.preload([job])
     undisturbed, _ = _runs.reference(job, folder.parent)
     if way in ("full", "read-only"):
         return on_small_disk(rng, job, way, folder, undisturbed)

@@ -8,8 +8,8 @@ from campaigns import _runs
 
 JOBS = tuple(_runs.SMALL)
 CASES, LIMIT_SEC, MEMORY_BYTES = 210, 600, 8 * 2**30
+SHORT = 1  # of them in the test command
 WHOLE = (5, 15)  # of each 15 cases of a job this one by the whole command, with launcher and kernel: ten times dearer
-_runs.preload()
 
 
 def wait_for(moment: "float | Path", process: object, limit_sec: float) -> str:
@@ -31,6 +31,7 @@ def moment_of(rng: random.Random, undisturbed: Path, took: float, folder: Path) 
 def case(rng: random.Random, folder: Path) -> str:
     "One run, disturbed once or twice."
     job, whole = JOBS[rng.case % len(JOBS)], rng.case // len(JOBS) % WHOLE[1] == WHOLE[0]
+    _runs.preload([job])
     undisturbed, took = _runs.reference(job, folder.parent, whole)
     disturbed, words = folder / "outputs" / job / "disturbed", f"{job}{' by its command' if whole else ''}:"
     for _ in range(rng.choice((1, 1, 2))):

@@ -13,7 +13,6 @@ from campaigns._damage import one_line
 
 JOBS = tuple(_runs.SMALL)
 CASES, LIMIT_SEC, MEMORY_BYTES = 500, 600, 8 * 2**30
-_runs.preload()
 
 
 def stopped(job: str, work: Path, share: float) -> Path:
@@ -60,6 +59,7 @@ def looked_at(folder: Path, job: str) -> str:
 def case(rng: random.Random, folder: Path) -> str:
     "One file of one stopped or finished run."
     job = JOBS[rng.case % len(JOBS)]
+    _runs.preload([job])
     undisturbed, _ = _runs.reference(job, folder.parent)
     shutil.copytree(stopped(job, folder.parent, rng.choice((0.5, 0.75, 2))), folder, symlinks=True, dirs_exist_ok=True)
     files = [p for p in sorted(folder.rglob("*")) if p.is_file() and p.suffix != ".log" and p.name != "made"]
