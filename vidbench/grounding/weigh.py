@@ -40,7 +40,8 @@ def bare_policy(
     "The policy's shapes."
     base, kernel = base_model(cfg), "eager" if cfg.attn_implementation == "eager" else "sdpa"
     with torch.device("meta"):
-        policy = make_tunable(bare_model(AutoConfig.from_pretrained(base), learning_dtype(cfg), kernel), cfg)
+        shape = AutoConfig.from_pretrained(base, trust_remote_code=False)
+        policy = make_tunable(bare_model(shape, learning_dtype(cfg), kernel), cfg)
     if cfg.activation_checkpointing:
         policy.gradient_checkpointing_enable({"use_reentrant": False})
     return policy
