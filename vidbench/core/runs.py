@@ -24,7 +24,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .config import Config, ConfigError, nearest, read_settings
-from .owner import lives, owned, this_process
+from .disk import append_text, full_disk, refuse_links, replace_file, sweep
+from .owner import lives, owned, owner, this_process, was_owner
 
 if TYPE_CHECKING:  # imported where a table is made: the command line mostly needs none, and it takes half a second
     import pandas as pd
@@ -44,10 +45,7 @@ def write_text(
     text: str,   # its new content
 ) -> Path:       # the file
     "Replace a file whole: a reader sees the old content or the new, never a part."
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    part.write_text(text)
-    os.replace(part, path)
+    replace_file(path, text.encode())
     return path
 
 # %% ../../nbs/core/01_runs.ipynb #cell-010
@@ -56,8 +54,7 @@ def append_line(
     record: dict[str, Any],  # plain values
 ) -> None:
     "Append a record as one line of JSON, in one write."
-    with path.open("a") as file:
-        file.write(json.dumps(record, default=str) + "\n")
+    append_text(path, json.dumps(record, default=str) + "\n")
 
 # %% ../../nbs/core/01_runs.ipynb #cell-012
 def read_lines(
@@ -136,6 +133,17 @@ def _stages_of(folder: Path) -> dict[str, Any]:
     return status
 
 # %% ../../nbs/core/01_runs.ipynb #cell-027
+_KILLED = "the process was killed: run the job again to resume"
+
+def _launched(folder: Path, status: dict[str, Any]) -> dict[str, Any]:
+    "What a launcher's lock tells beyond the stages: somebody has begun again, or was killed before the first stage."
+    if status["state"] in ("running", "finished"):
+        return {}
+    if owner(folder, "launcher"):
+        return {"state": "running", "stage": "prepare", "error": None}
+    killed = status["state"] == "new" and lives(was_owner(folder, "launcher")) is False
+    return {"state": "failed", "stage": "prepare", "error": _KILLED} if killed else {}
+
 def read_status(
     folder: Path,         # a run folder
     living: bool = True,  # look whether the process of a running job is still there
@@ -148,10 +156,11 @@ def read_status(
     stages = status["stages"]
     for stage in stages.values() if living and status.get("pid") and lives(status) is False else ():
         if stage["state"] == "running":
-            stage |= {"state": "failed", "error": "the process was killed: run the job again to resume"}
+            stage |= {"state": "failed", "error": _KILLED}
     state = next((s for s in STATES if any(stage["state"] == s for stage in stages.values())), "new")
     error = next((stage["error"] for stage in stages.values() if stage.get("error")), None)
-    return {**stages.get(str(status.get("stage")), {}), **status, "stages": stages, "state": state, "error": error}
+    found = {**stages.get(str(status.get("stage")), {}), **status, "stages": stages, "state": state, "error": error}
+    return found | _launched(folder, found) if living else found
 
 # %% ../../nbs/core/01_runs.ipynb #cell-030
 class RunPlace:
@@ -336,7 +345,10 @@ class RunStages:
     ) -> Iterator[None]:
         "Own the folder while a stage of the job runs, and record in `status.json` how it ended."
         self.place.folder.mkdir(parents=True, exist_ok=True)
+        refuse_links(self.place.folder)
         with owned(self.place.folder) if self.place.leads else contextlib.nullcontext(), self._recorded(name, details):
+            if self.place.leads:
+                sweep(self.place.folder)
             yield
 
     @contextlib.contextmanager
@@ -346,15 +358,19 @@ class RunStages:
         try:
             yield
         except BaseException as error:
-            stopped = isinstance(error, KeyboardInterrupt)
-            self.set(name, "interrupted" if stopped else "failed", error=f"{type(error).__name__}: {error}")
+            state = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
+            full = full_disk(self.place.folder, error, name)
+            with contextlib.suppress(OSError):      # what could not be written stays as it was
+                self.set(name, state, error=full or f"{type(error).__name__}: {error or 'stopped; run again to go on'}")
+            if full:
+                raise RunError(full) from error
             raise
         if self.place.leads and self.status["stages"][name]["state"] == "running":
             self.set(name, "finished")
             for call in AFTER.get(name, ()):
                 call(self.place.folder)
 
-# %% ../../nbs/core/01_runs.ipynb #cell-056
+# %% ../../nbs/core/01_runs.ipynb #cell-060
 class RunRequests:
     "What others ask of a run while it goes."
 
@@ -374,27 +390,27 @@ class RunRequests:
         self.on_look()
         return self.place.path("STOP").exists()
 
-# %% ../../nbs/core/01_runs.ipynb #cell-059
+# %% ../../nbs/core/01_runs.ipynb #cell-063
 def _lent(part: str, name: str) -> property:
     "What a part can do, as the whole's own; what is set on the whole is set on the part."
     return property(lambda whole: getattr(getattr(whole, part), name),
                     lambda whole, value: setattr(getattr(whole, part), name, value))
 
-# %% ../../nbs/core/01_runs.ipynb #cell-062
+# %% ../../nbs/core/01_runs.ipynb #cell-066
 def _new_name(parent: Path, preset: str) -> str:
     "A free name such as `smoke-1121-014500`."
     base = f"{preset or 'run'}-{dt.datetime.now():%m%d-%H%M%S}"
     names = [base, *(f"{base}-{i}" for i in range(2, 1000))]
     return next(name for name in names if not (parent / name).exists())
 
-# %% ../../nbs/core/01_runs.ipynb #cell-063
+# %% ../../nbs/core/01_runs.ipynb #cell-067
 def _check_name(name: str) -> str:
     "Refuse a run name that is not one plain folder name."
     if not re.fullmatch(r"[A-Za-z0-9][\w.=+-]*", name):
         raise RunError(f"run name '{name}' is not a plain folder name: use letters, digits and - _ . = +")
     return name
 
-# %% ../../nbs/core/01_runs.ipynb #cell-065
+# %% ../../nbs/core/01_runs.ipynb #cell-069
 def _refuse_other_settings(place: RunPlace, cfg: Config) -> None:
     "One folder holds one experiment; a setting that came with a later version counts as its default."
     there, here = place.config, cfg.to_dict()
@@ -404,7 +420,7 @@ def _refuse_other_settings(place: RunPlace, cfg: Config) -> None:
     if other:
         raise RunError(f"run '{place.name}' exists with other settings ({'; '.join(other)}): choose another run name")
 
-# %% ../../nbs/core/01_runs.ipynb #cell-066
+# %% ../../nbs/core/01_runs.ipynb #cell-070
 class Run:
     "A run folder: `outputs/<job>/<name>/`."
     folder, name, job, leads, path, config = (_lent("place", n) for n in
@@ -436,6 +452,7 @@ class Run:
         "Make a run folder, or open the one of that name when it was made with the same settings."
         parent = (Path(root) if root else workspace() / "outputs") / job
         run = cls(parent / (_check_name(name) if name else _new_name(parent, cfg.preset_name)))
+        refuse_links(run.folder)
         if run.path("config.yaml").exists():
             _refuse_other_settings(run.place, cfg)
             return run
@@ -454,6 +471,7 @@ class Run:
         run = cls(folder)
         if not run.path("config.yaml").exists():
             raise RunError(f"{folder}: not a run folder (no config.yaml in it); `vidbench runs` lists those there are")
+        refuse_links(run.folder)
         return run
 
     def note_environment(self) -> None:
@@ -462,7 +480,7 @@ class Run:
         if self.leads:
             write_text(self.path("environment.json"), json.dumps(seed | describe_environment(), indent=2))
 
-# %% ../../nbs/core/01_runs.ipynb #cell-074
+# %% ../../nbs/core/01_runs.ipynb #cell-080
 def duration(
     seconds: float,  # may be NaN
 ) -> str:            # such as 1:02:03
@@ -472,7 +490,7 @@ def duration(
     hours, rest = divmod(int(seconds + 0.5), 3600)
     return (f"{hours}:{rest // 60:02d}:" if hours else f"{rest // 60}:") + f"{rest % 60:02d}"
 
-# %% ../../nbs/core/01_runs.ipynb #cell-076
+# %% ../../nbs/core/01_runs.ipynb #cell-082
 _COLUMNS = ("time", "step", "epoch", "loss", "learning_rate", "grad_norm", "step_ms", "eta_sec")
 
 def _numbers(record: dict[str, Any], prefix: str = "", most: int = 8) -> str:
@@ -481,7 +499,7 @@ def _numbers(record: dict[str, Any], prefix: str = "", most: int = 8) -> str:
              if k.startswith(prefix) and k not in _COLUMNS and isinstance(v, int | float)}
     return "  ".join(f"{k} {v:.4g}" for k, v in list(found.items())[:most])
 
-# %% ../../nbs/core/01_runs.ipynb #cell-077
+# %% ../../nbs/core/01_runs.ipynb #cell-083
 def log_line(
     record: dict[str, Any],  # one line of metrics.jsonl
     total_steps: int = 0,    # of the whole training; 0 when unknown
@@ -494,7 +512,7 @@ def log_line(
     line = f"{step} | loss {loss:8.4f} | lr {rate:.2e} | grad {grad:8.3f} | {ms:7.0f} ms | eta {duration(eta):>7}"
     return f"{line} | {more}" if (more := _numbers(record)) else line
 
-# %% ../../nbs/core/01_runs.ipynb #cell-082
+# %% ../../nbs/core/01_runs.ipynb #cell-086
 def all_runs(
     root: str | Path | None = None,  # `workspace()/outputs` when not given
     job: str | None = None,          # only this job's
@@ -504,7 +522,7 @@ def all_runs(
     found = [(path.stat().st_mtime, path.parent) for path in root.glob(f"{job or '*'}/*/config.yaml")]
     return [Run(folder) for _, folder in sorted(found, reverse=True)]
 
-# %% ../../nbs/core/01_runs.ipynb #cell-084
+# %% ../../nbs/core/01_runs.ipynb #cell-088
 def unfinished_run(
     cfg: Config,                     # what is to be run
     root: str | Path | None = None,  # `workspace()/outputs` when not given
@@ -518,7 +536,7 @@ def unfinished_run(
                 return run
     return None
 
-# %% ../../nbs/core/01_runs.ipynb #cell-086
+# %% ../../nbs/core/01_runs.ipynb #cell-090
 def _row(run: Run) -> dict[str, str]:
     "How one run stands; a damaged one says so."
     status, when = run.status, dt.datetime.fromtimestamp(run.path("config.yaml").stat().st_mtime)
@@ -529,14 +547,14 @@ def _row(run: Run) -> dict[str, str]:
     return {"job": run.job, "run": run.name, "state": status["state"], "stage": str(status.get("stage", "")),
             "preset": preset, "started": f"{when:%Y-%m-%d %H:%M}", "folder": str(run.folder)}
 
-# %% ../../nbs/core/01_runs.ipynb #cell-087
+# %% ../../nbs/core/01_runs.ipynb #cell-091
 def run_rows(
     runs: list[Run],         # such as `all_runs()`
 ) -> list[dict[str, str]]:   # job, run, state, stage, preset, started, folder
     "How runs stand, as rows of a table."
     return [_row(run) for run in runs]
 
-# %% ../../nbs/core/01_runs.ipynb #cell-089
+# %% ../../nbs/core/01_runs.ipynb #cell-093
 def list_runs(
     root: str | Path | None = None,  # `workspace()/outputs` when not given
     job: str | None = None,          # only this job's
@@ -546,7 +564,7 @@ def list_runs(
     columns = ["job", "run", "state", "stage", "preset", "started", "folder"]
     return pd.DataFrame(run_rows(all_runs(root, job)), columns=columns)
 
-# %% ../../nbs/core/01_runs.ipynb #cell-091
+# %% ../../nbs/core/01_runs.ipynb #cell-095
 def find_run(
     name: str,                       # run name, job/name, or a folder
     root: str | Path | None = None,  # `workspace()/outputs` when not given
