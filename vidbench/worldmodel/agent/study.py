@@ -9,20 +9,25 @@ __all__ = ['logger', 'FILM_FPS', 'one_env', 'check', 'Material', 'prepare', 'fit
 
 # %% ../../../nbs/worldmodel/agent/05_study.ipynb #55db1b36
 import contextlib
+import copy
 import logging
+import math
 import time
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+import torch
+from torch import Tensor, nn
 
 from ...core import doubt, reports
 from ...core.checkpoints import TrainingError, best_checkpoint, newest_checkpoint
 from ...core.events import read_sides, write_sides
 from ...core.figures import Figure
+from ...core.forecast import disk_line, foresee, host_line, measured_step, memory_lines, room_of, spell_time
 from ...core.runs import Run
 from ...core.training import TrainResult, catch_signals, finished_training, forget_after, health_summary
 from ...core.video import write_video
@@ -71,15 +76,48 @@ def _ms_a_frame(see: See, frames: np.ndarray) -> float:
     see(frames)
     return 1000 * (time.perf_counter() - began) / len(frames)
 
+# %% ../../../nbs/worldmodel/agent/05_study.ipynb #agent-forecast
+class _Update(nn.Module):
+    "PPO's pass over a batch, as a module that can be weighed and timed."
+
+    def __init__(self, policy: nn.Module):
+        super().__init__()
+        self.policy = policy
+
+    def forward(self, observations: Tensor, actions: Tensor) -> dict[str, Tensor]:
+        "Something of every part that learns."
+        values, likely, entropy = self.policy.evaluate_actions(observations, actions)
+        return {"loss": values.mean() + likely.mean() + entropy.mean()}
+
+def _forecast(cfg: AgentConfig, envs: SeeingEnvs, policy: nn.Module, device_gb: float | None, tries: int = 8) -> list[str]:
+    "What a training would take, from one environment's steps and one batch."
+    first, acts = envs.reset(), [envs.action_space.sample() for _ in range(max(tries, cfg.batch_size))]
+    began = time.perf_counter()
+    for act in acts[:tries]:
+        envs.step(np.array([act]))
+    each, acted = (time.perf_counter() - began) / tries, cfg.rollout_steps * cfg.num_envs
+    batch = {"observations": torch.as_tensor(np.repeat(first, cfg.batch_size, 0)),
+             "actions": torch.as_tensor(np.array(acts[:cfg.batch_size]))}
+    step, room = foresee(_Update(copy.deepcopy(policy).to("meta")), batch), room_of(cfg, device_gb)
+    took, _ = measured_step(_Update(policy), batch)
+    update = acted * each + cfg.ppo_epochs * math.ceil(acted / cfg.batch_size) * took
+    kept = replace(step, weights=step.weights + acted * first.nbytes)  # observations of a rollout stay on the host
+    return [*memory_lines(step, room), host_line(kept, room, policy.device.type == "cpu"),
+            disk_line(0, (cfg.keep_checkpoints + 2) * (step.gradients + step.optimizer)),
+            f"time      {spell_time(update)} an update (measured here, environments one after another), {cfg.updates} updates: "
+            f"{spell_time(update * cfg.updates)} in all, evaluations not counted"]
+
 # %% ../../../nbs/worldmodel/agent/05_study.ipynb #3b64e998
 def check(
-    cfg: AgentConfig,  # what would be run
-) -> str:              # lines of text
+    cfg: AgentConfig,                # what would be run
+    device_gb: float | None = None,  # plan for a card of this size; none = what is here
+) -> str:                            # lines of text
     "Everything that can be known before training: task, eyes, shapes, speed; nothing is trained."
     known = cfg.replace(toy={"encoder_steps": 0}) if cfg.features == "vjepa" and not cfg.encoder else cfg
     see = VideoFeatures(known) if cfg.features == "vjepa" else stack_frames
     envs = SeeingEnvs(one_env(cfg), see)
-    parameters = sum(p.numel() for p in build_agent(one_env(cfg), envs).policy.parameters())
+    policy = build_agent(one_env(cfg), envs).policy
+    parameters = sum(p.numel() for p in policy.parameters())
     source = cfg.encoder or f"a tiny one, made with {cfg.toy.encoder_steps} steps on frames of a random policy"
     eyes = f"V-JEPA, {source}" if cfg.features == "vjepa" else "a CNN that learns"
     ms = _ms_a_frame(see, np.repeat(envs.frames, cfg.num_envs, 0))
@@ -88,7 +126,7 @@ def check(
         f"eyes      {cfg.num_frames} frames of {cfg.size_px} px -> {envs.observation_space.shape} by {eyes}; {ms:.1f} ms a frame",
         f"policy    {parameters:,} parameters",
         f"training  {cfg.updates} updates of {cfg.rollout_steps} steps in {cfg.num_envs} environments, a checkpoint each "
-        f"{cfg.checkpoint_every}"])
+        f"{cfg.checkpoint_every}", *_forecast(cfg, envs, policy, device_gb)])
 
 # %% ../../../nbs/worldmodel/agent/05_study.ipynb #63d0c8af
 class Material(NamedTuple):
