@@ -25,7 +25,7 @@ from torch import nn
 from ..core.bouts import write_results
 from ..core.checkpoints import SEAL, best_checkpoint
 from ..core.doubt import Interval, power_said, said, word
-from ..core.engine import optimizer_options, warn
+from ..core.engine import device_of, optimizer_options, warn
 from ..core.events import SplitAudit, audit_split, read_sides, write_sides
 from ..core.figures import Figure
 from ..core.reports import check as passed
@@ -76,7 +76,7 @@ from .prompts import find_prompt, keep_prompt, write_completion, write_span
 from .rewards import Rewards, read_answer, sentence_encoder
 from .settings import ZERO3_OFFLOAD, GroundingConfig, need
 from .shards import in_step
-from .weigh import bare_policy, forecast_lines
+from .weigh import bare_policy, forecast_lines, step_seconds
 
 logger = logging.getLogger(__name__)
 
@@ -247,22 +247,22 @@ def _telling(sides: Sides, count: int = 8) -> list[Item]:
     return [*sorted(items, key=lambda i: -i.duration)[:count - 1], wordy]
 
 # %% ../../nbs/grounding/09_study.ipynb #cell-036
-def _tried(cfg: GroundingConfig, data: GroundingData, planned: bool) -> list[str]:
-    "The model and its longest prompts, in words; one forward pass, unless it is planned for another machine."
+def _tried(cfg: GroundingConfig, data: GroundingData, planned: bool) -> tuple[list[str], float | None]:
+    "The model and its longest prompts, in words; a step's seconds, unless it is planned for another machine."
     processor, clip, last = load_processor(cfg), data[0], data[len(data) - 1]
     ask = Asker(processor, cfg.prompt, cfg.max_prompt_tokens)
     inputs = ask([clip], [clip["queries"][0].query])
     wordy, = prompt_lengths(ask, [(last, [q.query for q in last["queries"]])])
-    model = bare_policy(cfg) if planned else load_policy(cfg)[0]
-    with torch.no_grad():
-        said = "" if planned else f"; logits {tuple(model(**inputs).logits.shape)}"
+    here = not planned and (cfg.model == "toy" or device_of(cfg).type != "cpu")  # a large one on a processor would take minutes
+    model = to_device(load_policy(cfg)[0], cfg) if here else bare_policy(cfg)
+    took = step_seconds(cfg, model, ask, clip) if here else None
     learns = sum(p.numel() for p in model.parameters() if p.requires_grad)
     count, height, width = clip["frames"].shape[:3]
     return [f"model: {cfg.model}" + (" (tiny, made in code)" if cfg.model == "toy" else ""),
             f"longest clip: {count} frames of {height}x{width}; its prompt: {inputs['input_ids'].shape[1]} tokens "
-            f"(longest query: {wordy}; at most {cfg.max_prompt_tokens}){said}",
+            f"(longest query: {wordy}; at most {cfg.max_prompt_tokens})",
             *(f"falls back: {line}" for line in falls_back(model)),
-            f"learns: {learns:,} of {sum(p.numel() for p in model.parameters()):,} weights ({cfg.tuning})"]
+            f"learns: {learns:,} of {sum(p.numel() for p in model.parameters()):,} weights ({cfg.tuning})"], took
 
 # %% ../../nbs/grounding/09_study.ipynb #cell-038
 def check(
@@ -276,10 +276,12 @@ def check(
     sides = draw_sides(cfg)
     rewards_of(cfg)
     data, _ = _dataset(cfg, _telling(sides))  # enough that a broken file among them is not the end
+    model, took = _tried(cfg, data, device_gb is not None)
+    free_memory()
     return "\n".join([
-        *_about_data(cfg, sides), *_tried(cfg, data, device_gb is not None),
+        *_about_data(cfg, sides), *model,
         f"a step: {cfg.batch_size} clips, {2 * cfg.batch_size} groups of {cfg.group_size} completions",
-        *forecast_lines(cfg, data, device_gb, processes)])
+        *forecast_lines(cfg, data, device_gb, processes, len(sides.train), took)])
 
 # %% ../../nbs/grounding/09_study.ipynb #cell-041
 FEWEST_TO_JUDGE = 30  # answers; from fewer nothing is concluded about whether the video is used

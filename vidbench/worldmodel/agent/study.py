@@ -7,22 +7,27 @@ __all__ = ['logger', 'CURVES', 'FILM_FPS', 'one_env', 'check', 'Material', 'prep
            'play_all', 'scores_of', 'gains_of', 'verdict', 'episodes_beside', 'prediction_table', 'sight_used',
            'checks_of', 'report_of', 'first_story', 'make_figures', 'evaluate', 'predict']
 
-# %% ../../../nbs/worldmodel/agent/05_study.ipynb #55db1b36
+# %% ../../../nbs/worldmodel/agent/05_study.ipynb #cell-002
 import contextlib
+import copy
 import logging
+import math
 import time
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+import torch
+from torch import Tensor, nn
 
 from ...core import doubt, reports
 from ...core.checkpoints import TrainingError, best_checkpoint, newest_checkpoint
 from ...core.events import read_sides, write_sides
 from ...core.figures import Figure
+from ...core.forecast import disk_line, foresee, host_line, measured_step, memory_lines, room_of, spell_time
 from ...core.runs import Run
 from ...core.training import TrainResult, catch_signals, finished_training, forget_after, health_summary
 from ...core.video import write_video
@@ -58,28 +63,61 @@ except ImportError:
 
 logger = logging.getLogger(__name__)
 
-# %% ../../../nbs/worldmodel/agent/05_study.ipynb #8bc3c8e2
+# %% ../../../nbs/worldmodel/agent/05_study.ipynb #cell-005
 def one_env(
     cfg: AgentConfig,  # of a training
 ) -> AgentConfig:      # the same with a single environment, to try or to play
     "Settings of an agent that does not train."
     return cfg.replace(num_envs=1, batch_size=cfg.rollout_steps)
 
-# %% ../../../nbs/worldmodel/agent/05_study.ipynb #e1a73838
+# %% ../../../nbs/worldmodel/agent/05_study.ipynb #cell-007
 def _ms_a_frame(see: See, frames: np.ndarray) -> float:
     began = time.perf_counter()
     see(frames)
     return 1000 * (time.perf_counter() - began) / len(frames)
 
-# %% ../../../nbs/worldmodel/agent/05_study.ipynb #3b64e998
+# %% ../../../nbs/worldmodel/agent/05_study.ipynb #cell-008
+class _Update(nn.Module):
+    "PPO's pass over a batch, as a module that can be weighed and timed."
+
+    def __init__(self, policy: nn.Module):
+        super().__init__()
+        self.policy = policy
+
+    def forward(self, observations: Tensor, actions: Tensor) -> dict[str, Tensor]:
+        "Something of every part that learns."
+        values, likely, entropy = self.policy.evaluate_actions(observations, actions)
+        return {"loss": values.mean() + likely.mean() + entropy.mean()}
+
+def _forecast(cfg: AgentConfig, envs: SeeingEnvs, policy: nn.Module, device_gb: float | None, tries: int = 8) -> list[str]:
+    "What a training would take, from one environment's steps and one batch."
+    first, acts = envs.reset(), [envs.action_space.sample() for _ in range(max(tries, cfg.batch_size))]
+    began = time.perf_counter()
+    for act in acts[:tries]:
+        envs.step(np.array([act]))
+    each, acted = (time.perf_counter() - began) / tries, cfg.rollout_steps * cfg.num_envs
+    batch = {"observations": torch.as_tensor(np.repeat(first, cfg.batch_size, 0)),
+             "actions": torch.as_tensor(np.array(acts[:cfg.batch_size]))}
+    step, room = foresee(_Update(copy.deepcopy(policy).to("meta")), batch), room_of(cfg, device_gb)
+    took, _ = measured_step(_Update(policy), batch)
+    update = acted * each + cfg.ppo_epochs * math.ceil(acted / cfg.batch_size) * took
+    kept = replace(step, weights=step.weights + acted * first.nbytes)  # observations of a rollout stay on the host
+    return [*memory_lines(step, room), host_line(kept, room, policy.device.type == "cpu"),
+            disk_line(0, (cfg.keep_checkpoints + 2) * (step.gradients + step.optimizer)),
+            f"time      {spell_time(update)} an update (measured here, environments one after another), {cfg.updates} updates: "
+            f"{spell_time(update * cfg.updates)} in all, evaluations not counted"]
+
+# %% ../../../nbs/worldmodel/agent/05_study.ipynb #cell-009
 def check(
-    cfg: AgentConfig,  # what would be run
-) -> str:              # lines of text
+    cfg: AgentConfig,                # what would be run
+    device_gb: float | None = None,  # plan for a card of this size; none = what is here
+) -> str:                            # lines of text
     "Everything that can be known before training: task, eyes, shapes, speed; nothing is trained."
     known = cfg.replace(toy={"encoder_steps": 0}) if cfg.features == "vjepa" and not cfg.encoder else cfg
     see = VideoFeatures(known) if cfg.features == "vjepa" else stack_frames
     envs = SeeingEnvs(one_env(cfg), see)
-    parameters = sum(p.numel() for p in build_agent(one_env(cfg), envs).policy.parameters())
+    policy = build_agent(one_env(cfg), envs).policy
+    parameters = sum(p.numel() for p in policy.parameters())
     source = cfg.encoder or f"a tiny one, made with {cfg.toy.encoder_steps} steps on frames of a random policy"
     eyes = f"V-JEPA, {source}" if cfg.features == "vjepa" else "a CNN that learns"
     ms = _ms_a_frame(see, np.repeat(envs.frames, cfg.num_envs, 0))
@@ -88,21 +126,21 @@ def check(
         f"eyes      {cfg.num_frames} frames of {cfg.size_px} px -> {envs.observation_space.shape} by {eyes}; {ms:.1f} ms a frame",
         f"policy    {parameters:,} parameters",
         f"training  {cfg.updates} updates of {cfg.rollout_steps} steps in {cfg.num_envs} environments, a checkpoint each "
-        f"{cfg.checkpoint_every}"])
+        f"{cfg.checkpoint_every}", *_forecast(cfg, envs, policy, device_gb)])
 
-# %% ../../../nbs/worldmodel/agent/05_study.ipynb #63d0c8af
+# %% ../../../nbs/worldmodel/agent/05_study.ipynb #cell-012
 class Material(NamedTuple):
     "What an agent trains and is judged with."
     see: See                        # newest frames -> what the policy gets
     sides: dict[str, pd.DataFrame]  # val and test: event_id, group, seed
 
-# %% ../../../nbs/worldmodel/agent/05_study.ipynb #c0233eb7
+# %% ../../../nbs/worldmodel/agent/05_study.ipynb #cell-014
 def _episodes(side: str, count: int) -> pd.DataFrame:
     "Episodes of one side; each is its own group."
     names = [f"{side}-{number:05}" for number in range(count)]
     return pd.DataFrame({"event_id": names, "group": names, "seed": seeds_of(side, count)})
 
-# %% ../../../nbs/worldmodel/agent/05_study.ipynb #91f44acc
+# %% ../../../nbs/worldmodel/agent/05_study.ipynb #cell-015
 def prepare(
     cfg: AgentConfig,  # what to run
     run: Run,          # keeps the sides
@@ -114,7 +152,7 @@ def prepare(
         sides = read_sides(run.path("sides.csv"))
     return Material(make_eyes(cfg), sides)
 
-# %% ../../../nbs/worldmodel/agent/05_study.ipynb #c6f2a1f5
+# %% ../../../nbs/worldmodel/agent/05_study.ipynb #cell-018
 def _learn(agent: PPO, callback: RunCallback) -> None:
     "PPO's own loop, for what is left to do."
     try:
@@ -125,7 +163,7 @@ def _learn(agent: PPO, callback: RunCallback) -> None:
         raise TrainingError(f"the policy gave no numbers at step {agent.num_timesteps}: checkpoints kept; lower "
                             "learning_rate") from None
 
-# %% ../../../nbs/worldmodel/agent/05_study.ipynb #85545a7b
+# %% ../../../nbs/worldmodel/agent/05_study.ipynb #cell-019
 def _conclude(run: Run, agent: PPO, callback: RunCallback) -> TrainResult:
     "Write how the training ended, and say it."
     why = callback.stopped_by
@@ -138,12 +176,12 @@ def _conclude(run: Run, agent: PPO, callback: RunCallback) -> TrainResult:
         raise KeyboardInterrupt(error)
     return result
 
-# %% ../../../nbs/worldmodel/agent/05_study.ipynb #7fbe03d7
+# %% ../../../nbs/worldmodel/agent/05_study.ipynb #cell-020
 # what a dashboard draws while it trains
 CURVES = {"return": ["return", "eval_return"], "goals reached": ["success", "eval_success"],
           "loss of the critic": ["value_loss"]}
 
-# %% ../../../nbs/worldmodel/agent/05_study.ipynb #927555c4
+# %% ../../../nbs/worldmodel/agent/05_study.ipynb #cell-021
 def fit(
     cfg: AgentConfig,  # what to run
     run: Run,          # where it goes; resumes what is there
@@ -166,7 +204,7 @@ def fit(
             _learn(agent, callback)
         return _conclude(run, agent, callback)
 
-# %% ../../../nbs/worldmodel/agent/05_study.ipynb #d71e1f83
+# %% ../../../nbs/worldmodel/agent/05_study.ipynb #cell-027
 def load_trained(
     cfg: AgentConfig,  # of the run
     run: Run,          # that has trained
@@ -175,7 +213,7 @@ def load_trained(
     "The selected checkpoint's agent."
     return load_agent(build_agent(one_env(cfg), SeeingEnvs(one_env(cfg), see)), best_checkpoint(run))
 
-# %% ../../../nbs/worldmodel/agent/05_study.ipynb #429173c5
+# %% ../../../nbs/worldmodel/agent/05_study.ipynb #cell-029
 def players_of(
     cfg: AgentConfig,  # the environment
     agent: PPO,        # trained
@@ -189,7 +227,7 @@ def players_of(
         players["scripted"] = by_script
     return players | {"blindfolded": blindfolded(trained)}
 
-# %% ../../../nbs/worldmodel/agent/05_study.ipynb #ad974ccf
+# %% ../../../nbs/worldmodel/agent/05_study.ipynb #cell-031
 def play_all(
     cfg: AgentConfig,              # the environment
     players: dict[str, Choose],    # who -> how they choose
@@ -198,7 +236,7 @@ def play_all(
     "The same episodes for all players."
     return pd.concat([play(cfg, choose, seeds).assign(who=who) for who, choose in players.items()], ignore_index=True)
 
-# %% ../../../nbs/worldmodel/agent/05_study.ipynb #4658dfdf
+# %% ../../../nbs/worldmodel/agent/05_study.ipynb #cell-036
 def scores_of(
     episodes: pd.DataFrame,  # of one player
 ) -> dict[str, dict[str, Any]]:  # return, and success where the environment tells it
@@ -208,7 +246,7 @@ def scores_of(
         found["success"] = doubt.mean_interval(episodes["success"], episodes["seed"])
     return {name: reports.metric(interval) for name, interval in found.items()}
 
-# %% ../../../nbs/worldmodel/agent/05_study.ipynb #eafa6312
+# %% ../../../nbs/worldmodel/agent/05_study.ipynb #cell-038
 def gains_of(
     episodes: pd.DataFrame,  # of all players
 ) -> dict[str, doubt.Interval]:  # other player -> the agent's return minus theirs
@@ -217,7 +255,7 @@ def gains_of(
     return {who: doubt.paired_difference(table["agent"], table[who], table.index)
             for who in episodes["who"].unique() if who != "agent"}
 
-# %% ../../../nbs/worldmodel/agent/05_study.ipynb #498241f5
+# %% ../../../nbs/worldmodel/agent/05_study.ipynb #cell-040
 def verdict(
     metrics: dict[str, dict[str, Any]],               # of the agent
     baselines: dict[str, dict[str, dict[str, Any]]],  # of the others
@@ -233,7 +271,7 @@ def verdict(
         parts.append("succeeds in " + ", ".join(f"{found['success']['value']:.0%} ({who})" for who, found in rates.items()))
     return "; ".join(parts) + "."
 
-# %% ../../../nbs/worldmodel/agent/05_study.ipynb #8834717a
+# %% ../../../nbs/worldmodel/agent/05_study.ipynb #cell-043
 def episodes_beside(
     others: dict[str, Run],  # name -> an evaluated run
     seeds: list[int],        # that it must have met
@@ -249,7 +287,7 @@ def episodes_beside(
         tables.append(table)
     return tables
 
-# %% ../../../nbs/worldmodel/agent/05_study.ipynb #50aace5f
+# %% ../../../nbs/worldmodel/agent/05_study.ipynb #cell-045
 def prediction_table(
     test: pd.DataFrame,      # the side: event_id, group, seed
     episodes: pd.DataFrame,  # of all players
@@ -260,7 +298,7 @@ def prediction_table(
     columns = ["event_id", "group", "true", "pred", "seed", "return", "length", "success"]
     return mine.assign(true="success", pred=came)[columns]
 
-# %% ../../../nbs/worldmodel/agent/05_study.ipynb #e9a3963e
+# %% ../../../nbs/worldmodel/agent/05_study.ipynb #cell-047
 def sight_used(
     gain: doubt.Interval,  # the agent's return minus its own with its eyes covered
 ) -> dict[str, Any]:       # used, words
@@ -270,7 +308,7 @@ def sight_used(
              None: "it cannot be told from the same agent blindfolded"}[used]
     return {"used": used, "words": f"{words}: difference in return {doubt.said(gain, sign=True)}"}
 
-# %% ../../../nbs/worldmodel/agent/05_study.ipynb #745fec7c
+# %% ../../../nbs/worldmodel/agent/05_study.ipynb #cell-049
 def checks_of(
     gains: dict[str, doubt.Interval],  # of `gains_of`
 ) -> list[dict[str, Any]]:
@@ -280,7 +318,7 @@ def checks_of(
     learned = reports.check("better than chance", better["random"], words["random"])
     return [learned, reports.check("uses what it sees", better["blindfolded"], sight_used(gains["blindfolded"])["words"])]
 
-# %% ../../../nbs/worldmodel/agent/05_study.ipynb #30bef4b6
+# %% ../../../nbs/worldmodel/agent/05_study.ipynb #cell-051
 def report_of(
     cfg: AgentConfig,         # the run's settings
     run: Run,                 # that has trained
@@ -300,7 +338,7 @@ def report_of(
         details={"scored_by": "return", "others": {who: f"{r.job}/{r.name}" for who, r in others.items()},
                  "encoder": str(cfg.encoder or toy_encoder(cfg)) if cfg.features == "vjepa" else ""})
 
-# %% ../../../nbs/worldmodel/agent/05_study.ipynb #59c37e26
+# %% ../../../nbs/worldmodel/agent/05_study.ipynb #cell-054
 def first_story(
     cfg: AgentConfig,  # the run's settings
     run: Run,          # that has trained
@@ -309,7 +347,7 @@ def first_story(
     material = prepare(cfg, run)
     return tell_story(cfg, load_trained(cfg, run, material.see), material.see, int(material.sides["test"]["seed"][0]))
 
-# %% ../../../nbs/worldmodel/agent/05_study.ipynb #cbd464b2
+# %% ../../../nbs/worldmodel/agent/05_study.ipynb #cell-056
 def make_figures(
     cfg: AgentConfig,            # the run's settings
     run: Run,                    # after `evaluate`
@@ -323,10 +361,7 @@ def make_figures(
     return {"learning": learning_figure(run.metrics(), levels, others), "players": players_figure(report),
             "episode": story_figure(story or first_story(cfg, run))}
 
-
-
-
-# %% ../../../nbs/worldmodel/agent/05_study.ipynb #740c9244
+# %% ../../../nbs/worldmodel/agent/05_study.ipynb #cell-058
 FILM_FPS = 4  # steps a second of an episode's film
 
 def evaluate(
@@ -354,7 +389,7 @@ def evaluate(
             run.save_figure(figure, name)
     return run.report
 
-# %% ../../../nbs/worldmodel/agent/05_study.ipynb #8cc4cd62
+# %% ../../../nbs/worldmodel/agent/05_study.ipynb #cell-064
 def predict(
     run: Run,                                   # that has trained
     inputs: str | int | Sequence[str | int],    # seeds of episodes

@@ -33,6 +33,7 @@ from ...core.doubt import Interval, interval, mean_interval, paired_difference, 
 from ...core.doubt import said as told
 from ...core.engine import Draw, device_of
 from ...core.figures import Figure
+from ...core.forecast import forecast_module
 from ...core.reports import metric
 from ...core.runs import Run, workspace, write_text
 from ...core.tiny_vlm import read_window
@@ -579,8 +580,10 @@ def predict(
 
 # %% ../../../nbs/worldmodel/caption/05_study.ipynb #cell-090
 def check(
-    cfg: CaptionConfig,  # what would be run
-) -> str:                # lines of text
+    cfg: CaptionConfig,              # what would be run
+    device_gb: float | None = None,  # plan for a card of this size; none = what is here
+    processes: int = 1,              # that train together
+) -> str:                            # lines of text
     "Everything that can be known before training: data, models, one batch; nothing is trained."
     material = prepare(cfg)
     model = build_model(cfg, material).eval().to(device_of(cfg))
@@ -598,4 +601,4 @@ def check(
               f"selection by {cfg.select}"]
     if cfg.model and not 1e-5 <= cfg.learning_rate <= 5e-4:
         lines.append(f"mind      learning_rate={cfg.learning_rate:g} lies outside 1e-5 to 5e-4, where large models are trained")
-    return "\n".join(lines)
+    return "\n".join([*lines, *forecast_module(cfg, model, batch, len(learned), device_gb, processes)])
