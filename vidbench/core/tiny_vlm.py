@@ -263,8 +263,9 @@ def load_vlm(
 ) -> tuple[PreTrainedModel, ProcessorMixin]:  # in evaluation mode, on the CPU
     "Load a video LLM and its processor."
     disable_progress_bar()
-    model = AutoModelForImageTextToText.from_pretrained(path, dtype=dtype, attn_implementation=attn_implementation, **more)
-    processor = AutoProcessor.from_pretrained(processor_path or path)
+    model = AutoModelForImageTextToText.from_pretrained(path, dtype=dtype, attn_implementation=attn_implementation,
+                                                        trust_remote_code=False, **more)
+    processor = AutoProcessor.from_pretrained(processor_path or path, trust_remote_code=False)
     if max_pixels:
         processor.video_processor.size = {"shortest_edge": 28 * 28, "longest_edge": max_pixels}
     return model.eval(), processor
@@ -278,7 +279,8 @@ def train_briefly(
 ) -> list[float]:                           # loss of each step
     "Train on batches that are made as they are needed."
     optimizer, losses = torch.optim.AdamW(model.train().parameters(), lr=learning_rate), []
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, learning_rate, total_steps=max(3, steps), pct_start=0.1)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, learning_rate, total_steps=max(3, steps),
+                                                   pct_start=0.2 if steps == 10 else 0.1)  # at 10, torch divides by 0
     for step in range(steps):
         loss = model(**batch_of(step)).loss
         loss.backward()

@@ -158,8 +158,8 @@ def frozen_llm(
     disable_progress_bar()
     path = cfg.model or toy_llm(home, cfg.toy.llm_steps, cfg.prompt)
     try:
-        llm = AutoModelForCausalLM.from_pretrained(path, dtype=_DTYPES[cfg.llm_dtype])
-        tokenizer = AutoTokenizer.from_pretrained(path)
+        llm = AutoModelForCausalLM.from_pretrained(path, trust_remote_code=False, dtype=_DTYPES[cfg.llm_dtype])
+        tokenizer = AutoTokenizer.from_pretrained(path, trust_remote_code=False)
     except (OSError, ValueError) as error:
         raise BridgeError(f"model={str(path)!r} cannot be loaded: {' '.join(str(error).split())[:200]}") from None
     return llm.eval().requires_grad_(False), tokenizer
@@ -263,7 +263,7 @@ class FeatureCache:
         "Features of a batch, perhaps an empty one."
         return encode_frames(self.encoder, frames, self.cfg.mixed_precision) if frames else []
 
-# %% ../../../nbs/worldmodel/caption/03_qformer.ipynb #d8a8631b
+# %% ../../../nbs/worldmodel/caption/03_qformer.ipynb #cell-033
 class OwnFeatures(nn.Module):
     "Features about what is usual at their place, as large as they vary; as they come, until it has learned what is usual."
 
@@ -289,7 +289,7 @@ class OwnFeatures(nn.Module):
         "In 32 bits."
         return (features.float() - self.usual) / self.spread
 
-# %% ../../../nbs/worldmodel/caption/03_qformer.ipynb #cell-032
+# %% ../../../nbs/worldmodel/caption/03_qformer.ipynb #cell-035
 def qformer_config(
     cfg: CaptionConfig,  # sizes
     width: int,          # of the encoder
@@ -301,7 +301,7 @@ def qformer_config(
         use_qformer_text_input=False, hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0,
         initializer_range=0.02 * (768 / cfg.qformer_hidden) ** 0.5)  # as large as 0.02 is at BERT's width
 
-# %% ../../../nbs/worldmodel/caption/03_qformer.ipynb #cell-034
+# %% ../../../nbs/worldmodel/caption/03_qformer.ipynb #cell-037
 class Bridge(nn.Module):
     "From an encoder's features to embeddings for a language model."
 
@@ -341,7 +341,7 @@ class Bridge(nn.Module):
         found = self.qformer(self.queries.expand(len(tokens), -1, -1), encoder_hidden_states=tokens).last_hidden_state
         return self.llm_scale * self.projection(found)
 
-# %% ../../../nbs/worldmodel/caption/03_qformer.ipynb #cell-037
+# %% ../../../nbs/worldmodel/caption/03_qformer.ipynb #cell-040
 def prompt_ids(
     tokenizer: PreTrainedTokenizerBase,  # with a chat template or without
     prompt: str,                         # said after the video
@@ -361,7 +361,7 @@ def prompt_ids(
     before, after = text.split(mark)
     return tuple(tokenizer(part, add_special_tokens=False)["input_ids"] if part else [] for part in (before, after))
 
-# %% ../../../nbs/worldmodel/caption/03_qformer.ipynb #cell-039
+# %% ../../../nbs/worldmodel/caption/03_qformer.ipynb #cell-042
 def collate_captions(
     items: Sequence[dict[str, Any]],     # features, caption, sample_id
     tokenizer: PreTrainedTokenizerBase,  # of the language model
@@ -379,7 +379,7 @@ def collate_captions(
             "labels": torch.tensor([[-100] * len(after) + ids + [-100] * (longest - len(ids)) for ids in said]),
             "sample_id": [item["sample_id"] for item in items]}
 
-# %% ../../../nbs/worldmodel/caption/03_qformer.ipynb #cell-042
+# %% ../../../nbs/worldmodel/caption/03_qformer.ipynb #cell-045
 def with_adapters(
     llm: PreTrainedModel,  # frozen here
     cfg: CaptionConfig,    # lora_kind, lora_rank, lora_alpha, lora_dropout, lora_targets
@@ -394,7 +394,7 @@ def with_adapters(
     except ValueError as error:
         raise BridgeError(f"lora_targets={','.join(cfg.lora_targets)}: {' '.join(str(error).split())[:200]}") from None
 
-# %% ../../../nbs/worldmodel/caption/03_qformer.ipynb #cell-044
+# %% ../../../nbs/worldmodel/caption/03_qformer.ipynb #cell-047
 def words_loss(
     logits: Float[Tensor, "batch place vocabulary"],  # from the word before the caption on
     asked: Tensor,                                    # (batch, place): the words to come, -100 elsewhere
@@ -403,14 +403,14 @@ def words_loss(
     each = nn.functional.cross_entropy(logits.float().transpose(1, 2), asked, reduction="none", ignore_index=-100)
     return each.sum(1) / (asked >= 0).sum(1)
 
-# %% ../../../nbs/worldmodel/caption/03_qformer.ipynb #cell-046
+# %% ../../../nbs/worldmodel/caption/03_qformer.ipynb #cell-049
 def learns(
     name: str,  # of a weight of a captioner
 ) -> bool:
     "Whether a weight belongs into a checkpoint."
     return "llm." not in name or "lora_" in name
 
-# %% ../../../nbs/worldmodel/caption/03_qformer.ipynb #cell-048
+# %% ../../../nbs/worldmodel/caption/03_qformer.ipynb #cell-051
 class Captioner(Recomputes, nn.Module):
     "A bridge that learns, before a language model that does not; checkpoints hold what learns."
 
@@ -471,7 +471,7 @@ class Captioner(Recomputes, nn.Module):
         loss = words_loss(self.llm(inputs_embeds=read, logits_to_keep=keep, use_cache=False).logits[:, :-1], asked)
         return {"loss": loss.mean(), "logits": loss.detach()}
 
-# %% ../../../nbs/worldmodel/caption/03_qformer.ipynb #cell-058
+# %% ../../../nbs/worldmodel/caption/03_qformer.ipynb #cell-061
 @torch.no_grad()
 def speak(
     model: Captioner,                              # in evaluation mode
@@ -492,7 +492,7 @@ def speak(
         said += [text.strip() for text in model.tokenizer.batch_decode(ids, skip_special_tokens=True)]
     return said
 
-# %% ../../../nbs/worldmodel/caption/03_qformer.ipynb #cell-060
+# %% ../../../nbs/worldmodel/caption/03_qformer.ipynb #cell-063
 @torch.no_grad()
 def caption_losses(
     model: Captioner,                                 # in evaluation mode
@@ -507,7 +507,7 @@ def caption_losses(
         kept.append(model(*(batch[name].to(device) for name in ("features", "input_ids", "labels")))["logits"].float().cpu())
     return torch.stack(kept).numpy()
 
-# %% ../../../nbs/worldmodel/caption/03_qformer.ipynb #cell-064
+# %% ../../../nbs/worldmodel/caption/03_qformer.ipynb #cell-067
 def find_weights(
     source: str | Path,  # a caption run, or a checkpoint in it
 ) -> Path:               # a checkpoint folder
@@ -519,7 +519,7 @@ def find_weights(
         return best_checkpoint(Run.open(folder))
     raise BridgeError(f"{folder} is neither a caption run nor a checkpoint of one")
 
-# %% ../../../nbs/worldmodel/caption/03_qformer.ipynb #cell-066
+# %% ../../../nbs/worldmodel/caption/03_qformer.ipynb #cell-069
 def load_bridge(
     model: Captioner,    # filled in place
     source: str | Path,  # a caption run, or a checkpoint in it
