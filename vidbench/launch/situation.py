@@ -56,8 +56,10 @@ export default { initialize };
 """
 
 def can_mount() -> bool:
-    "Whether widgets can take a page's place: in JupyterLab and Notebook, where anywidget is installed."
-    return bool(os.environ.get("JPY_SESSION_NAME")) and importlib.util.find_spec("anywidget") is not None
+    "Whether widgets can take a page's place: in JupyterLab and Notebook, where anywidget is installed; VS Code cannot."
+    names = getattr(sys.modules["IPython"].get_ipython(), "user_ns", {}) if "IPython" in sys.modules else {}
+    at_home = os.environ.get("JPY_SESSION_NAME") and "__vsc_ipynb_file__" not in names
+    return bool(at_home) and importlib.util.find_spec("anywidget") is not None
 
 # %% ../../nbs/launch/05a_situation.ipynb #dd6e9310
 def mounted(
