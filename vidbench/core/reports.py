@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from .disk import reading
 from .doubt import Interval, mean_interval, paired_difference
 from .runs import Run
 
@@ -178,7 +179,8 @@ def read_predictions(
     path = run.path("predictions.csv")
     if not path.exists():
         return pd.DataFrame(columns=list(FIRST))
-    return pd.read_csv(path, dtype=dict.fromkeys(FIRST, str), keep_default_na=False, na_values=[""])
+    with reading(path, "remove it and status.json, and run again"):
+        return pd.read_csv(path, dtype=dict.fromkeys(FIRST, str), keep_default_na=False, na_values=[""])
 
 # %% ../../nbs/core/05_reports.ipynb #2aad16a2
 def event_scores(

@@ -32,7 +32,7 @@ from ..core.figures import Figure
 from ..core.forecast import HALVES, Step, forecast, measured_step, weigh_module
 from ..core.reports import check as looked_at
 from ..core.reports import checkpoint_of, make_report, metric, read_predictions, said, write_predictions
-from ..core.runs import Run, write_text
+from ..core.runs import Run, read_json, write_text
 from ..core.training import TrainResult, finished_training, health_summary, train
 from . import batches, evaluation, figures, readers, recordings, windows
 from .batches import Normaliser, WindowData
@@ -665,7 +665,7 @@ def load_trained(
     run: Run,                                 # that has trained
 ) -> tuple[SensorsConfig, TCNVAE, dict]:      # settings, model in evaluation mode, data.json
     "A model ready for use, from its run's folder alone."
-    cfg, known = SensorsConfig.load(run.path("config.yaml")), json.loads(run.path("data.json").read_text())
+    cfg, known = SensorsConfig.load(run.path("config.yaml")), read_json(run.path("data.json"))
     model = TCNVAE(len(known["normaliser"]["channels"]), cfg.hidden_dims, cfg.latent_dim, len(known["vocabulary"]),
                    max(1, len(known["domains"])), cfg.dropout, cfg.kernel_size, cfg.answer_from)
     return cfg, load_weights(Objective(model, cfg), best_checkpoint(run)).model.eval(), known

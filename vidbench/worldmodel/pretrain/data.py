@@ -26,6 +26,7 @@ from torch import nn
 from torch.utils.data import Dataset, Sampler
 
 from ...core.config import ConfigError
+from ...core.disk import reading
 from ...core.engine import Draw
 from vidbench.core.events import (
     close_ends,
@@ -472,7 +473,8 @@ def sides_of(
     "The sides of a run: drawn the first time, the same ever after."
     kept = read_sides(run.path("sides.csv")) if run else {}
     if kept:
-        known = dict(pd.read_csv(run.path("left_out.csv"), dtype=str, keep_default_na=False).itertuples(index=False))
+        with reading(run.path("left_out.csv"), "remove it and sides.csv to have the sides drawn anew"):
+            known = dict(pd.read_csv(run.path("left_out.csv"), dtype=str, keep_default_na=False).itertuples(index=False))
         return as_drawn(cfg, kept, known)
     sides, bad = first_sides(cfg)
     if run and run.leads:
