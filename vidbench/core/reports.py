@@ -16,7 +16,7 @@ import pandas as pd
 
 from .disk import reading
 from .doubt import Interval, mean_interval, paired_difference
-from .runs import Run
+from .runs import Run, write_text
 
 # %% ../../nbs/core/05_reports.ipynb #95db5f11
 def _plain(value: Any) -> float | None:
@@ -167,9 +167,7 @@ def write_predictions(
     repeated = table["event_id"].astype(str).duplicated()
     if repeated.any():
         _refuse(run.job, f"event_id '{table['event_id'][repeated].iloc[0]}' stands in predictions twice")
-    part = run.path(".predictions.part")
-    table.to_csv(part, index=False)
-    return part.replace(run.path("predictions.csv"))
+    return write_text(run.path("predictions.csv"), table.to_csv(index=False))
 
 # %% ../../nbs/core/05_reports.ipynb #bba1ed3c
 def read_predictions(
