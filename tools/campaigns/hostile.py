@@ -14,7 +14,8 @@ CASES, LIMIT_SEC, MEMORY_BYTES = 12, 600, 8 * 2**30
 SCRIPT = "<script>alert(1)</script>"
 ESCAPE = "\x1b[2J\x1b]0;owned\x07"
 SECRETS = {"WANDB_API_KEY": "planted-1f00dcafe", "HF_TOKEN": "hf_planted2f00dcafe",
-           "HTTPS_PROXY": "http://me:planted3f00d@127.0.0.1:9", "OPENAI_API_KEY": "sk-planted4f00dcafe", "AWS_SECRET_ACCESS_KEY": "planted5f00dcafe"}
+           "HTTPS_PROXY": "http://me:planted3f00d@127.0.0.1:9", "OPENAI_API_KEY": "sk-planted4f00dcafe",
+           "AWS_SECRET_ACCESS_KEY": "planted5f00dcafe"}
 
 
 class Bomb:
