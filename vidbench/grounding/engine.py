@@ -50,6 +50,7 @@ from vidbench.grounding.grpo import (
 from .policy import Asker, Reference, merged
 from .rewards import Rewards, is_nil, read_answer
 from .settings import GroundingConfig
+from .shards import gathered, in_step
 
 logger = logging.getLogger(__name__)
 
@@ -217,8 +218,8 @@ def draw_here(
         seen = seen_together(policy, [kept for *_, kept in asked], inputs)
         ids, entropy = sample_completions(
             policy, seen, cfg.group_size, cfg.max_completion_tokens, cfg.sampling.temperature,
-            [torch.Generator().manual_seed(seed) for seed in seeds], roller.everyone, cfg.sampling.top_k,
-            cfg.sampling.top_p, cfg.sampling.cache)
+            [torch.Generator().manual_seed(seed) for seed in seeds], roller.everyone if in_step(policy) else None,
+            cfg.sampling.top_k, cfg.sampling.top_p, cfg.sampling.cache)
     for i, group in enumerate(groups):
         mine = slice(i * cfg.group_size, (i + 1) * cfg.group_size)
         group.ids, group.entropy = ids[mine], float(entropy[mine].mean())
@@ -244,7 +245,8 @@ class Roller:
     "Writes groups of completions for visits."
     job: Job                                             # settings and prompts
     to_device: Callable[[dict], dict] = dict             # moves a model's inputs
-    everyone: Callable[[bool], bool] | None = None       # are all devices done? asked where weights are sharded
+    everyone: Callable[[bool], bool] | None = None       # are all devices done? asked where they draw in step
+    whole: Callable = gathered                           # context in which all weights of the policy are here
     beside: Colocated | None = None                      # another engine that draws
 
     def prompt(
@@ -261,7 +263,10 @@ class Roller:
         visit: dict[str, Any],  # a clip
     ) -> Any:                   # none where nothing can be kept
         "What is kept of the clip."
-        return None if keeps(policy) == "pixels" else keep_clip(policy, self.prompt(visit, visit["queries"][0]))
+        if keeps(policy) == "pixels":
+            return None
+        with self.whole(policy):
+            return keep_clip(policy, self.prompt(visit, visit["queries"][0]))
 
     def sample(
         self,
@@ -435,6 +440,12 @@ class Devices:
         "The mean of all devices' tensors."
         return self.accelerator.reduce(value, "mean") if self.count > 1 else value
 
+    def backward(self, loss: Tensor, last: bool) -> None:
+        "Gradients of one loss of several; those of sharded weights are shared out at once, and DeepSpeed steps after the last."
+        if self.sharded:
+            self.accelerator.gradient_state._set_sync_gradients(last)
+        self.accelerator.backward(loss)
+
     def average_gradients(self, policy: nn.Module) -> None:
         "Mean over devices; each may have had another number of groups to learn from, or none."
         if self.count == 1 or self.sharded:
@@ -457,25 +468,25 @@ class Learner:
         policy: nn.Module,     # learns
         groups: list[Group],   # scored
     ) -> tuple[Tensor, list[dict[str, float]]]:  # the loss, without gradients; scalars of each group
-        "A backward pass for each group that has something to teach; with sharded weights one for all."
+        "A backward pass for each group that has something to teach, whose memory is free before the next."
         weight, how = loss_weights(groups, self.job.cfg, self.devices.everywhere, self.devices.count)
-        total, waiting, metrics = torch.zeros((), device=self.devices.accelerator.device), [], []
-        for group in filter(self._teaches, groups):
+        total, metrics, turns = torch.zeros((), device=self.devices.accelerator.device), [], self._turns(groups)
+        for number, (group, teaches) in enumerate(turns, 1):
             with self.autocast():
                 loss, found = group_loss(group, policy, self.job, how)
-            waiting.append(self.guard.watch(weight * loss, [group.sample_id]))
-            total += waiting[-1].detach()
-            metrics.append({k: float(v) for k, v in found.items()})
-            if not self.devices.sharded:
-                self.devices.accelerator.backward(waiting.pop())
-        if waiting:
-            self.devices.accelerator.backward(sum(waiting))
+            loss = self.guard.watch(weight * teaches * loss, [group.sample_id])
+            total += loss.detach()
+            metrics += [{k: float(v) for k, v in found.items()}] * teaches
+            self.devices.backward(loss, last=number == len(turns))
         self.devices.average_gradients(policy)
         return self.devices.mean(total), metrics
 
-    def _teaches(self, group: Group) -> bool:
-        "Whether there is anything to learn; with sharded weights each device goes through all of its groups."
-        return self.devices.sharded or bool(has_variance(torch.tensor(group.total), len(group.total)).any())
+    def _turns(self, groups: list[Group]) -> list[tuple[Group, bool]]:
+        "Groups to go through, and whether they teach; with sharded weights every device goes through as many."
+        each = [(g, bool(has_variance(torch.tensor(g.total), len(g.total)).any())) for g in groups]
+        if not self.devices.sharded:
+            return [(group, teaches) for group, teaches in each if teaches]
+        return each + [(groups[0], False)] * (max(self.devices.everywhere([len(groups)])) - len(groups))
 
 # %% ../../nbs/grounding/06_engine.ipynb #cell-037
 @dataclass
@@ -499,7 +510,8 @@ class Rollouts:
             groups = recall_groups(self.kept, self.roller, policy, visits)
             clock += [time.perf_counter()] * 2
             return groups
-        groups = self._with_variance(policy, visits, self.roller(policy, visits))
+        with self.roller.whole(policy):
+            groups = self._with_variance(policy, visits, self.roller(policy, visits))
         clock.append(time.perf_counter())
         score_groups(groups, self.job.rewards, self.job.cfg.scale_rewards, self.devices.everywhere)
         clock.append(time.perf_counter())
@@ -579,10 +591,13 @@ class GrpoEngine(Engine):
         self.job = job
         wait_at_most(job.cfg.timeout_sec)
         self.devices = Devices(self.accelerator, self.is_deepspeed_enabled or self.is_fsdp_enabled)
-        roller = Roller(job, self._prepare_inputs, self.devices.all_done if self.devices.sharded else None,
-                        engine_beside(job, self.policy))
+        roller = Roller(job, self._prepare_inputs, self.devices.all_done, self._whole, engine_beside(job, self.policy))
         self.rollouts = Rollouts(job, self.run, roller, self.devices)
         self.learner = Learner(job, self.devices, self.guard, self.compute_loss_context_manager)
+
+    def _whole(self, policy: nn.Module) -> Any:
+        "Sharded weights together, if the settings want it; nothing else changes."
+        return gathered(policy, self.job.cfg.sampling.gathered, self.model_wrapped)
 
     @property
     def policy(self) -> nn.Module:
@@ -618,7 +633,7 @@ class GrpoEngine(Engine):
         metric_key_prefix: str = "eval",  # before each name
     ) -> dict[str, float]:
         "Answer held-out queries; the loss is minus the mean reward."
-        with self.compute_loss_context_manager():  # masters in fp32 speak in the type that they are trained in
+        with self.compute_loss_context_manager(), self._whole(self.policy):  # masters in fp32 speak in the type of the training
             found = self.job.evaluate(self.policy, self.state.global_step)
         metrics = {f"{metric_key_prefix}_{k}": v for k, v in ({"loss": -found["reward"]} | found).items()}
         self.log(metrics)
