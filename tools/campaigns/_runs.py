@@ -187,9 +187,14 @@ def timeless(value: Any) -> Any:
     return [timeless(v) for v in value] if isinstance(value, list) else value
 
 
+def read_lines(path: Path) -> list[dict]:
+    "The lines of a log."
+    return [json.loads(line) for line in path.read_text().splitlines() if line.strip()]
+
+
 def logged(run: Path) -> list[dict]:
     "The log of a run, line by line, without times."
-    return [timeless(json.loads(line)) for line in (run / "metrics.jsonl").read_text().splitlines() if line.strip()]
+    return [timeless(line) for line in read_lines(run / "metrics.jsonl")]
 
 
 def other_keys(a: Any, b: Any, at: str = "") -> str:

@@ -6,6 +6,7 @@ import random
 import shutil
 import signal
 import time
+import traceback
 from pathlib import Path
 
 from campaigns import _runs
@@ -46,13 +47,20 @@ def looked_at(folder: Path, job: str) -> str:
     from vidbench.launch.cli import main
     os.environ.update(_runs.environment(folder))
     os.chdir(folder)
-    for verb in (["runs"], ["status", f"{job}/disturbed"], ["compare", f"{job}/disturbed", f"{job}/disturbed"]):
+    beside = sorted(p.name for p in (folder / "outputs" / job).iterdir() if p.name != "disturbed")
+    one, two = f"{job}/disturbed", f"{job}/{(beside or ['disturbed'])[0]}"
+    for verb in (["runs"], ["runs", "--json"], ["status"], ["status", one], ["compare", one, two], ["logs", one],
+                 ["report", one]):
         said = io.StringIO()
         try:
-            with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
+            with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said), contextlib.suppress(SystemExit):
                 main(verb)
         except Exception as error:
-            return f"vidbench {verb[0]} ends in {type(error).__name__}: {' '.join(str(error).split())[:200]}"
+            place = traceback.extract_tb(error.__traceback__)[-1]
+            return (f"vidbench {verb[0]} ends in {type(error).__name__} at {Path(place.filename).name}:{place.lineno}: "
+                    f"{' '.join(str(error).split())[:200]}")
+        if verb == ["runs"] and beside and two.split("/")[1] not in said.getvalue():
+            return f"vidbench runs does not show the run beside: {said.getvalue()[:200]}"
     return ""
 
 

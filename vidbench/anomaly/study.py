@@ -50,6 +50,7 @@ from vidbench.anomaly.models import (
 from .settings import AnomalyConfig
 from .stability import StableEngine, final_line, health_warnings
 from ..core.checkpoints import TrainingError, best_checkpoint, trainer_state, why_unusable
+from ..core.disk import reading
 from ..core.doubt import Interval, intervals
 from ..core.engine import device_of
 from ..core.events import EventError, audit_split, read_sides, write_sides
@@ -223,7 +224,8 @@ def prepare(
         _draw_once(cfg, run)
     sides = {side: _typed(rows) for side, rows in read_sides(run.path("sides.csv")).items()}
     every = pd.concat(list(sides.values()), ignore_index=True)
-    out = pd.read_csv(run.path("left_out.csv"), dtype=str)
+    with reading(run.path("left_out.csv"), "remove it and sides.csv to have the sides drawn anew"):
+        out = pd.read_csv(run.path("left_out.csv"), dtype=str)
     gone = [path for path in every.video_path.unique() if not Path(path).is_file()]
     gone = pd.DataFrame({"video_path": gone, "reason": "gone since the sides were drawn"})
     broken = decode(every[~every.video_path.isin(gone.video_path)], cfg)

@@ -8,6 +8,7 @@ __all__ = ['logger', 'fuse_views', 'event_metrics', 'criterion', 'choice', 'Even
            'frozen_model', 'weights_stamp', 'features_key', 'side_features', 'FeatureDataset', 'fit_head']
 
 # %% ../../nbs/behavior/07_training.ipynb #1c778b7d
+import contextlib
 import hashlib
 import json
 import logging
@@ -296,7 +297,7 @@ def side_features(
 ) -> Float[np.ndarray, "view feature"]:    # `cfg.views` rows an event
     "The features of every view of some events, computed once."
     path = workspace() / "data" / "features" / f"{features_key(cfg, events)}.npy"
-    if path.exists():
+    with contextlib.suppress(OSError, ValueError, EOFError):   # not there, or torn: made anew
         return np.load(path)
     data = evaluation_data(cfg, events, material.cache, material.classes)
     loader = DataLoader(data, cfg.eval_batch_size, collate_fn=Collate(0), num_workers=cfg.num_workers)

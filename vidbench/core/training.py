@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.utils.data import Dataset, Sampler
@@ -211,10 +212,18 @@ class Movement(TrainerCallback):
     def on_train_end(self, args: Any, state: Any, control: Any, model: nn.Module, **kwargs: Any) -> None:
         "Compare, and say so when next to nothing moved."
         if self.run.leads and state.global_step:
-            self.share = share_moved(load_file(self.run.path(BEFORE)), sample_weights(model))
+            self.share = share_moved(self._before(), sample_weights(model))
         if self.share is not None and self.share < LEAST_MOVED:
             warn(self.run, f"trained, and nothing moved: {self.share:.2%} of the trainable weights have changed; raise "
                            "learning_rate, or train in fp32", state.global_step)
+
+    def _before(self) -> dict[str, Tensor]:
+        "The sample from before the first step; empty when it was damaged since, and nobody can tell what moved."
+        try:
+            return load_file(self.run.path(BEFORE))
+        except (OSError, SafetensorError):
+            logger.warning("%s is gone or damaged: what moved is not known", BEFORE)
+            return {}
 
 # %% ../../nbs/core/09_training.ipynb #cell-026
 @dataclass

@@ -10,6 +10,7 @@ __all__ = ['logger', 'Group', 'reward_columns', 'group_metrics', 'mean_of', 'ala
 
 # %% ../../nbs/grounding/06_engine.ipynb #cell-002
 import functools
+import json
 import logging
 import math
 import time
@@ -181,9 +182,7 @@ def cut_rollouts(
     step = trainer_state(resume)["global_step"] if resume else 0
     kept = [json_line for json_line in read_lines(run.path("rollouts.jsonl")) if json_line["step"] <= step]
     if run.path("rollouts.jsonl").exists():
-        write_text(run.path("rollouts.jsonl"), "")
-        for record in kept:
-            append_line(run.path("rollouts.jsonl"), record)
+        write_text(run.path("rollouts.jsonl"), "".join(json.dumps(record) + "\n" for record in kept))
 
 # %% ../../nbs/grounding/06_engine.ipynb #548401c0
 def collate_visits(
