@@ -4,10 +4,11 @@
 
 # %% auto #0
 __all__ = ['SPECIAL_TOKENS', 'CHAT_TEMPLATE', 'make_tokenizer', 'make_processor', 'tiny_config', 'make_model', 'sample_times',
-           'read_window', 'clip_metadata', 'conversation', 'VideoChatCollator', 'save_vlm', 'tiny_vlm', 'four_bit_base',
-           'load_vlm', 'train_briefly']
+           'read_window', 'clip_metadata', 'conversation', 'VideoChatCollator', 'free_memory', 'save_vlm', 'tiny_vlm',
+           'four_bit_base', 'load_vlm', 'train_briefly']
 
 # %% ../../nbs/core/11_tiny_vlm.ipynb #cell-002
+import gc
 import hashlib
 import json
 import os
@@ -208,6 +209,13 @@ class VideoChatCollator:
         seen = batch["attention_mask"].cumsum(1)
         answer = (seen > prompts[:, None]) & batch["attention_mask"].bool()
         return batch["input_ids"].masked_fill(~answer, -100)
+
+# %% ../../nbs/core/11_tiny_vlm.ipynb #free-memory
+def free_memory() -> None:
+    "Collect what Trainer leaves in circles, so that the next model finds room."
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
 
 # %% ../../nbs/core/11_tiny_vlm.ipynb #cell-033
 def save_vlm(

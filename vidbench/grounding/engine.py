@@ -6,7 +6,8 @@
 __all__ = ['logger', 'Group', 'reward_columns', 'group_metrics', 'mean_of', 'alarms', 'rollout_record', 'show_group',
            'cut_rollouts', 'collate_visits', 'Job', 'draw_here', 'draw_beside', 'Roller', 'score_groups',
            'loss_weights', 'taught_lengths', 'group_loss', 'save_groups', 'load_groups', 'recall_groups',
-           'wait_at_most', 'Devices', 'Learner', 'Rollouts', 'step_scalars', 'engine_beside', 'GrpoEngine']
+           'wait_at_most', 'Devices', 'Learner', 'redraw_flat', 'Rollouts', 'step_scalars', 'engine_beside',
+           'GrpoEngine']
 
 # %% ../../nbs/grounding/06_engine.ipynb #cell-002
 import functools
@@ -488,6 +489,22 @@ class Learner:
             return [(group, teaches) for group, teaches in each if teaches]
         return each + [(groups[0], False)] * (max(self.devices.everywhere([len(groups)])) - len(groups))
 
+# %% ../../nbs/grounding/06_engine.ipynb #redraw-flat
+def redraw_flat(
+    roller: Roller,                  # draws
+    policy: nn.Module,               # speaks
+    visits: list[dict[str, Any]],    # clips with queries
+    groups: list[Group],             # of all their queries
+) -> list[Group]:
+    "Groups whose rewards are all equal are drawn anew, as often as `sampling.resample_flat` says."
+    asked = [(visit, i) for visit in visits for i in range(len(visit["queries"]))]
+    for again in range(1, 1 + roller.job.cfg.sampling.resample_flat):
+        for place, (group, (visit, number)) in enumerate(zip(groups, asked, strict=True)):
+            total, _ = roller.job.rewards(reward_columns([group]))
+            if not has_variance(torch.tensor(total), len(total)).any():
+                groups[place], = roller.sample(policy, [(visit, number, group.tower)], again)
+    return groups
+
 # %% ../../nbs/grounding/06_engine.ipynb #cell-037
 @dataclass
 class Rollouts:
@@ -511,22 +528,12 @@ class Rollouts:
             clock += [time.perf_counter()] * 2
             return groups
         with self.roller.whole(policy):
-            groups = self._with_variance(policy, visits, self.roller(policy, visits))
+            groups = redraw_flat(self.roller, policy, visits, self.roller(policy, visits))
         clock.append(time.perf_counter())
         score_groups(groups, self.job.rewards, self.job.cfg.scale_rewards, self.devices.everywhere)
         clock.append(time.perf_counter())
         self.kept = {(g.sample_id, g.query): g for g in groups}
         self._write(groups, step)
-        return groups
-
-    def _with_variance(self, policy: nn.Module, visits: list[dict[str, Any]], groups: list[Group]) -> list[Group]:
-        "Groups whose rewards are all equal are drawn anew, a few times, if that is wanted."
-        asked = [(visit, i) for visit in visits for i in range(len(visit["queries"]))]
-        for again in range(1, 1 + self.job.cfg.sampling.resample_flat):
-            for place, (group, (visit, number)) in enumerate(zip(groups, asked, strict=True)):
-                total, _ = self.job.rewards(reward_columns([group]))
-                if not has_variance(torch.tensor(total), len(total)).any():
-                    groups[place], = self.roller.sample(policy, [(visit, number, group.tower)], again)
         return groups
 
     def _write(self, groups: list[Group], step: int) -> None:
@@ -604,13 +611,8 @@ class GrpoEngine(Engine):
         "The model that learns, without wrappers for several devices: gradients are averaged by ourselves."
         return self.accelerator.unwrap_model(self.model)
 
-    def training_step(
-        self,
-        model: nn.Module,         # as Trainer hands it
-        inputs: dict[str, Any],   # from `collate_visits`
-        num_items_in_batch: Any = None,  # not needed: nothing is accumulated
-    ) -> Float[Tensor, ""]:       # the loss, without gradients
-        "Sample, reward, learn."
+    def training_step(self, model: nn.Module, inputs: dict[str, Any], num_items_in_batch: Any = None) -> Float[Tensor, ""]:
+        "Sample, reward, learn: with a batch of `collate_visits`; gives the loss, without gradients."
         clock = [time.perf_counter()]
         with self.compute_loss_context_manager():
             groups = self.rollouts(self.policy, inputs["visits"], self.state.global_step + 1, clock)
@@ -626,12 +628,7 @@ class GrpoEngine(Engine):
         if torch.isfinite(loss):
             self.means.add({"loss": loss})
 
-    def evaluate(
-        self,
-        eval_dataset: Any = None,         # the job knows its own
-        ignore_keys: Any = None,          # as Trainer's
-        metric_key_prefix: str = "eval",  # before each name
-    ) -> dict[str, float]:
+    def evaluate(self, eval_dataset: Any = None, ignore_keys: Any = None, metric_key_prefix: str = "eval") -> dict[str, float]:
         "Answer held-out queries; the loss is minus the mean reward."
         with self.compute_loss_context_manager(), self._whole(self.policy):  # masters in fp32 speak in the type of the training
             found = self.job.evaluate(self.policy, self.state.global_step)

@@ -4,13 +4,12 @@
 
 # %% auto #0
 __all__ = ['logger', 'FEWEST_TO_JUDGE', 'HEADLINE', 'Sides', 'draw_sides', 'side_table', 'sides_of', 'Material', 'prepare',
-           'need_extras', 'rewards_of', 'check', 'reward_rows', 'asker_of', 'without_long', 'free_memory', 'fit',
-           'often_true', 'simple_rivals', 'make_figures', 'evaluate', 'questions', 'predict']
+           'need_extras', 'rewards_of', 'check', 'reward_rows', 'asker_of', 'without_long', 'fit', 'often_true',
+           'simple_rivals', 'make_figures', 'evaluate', 'questions', 'predict']
 
 # %% ../../nbs/grounding/09_study.ipynb #cell-002
 import collections
 import functools
-import gc
 import hashlib
 import logging
 import os
@@ -31,9 +30,11 @@ from ..core.figures import Figure
 from ..core.reports import check as passed
 from ..core.reports import checkpoint_of, left_out, make_report, metric, read_predictions, write_predictions
 from ..core.runs import Run, workspace
-from ..core.tiny_vlm import four_bit_base
+from ..core.tiny_vlm import four_bit_base, free_memory
 from ..core.training import TrainResult, finished_training, health_summary, train
 from ..core.video import VIDEO_ENDINGS, ClipCache, VideoError, check_quarantine, probe
+
+# %% ../../nbs/grounding/09_study.ipynb #imports-own
 from .colocated import need_vllm
 from vidbench.grounding.data import (
     AnnotationError,
@@ -388,13 +389,6 @@ def without_long(
                          f"{min(n for _, n in pairs)} tokens): lower num_frames or max_pixels, or raise it")
     kept = [item for item in data.items if item.item_id not in set(long)]
     return data.but(items=kept), long
-
-# %% ../../nbs/grounding/09_study.ipynb #cell-054
-def free_memory() -> None:
-    "Collect what Trainer leaves in circles, so that the next model finds room."
-    gc.collect()
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()
 
 # %% ../../nbs/grounding/09_study.ipynb #cell-056
 def _train(cfg: GroundingConfig, run: Run, rewards: Rewards) -> TrainResult:
