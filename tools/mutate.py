@@ -2,12 +2,16 @@
 """Do the tests bite? `mutate.py [NAME ...]` breaks one line at a time and runs the notebook's own cells: they have to fail.
 
 Single-line mutations (comparisons, constants, operators, axes, dropped terms, min and max, removed calls, filters and
-statements) of evaluation, reward, split and loss code. A mutated cell is run in a fork of the process that has run all
-cells before it, then the cells behind it, until one fails. What survives is listed; a mutation that changes nothing that can be
-seen is named in EQUIVALENT with the reason. `--count N` draws N of them by `--seed S`; NAME is a part of a notebook's path.
+statements) of evaluation, reward, split and loss code. A notebook is run once; before each cell that is to be mutated a fork
+keeps the state. There each mutated cell is run, then the cells behind it, until one fails. What survives is listed; a
+mutation that changes nothing that can be seen is named in EQUIVALENT with the reason. `--count N` draws N of them by
+`--seed S`; NAME is a part of a notebook's path.
 """
 import argparse
 import ast
+import contextlib
+import functools
+import importlib
 import json
 import os
 import random
@@ -56,6 +60,15 @@ EQUIVALENT: list[tuple[str, str, str, str]] = [  # notebook, in the line, in the
     ("core/07_checkpoints", "json.dumps(content, indent=1)", "", "blanks in a file for programs"),
     ("core/03_events", "max(piece, size // 64)", "", "where a large file is looked at; how densely, not what comes out"),
     ("behavior/04_confounding", "step = max(1, int(2e6 / len(values)))", "", "rows at a time"),
+    ("behavior/04_confounding", "np.argsort(stratum + rng.random(", "- rng", "a random order within strata, turned"),
+    ("behavior/04_confounding", "prepend=-1", "", "any number that is no cell begins the first one"),
+    ("behavior/04_confounding", "min(step, permutations - first)", "min(step, permutations)", "the rest is one piece here; see rows at a time"),
+    ("behavior/03_evaluation", "np.maximum(both, 1)", "2", "who is there once in both together has no hit"),
+    ("behavior/03_evaluation", "if slope > 0", ">= 0", "a slope of 0 to the last bit"),
+    ("behavior/03_evaluation", "for _ in range(60)", "", "a halving more than doubles hold"),
+    ("core/13_bouts", "np.where(both > 0", ">= 0", "nothing shared is 0 of anything"),
+    ("core/03_events", "piece = size if size <= 64 << 20", "", "how much of a large file is looked at"),
+    ("core/03_events", "np.floor((np.arange(len(shuffled) + 1)", "np.ceil", "the same steps, one later"),
     ("sensors/06_evaluation", "weight = np.exp(similar", "", "what all of a row share goes out when it is made to add up to 1"),
     ("sensors/06_evaluation", "(np.ones((1, len(true))))", "np.ones((2", "the second row is not looked at"),
     ("worldmodel/pretrain/04_probes", "np.where(impossible == possible, 0.5", ">=", "equal ones were taken out before"),
@@ -253,6 +266,7 @@ def mutations_of(room: str, number: int, source: str) -> list[Mutation]:
     return list(found.values())
 
 
+@functools.cache     # once: a notebook that is edited meanwhile is not half the one and half the other
 def code_cells(room: str) -> list[tuple[int, str, bool]]:
     "(number, source, exported) of the cells that a test runs."
     cells = json.loads((NBS / f"{room}.ipynb").read_text())["cells"]
@@ -273,6 +287,18 @@ def all_mutations(rooms: list[str]) -> list[Mutation]:
 
 # --- what the tests say
 
+def import_once(room: str) -> None:
+    "What a notebook imports, for all forks; its own module is not among it."
+    for _, source, _ in code_cells(room):
+        with contextlib.suppress(SyntaxError):
+            for node in ast.parse(source).body:
+                names = ([name.name for name in node.names] if isinstance(node, ast.Import) else
+                         [node.module or ""] if isinstance(node, ast.ImportFrom) else [])
+                for name in names:
+                    with contextlib.suppress(Exception):
+                        importlib.import_module(name)
+
+
 def new_shell():
     "Where cells run, as the tests run them, without history, colours or a traceback on the screen."
     from execnb.shell import CaptureShell
@@ -288,6 +314,12 @@ def passes(shell, source: str) -> bool:
 def spent() -> float:
     "Processor seconds of this process."
     return time.process_time()
+
+
+def children() -> float:
+    "Processor seconds of what was forked."
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def judge(shell, mutation: Mutation, behind: list[str], limit: float) -> None:
@@ -331,49 +363,60 @@ def in_fork(work, wall: float) -> int:
     return 99
 
 
-def judge_room(room: str, chosen: list[Mutation], slow: float, limit: float, say) -> dict[Mutation, str]:
-    "Run a notebook; before each cell that is to be mutated, fork once a mutation."
-    os.chdir((NBS / f"{room}.ipynb").parent)
-    sys.path.insert(0, os.getcwd())
-    cells, shell, found, took = code_cells(room), new_shell(), {}, timed(room) if slow else {}
-    for position, (number, source, _) in enumerate(cells):
-        behind = [text for other, text, _ in cells[position + 1:] if not slow or took.get(other, 0) < slow]
-        usual = sum(took.get(other, 0) for other, *_ in cells[position:] if took.get(other, 0) < slow)
-        seconds = min(limit, 5 + 3 * usual) if slow else limit
-        for mutation in (m for m in chosen if m.cell == number):
-            code = in_fork(lambda m=mutation, b=behind, s=seconds: judge(shell, m, b, s), 8 * seconds)
-            found[mutation] = "survived" if code == 0 else "too long" if code in (98, 99) else "killed"
-            if code == 0:
-                say(mutation)
-        if not passes(shell, source):
-            raise SystemExit(f"{room}, cell {number} fails without any mutation: {shell.exc}")
-        if all(m in found for m in chosen):
-            break
+def holder(work) -> tuple[int, int, int]:
+    "A fork that keeps the state it was made in until it is told to go on: (pid, where to tell it, where it answers)."
+    hears, tells = os.pipe()
+    reads, writes = os.pipe()
+    pid = os.fork()
+    if not pid:
+        os.close(tells)
+        told = os.fdopen(hears).readline()
+        if told.strip():
+            os.write(writes, json.dumps(work({int(number): seconds for number, seconds in json.loads(told).items()})).encode())
+        os._exit(0)
+    os.close(hears)
+    os.close(writes)
+    return pid, tells, reads
+
+
+def judge_cell(shell, mutations: list[Mutation], behind: list[tuple[int, str]], took: dict[int, float], slow: float, limit: float,
+               say) -> list[str]:
+    "What becomes of the mutations of one cell; `took` says how long each cell takes unmutated."
+    kept = [text for number, text in behind if not slow or took[number] < slow]
+    usual = sum(took[number] for number, _ in behind if not slow or took[number] < slow) + took[mutations[0].cell]
+    found, seconds = [], min(limit, 5 + 3 * usual)
+    for mutation in mutations:
+        code = in_fork(lambda m=mutation: judge(shell, m, kept, seconds), 20 * seconds)
+        found.append("survived" if code == 0 else "too long" if code in (98, 99) else "killed")
+        if code == 0:
+            say(mutation)
     return found
 
 
-def timed(room: str) -> dict[int, float]:
-    "Processor seconds of each cell, run once in a fork; exits where one fails."
-    ours, theirs = os.pipe()
-
-    def work() -> None:
-        shell, times = new_shell(), {}
-        for number, source, _ in code_cells(room):
-            began = spent()
-            if not passes(shell, source):
-                times = {"failed": number, "why": repr(shell.exc)[:300]}
-                break
-            times[number] = spent() - began
-        os.write(theirs, json.dumps(times).encode())
-        os._exit(0)
-
-    in_fork(work, 1_200)
-    os.close(theirs)
-    with os.fdopen(ours) as said:
-        times = json.loads(said.read() or '{"failed": "?", "why": "it took too long"}')
-    if "failed" in times:
-        raise SystemExit(f"{room}, cell {times['failed']} fails without any mutation: {times['why']}")
-    return {int(number): seconds for number, seconds in times.items()}
+def judge_room(room: str, chosen: list[Mutation], slow: float, limit: float, say) -> dict[Mutation, str]:
+    "Run a notebook once; a fork is held before each cell that is to be mutated, and they are judged one after the other."
+    os.chdir((NBS / f"{room}.ipynb").parent)
+    sys.path.insert(0, os.getcwd())
+    cells, shell, held, took = code_cells(room), new_shell(), [], {}
+    for position, (number, source, _) in enumerate(cells):
+        mine = [m for m in chosen if m.cell == number]
+        if mine:
+            behind = [(other, text) for other, text, _ in cells[position + 1:]]
+            held.append((mine, holder(lambda times, m=mine, b=behind: judge_cell(shell, m, b, times, slow, limit, say))))
+        began = spent()
+        if not passes(shell, source):
+            for _, (_, tells, _) in held:
+                os.write(tells, b"\n")
+            raise SystemExit(f"{room}, cell {number} fails without any mutation: {shell.exc!r}")
+        took[number] = spent() - began
+    found = {}
+    for mine, (pid, tells, reads) in held:
+        with os.fdopen(tells, "w") as told:
+            told.write(json.dumps(took) + "\n")
+        with os.fdopen(reads) as answer:
+            found |= dict(zip(mine, json.loads(answer.read() or "[]"), strict=False))
+        os.waitpid(pid, 0)
+    return found
 
 
 def in_room(room: str, chosen: list[Mutation], slow: float, limit: float) -> dict[Mutation, str]:
@@ -404,7 +447,7 @@ def main() -> int:
     parser.add_argument("names", nargs="*", help="parts of notebooks' paths; all rooms where none is named")
     parser.add_argument("--count", type=int, default=0, help="draw so many; all of them where not given")
     parser.add_argument("--seed", type=int, default=0, help="of the draw")
-    parser.add_argument("--slow", type=float, default=15.0, help="cells of more processor seconds are no tests here; 0: all are")
+    parser.add_argument("--slow", type=float, default=6.0, help="cells of more processor seconds are no tests here; 0: all are")
     parser.add_argument("--limit", type=float, default=60.0, help="processor seconds of a mutation; more counts as noticed")
     parser.add_argument("--list", action="store_true", help="show the mutations and stop")
     args = parser.parse_args()
@@ -429,19 +472,20 @@ def main() -> int:
     import torchvision  # noqa: F401
     import transformers.trainer  # noqa: F401
     torch.set_num_threads(1)
+    for room in {m.room for m in chosen}:
+        import_once(room)
     found: dict[Mutation, str] = {}
     for room in rooms:
         mine = [m for m in chosen if m.room == room and not m.equivalent]
         if mine:
-            began = time.monotonic()
+            before = children()
             found |= in_room(room, mine, args.slow, args.limit)
             died = sum(found.get(m) in ("killed", "too long") for m in mine)
-            print(f"{room}: {died} of {len(mine)} died, {time.monotonic() - began:.0f} s", flush=True)
+            print(f"{room}: {died} of {len(mine)} died, {children() - before:.0f} processor seconds", flush=True)
     judged = [m for m in chosen if m in found]
     died = sum(found[m] != "survived" for m in judged)
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
     print(f"{died} of {len(judged)} died ({died / max(1, len(judged)):.1%}); {len(same)} equivalent by hand; "
-          f"{(used.ru_utime + used.ru_stime) / 60:.1f} processor minutes")
+          f"{children() / 60:.1f} processor minutes")
     return int(died < 0.95 * len(judged) or len(judged) + len(same) < len(chosen))
 
 

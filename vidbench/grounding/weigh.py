@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['LIGHTER', 'bare_policy', 'group_step', 'weigh', 'step_seconds', 'forecast_lines']
 
-# %% ../../nbs/grounding/08a_forecast.ipynb #f05d3c27
+# %% ../../nbs/grounding/08a_forecast.ipynb #cell-002
 import functools
 import math
 import time
@@ -40,19 +40,20 @@ from .policy import DTYPES, Asker, base_model, learning_dtype, load_processor, m
 from .prompts import find_prompt
 from .settings import GroundingConfig
 
-# %% ../../nbs/grounding/08a_forecast.ipynb #140f773b
+# %% ../../nbs/grounding/08a_forecast.ipynb #cell-004
 def bare_policy(
     cfg: GroundingConfig,  # which model, and what of it learns
 ) -> nn.Module:            # on the meta device
     "The policy's shapes."
     base, kernel = base_model(cfg), "eager" if cfg.attn_implementation == "eager" else "sdpa"
     with torch.device("meta"):
-        policy = make_tunable(bare_model(AutoConfig.from_pretrained(base), learning_dtype(cfg), kernel), cfg)
+        shape = AutoConfig.from_pretrained(base, trust_remote_code=False)
+        policy = make_tunable(bare_model(shape, learning_dtype(cfg), kernel), cfg)
     if cfg.activation_checkpointing:
         policy.gradient_checkpointing_enable({"use_reentrant": False})
     return policy
 
-# %% ../../nbs/grounding/08a_forecast.ipynb #1b6051cb
+# %% ../../nbs/grounding/08a_forecast.ipynb #cell-006
 def group_step(
     cfg: GroundingConfig,      # how large a group is, and how long
     model: nn.Module,          # in training mode: learns from a group; else: the prompts of a rollout
@@ -65,7 +66,7 @@ def group_step(
         return completion_logps(model, batch, ids, cfg.shared_prefix, kernel="dense").sum(), None
     return None, _prefill(model, batch, cfg.group_size, cfg.max_completion_tokens)
 
-# %% ../../nbs/grounding/08a_forecast.ipynb #121f5955
+# %% ../../nbs/grounding/08a_forecast.ipynb #cell-008
 def weigh(
     cfg: GroundingConfig,  # as it would run
     data: GroundingData,   # its longest clip first
@@ -81,7 +82,7 @@ def weigh(
     copy = step.parameters * DTYPES[cfg.weights_dtype].itemsize if cfg.beta and cfg.tuning == "full" else 0  # the reference
     return replace(step, weights=step.weights + copy, evaluating=step.evaluating + copy)
 
-# %% ../../nbs/grounding/08a_forecast.ipynb #step-seconds
+# %% ../../nbs/grounding/08a_forecast.ipynb #cell-010
 def _timed(do: Callable[[], Any], device: torch.device) -> float:
     "Seconds that something takes, the second time."
     for _ in range(2):
@@ -115,7 +116,7 @@ def step_seconds(
     reference = 1 / 3 if cfg.beta else 0.0  # a forward pass beside forward and backward
     return rollout / cfg.num_iterations * groups / together + groups * (1 + reference) * update
 
-# %% ../../nbs/grounding/08a_forecast.ipynb #5726a264
+# %% ../../nbs/grounding/08a_forecast.ipynb #cell-012
 # what saves memory, in the order of what it costs
 LIGHTER = ({"activation_checkpointing": True}, {"sampling.groups_at_once": 1}, {"max_completion_tokens": 256},
            {"video_tokens": 1_792}, {"four_bit": True}, {"group_size": 4})
