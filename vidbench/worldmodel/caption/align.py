@@ -170,7 +170,8 @@ def _batches(cfg: CaptionConfig, side: Dataset, words: Words) -> DataLoader:
         return torch.from_numpy(np.stack([item["features"] for item in items])), words([item["caption"] for item in items])
     order = torch.Generator().manual_seed(cfg.seed)
     together = min(cfg.batch_size * processes(), len(side))
-    return DataLoader(side, together, shuffle=True, drop_last=True, collate_fn=collate, generator=order, num_workers=cfg.num_workers)
+    return DataLoader(side, together, shuffle=True, drop_last=True, collate_fn=collate, generator=order,
+                      num_workers=cfg.num_workers)
 
 # %% ../../../nbs/worldmodel/caption/03a_align.ipynb #df96ebdb
 def rise_and_fall(
