@@ -522,7 +522,8 @@ def sweep_test(tally: Tally, page, address, workspace: Path, screenshots: Path, 
 
 def reload_test(tally: Tally, page, address, workspace: Path, screenshots: Path, limit_sec: float) -> None:
     "The page is saved and reloaded while a cell trains; another notebook opens the view of the running job, and stops it."
-    first = address(written(workspace, "train", TOY[:3]))
+    long = TOY[2].replace("fit(run)", "fit(run, steps=20_000)")       # a slow machine needs minutes to open two pages
+    first = address(written(workspace, "train", (*TOY[:2], long)))
     lab = Lab(page, first, screenshots)
     lab.command("notebook:run-all-cells")
     until(lambda: "running" in states(workspace).values(), limit_sec)

@@ -197,11 +197,23 @@ def _empty_widget(panels: Sequence[Panel]) -> Any:
     widget._config = {"responsive": True, "displaylogo": False}    # as wide as its place
     return widget
 
-# %% ../../nbs/launch/06a_curves.ipynb #8ac961a8
+# %% ../../nbs/launch/06a_curves.ipynb #3c159f6d
 def _hex(colour: Sequence[float], alpha: float = 1.0) -> str:
     "A colour for plotly."
     return f"rgba({','.join(str(round(255 * part)) for part in colour[:3])},{alpha})"
 
+def _fill(traces: Sequence[Any], made: Mapping[str, int], line: Line) -> None:
+    "Give a line's traces its numbers."
+    many = len(line.steps) > 40
+    values = smoothed(pd.Series(line.values)).to_numpy(np.float32) if many else line.values
+    traces[made["line"]].update(x=line.steps, y=values, mode="lines" if many else "lines+markers")
+    if many:
+        traces[made["raw"]].update(x=line.steps, y=line.values)
+    if "band" in made and line.spread is not None:
+        edge = np.concatenate([line.values + line.spread, (line.values - line.spread)[::-1]])
+        traces[made["band"]].update(x=np.concatenate([line.steps, line.steps[::-1]]), y=edge)
+
+# %% ../../nbs/launch/06a_curves.ipynb #8ac961a8
 class LiveCurves:
     "Panels as a widget that is told what is new."
 
@@ -236,17 +248,6 @@ class LiveCurves:
             self.places[key] = made
         return self.places[key]
 
-    def _draw(self, made: dict[str, int], line: Line) -> None:
-        "The numbers of a line."
-        traces, many = self.widget.data, len(line.steps) > 40
-        values = smoothed(pd.Series(line.values)).to_numpy(np.float32) if many else line.values
-        traces[made["line"]].update(x=line.steps, y=values, mode="lines" if many else "lines+markers")
-        if many:
-            traces[made["raw"]].update(x=line.steps, y=line.values)
-        if "band" in made and line.spread is not None:
-            edge = np.concatenate([line.values + line.spread, (line.values - line.spread)[::-1]])
-            traces[made["band"]].update(x=np.concatenate([line.steps, line.steps[::-1]]), y=edge)
-
     def update(
         self,
         panels: Sequence[Panel],  # as many as at first
@@ -258,7 +259,7 @@ class LiveCurves:
             for made, line in placed:
                 stamp = (len(line.steps), int(line.steps[-1]), float(line.values[-1]))
                 if self.sent.get(made["line"]) != stamp:
-                    self._draw(made, line)
+                    _fill(self.widget.data, made, line)
                     self.sent[made["line"]] = stamp
             for column, panel in enumerate(panels, 1):
                 note = self.widget.layout.annotations[self.empty[column]]
