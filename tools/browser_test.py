@@ -258,6 +258,7 @@ def stop_training(tally: Tally, lab: Lab, workspace: Path, name: str, limit_sec:
     logs = "outputs/*/*/metrics.jsonl"    # with a validation score, there are two pictures to photograph
     until(lambda: any("eval_" in path.read_text() for path in workspace.glob(logs)), 15)
     time.sleep(1.5)
+    lab.to_top(lab.page.locator(".vb-dashboard").last)
     if pinned:
         lab.page.locator(".vb-pin").last.click()
         bar = lab.page.locator(".vb-pinned")

@@ -175,9 +175,8 @@ def has_plotly() -> bool:
     "Whether live curves can be had."
     return all(importlib.util.find_spec(name) for name in ("plotly", "anywidget"))
 
-def _empty_widget(panels: Sequence[Panel]) -> Any:
-    "A plotly widget with a place for each panel."
-    from plotly.graph_objects import FigureWidget
+def _empty_figure(panels: Sequence[Panel]) -> Any:
+    "A plotly figure with a place for each panel."
     from plotly.subplots import make_subplots
     figure = make_subplots(1, len(panels), subplot_titles=[f"<b>{panel.title}</b>" for panel in panels], horizontal_spacing=0.09)
     clear = "rgba(0,0,0,0)"
@@ -193,8 +192,13 @@ def _empty_widget(panels: Sequence[Panel]) -> Any:
             "orientation": "h", "x": left, "y": 1.12, "yanchor": "top", "bgcolor": clear}})
     figure.update_xaxes(title_text="step", tickformat="d", gridcolor=GRID, zeroline=False, minallowed=0)
     figure.update_yaxes(gridcolor=GRID, zeroline=False)
+    return figure
+
+def _as_widget(figure: Any) -> Any:
+    "A figure as a widget, as wide as its place; whole from the start, for what is added while its script loads is lost."
+    from plotly.graph_objects import FigureWidget
     widget = FigureWidget(figure)
-    widget._config = {"responsive": True, "displaylogo": False}    # as wide as its place
+    widget._config = {"responsive": True, "displaylogo": False}
     return widget
 
 # %% ../../nbs/launch/06a_curves.ipynb #3c159f6d
@@ -221,7 +225,7 @@ class LiveCurves:
         self,
         panels: Sequence[Panel],  # as they are now
     ):
-        self.widget, self.places, self.sent = _empty_widget(panels), {}, {}
+        self.widget, self.places, self.sent = _empty_figure(panels), {}, {}
         self.empty = {}
         for column, panel in enumerate(panels, 1):
             suffix = column if column > 1 else ""
@@ -229,6 +233,7 @@ class LiveCurves:
             self.widget.add_annotation(text="" if panel.lines else "not logged yet", showarrow=False, xref=f"x{suffix} domain",
                                        yref=f"y{suffix} domain", x=0.5, y=0.5)
         self.update(panels)
+        self.widget = _as_widget(self.widget)
 
     def _traces(self, column: int, number: int, line: Line) -> dict[str, int]:
         "Places of a line among the widget's traces; made when it is drawn for the first time."
