@@ -45,7 +45,7 @@ from vidbench.core.events import (
     split_within_video,
     write_sides,
 )
-from ..core.runs import Run, workspace, write_text
+from ..core.runs import Run, read_json, workspace, write_text
 from ..core.toys import make_toy_videos
 from ..core.video import ClipCache, TooManyBadVideos, clip_cache, fill_windows, usable
 
@@ -705,7 +705,7 @@ def read_material(
     sides = read_sides(run.path("sides.csv"))
     if not sides or not run.path("material.json").is_file():
         return None
-    known = json.loads(run.path("material.json").read_text())
+    known = read_json(run.path("material.json"))
     sides = {side: rows.assign(label=rows["label"].astype(str)) for side, rows in sides.items()}
     audit = audit_sides(cfg, sides["train"], sides.get("test", sides["val"]))
     return Material(sides, known["classes"], known["positive"], clip_cache(cfg), audit, pd.read_csv(run.path("quarantine.csv")))

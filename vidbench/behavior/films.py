@@ -7,7 +7,7 @@ __all__ = ['logger', 'STRETCH', 'PASS', 'TABLES', 'window_starts', 'batches', 'f
            'film_stamp', 'stretches_of', 'plan', 'stretch_logits', 'film_table', 'films_of', 'run_temperature',
            'predict_stretch', 'predict_stretches', 'ready_parts', 'labels_of', 'against', 'leave_results', 'predict']
 
-# %% ../../nbs/behavior/09_films.ipynb #ce13a6e8
+# %% ../../nbs/behavior/09_films.ipynb #0d3f2e49
 import contextlib
 import hashlib
 import json
@@ -43,7 +43,7 @@ from ..core.video import VideoError, probe, read_clip, video_files
 
 logger = logging.getLogger(__name__)
 
-# %% ../../nbs/behavior/09_films.ipynb #7af25707
+# %% ../../nbs/behavior/09_films.ipynb #e0b86bcc
 def window_starts(
     frames: int,    # of the film, at the clips' rate
     length: int,    # of a window, in frames
@@ -53,7 +53,7 @@ def window_starts(
     starts = list(range(0, max(1, frames - length + 1), hop))
     return starts if starts[-1] + length >= frames else [*starts, frames - length]
 
-# %% ../../nbs/behavior/09_films.ipynb #cc2fefd1
+# %% ../../nbs/behavior/09_films.ipynb #b2fc76ef
 def batches(
     starts: Sequence[int],    # of windows
     size: int,                # windows at a time
@@ -62,7 +62,7 @@ def batches(
     for first in range(0, len(starts), size):
         yield list(starts[first:first + size])
 
-# %% ../../nbs/behavior/09_films.ipynb #38eb8fb2
+# %% ../../nbs/behavior/09_films.ipynb #bf871742
 def film_frames(
     path: str | Path,       # a film
     first: int,             # frame, at the clips' rate
@@ -75,7 +75,7 @@ def film_frames(
         return np.empty((0, *cfg.frame_px, 3), np.uint8), 0.0
     return read_clip(path, times_sec=times, size_px=cfg.frame_px, timeout_sec=120.0), time.perf_counter() - began
 
-# %% ../../nbs/behavior/09_films.ipynb #80517fd1
+# %% ../../nbs/behavior/09_films.ipynb #aa44063b
 def windows_ahead(
     path: str | Path,         # a film
     starts: Sequence[int],    # of some windows, ascending, in frames
@@ -97,7 +97,7 @@ def windows_ahead(
         rows = np.asarray(group)[:, None] - group[0] + np.arange(cfg.num_frames)
         yield held[np.minimum(rows, len(held) - 1)], spent
 
-# %% ../../nbs/behavior/09_films.ipynb #fb115ac1
+# %% ../../nbs/behavior/09_films.ipynb #3f3c040f
 STRETCH = 512    # windows: five minutes at a quarter of 2.5 seconds
 
 class Stretch(NamedTuple):
@@ -108,7 +108,7 @@ class Stretch(NamedTuple):
     film_sec: float      # of the film that are its own
     part: Path
 
-# %% ../../nbs/behavior/09_films.ipynb #e0f96873
+# %% ../../nbs/behavior/09_films.ipynb #a1ff92f6
 def film_stamp(
     film: Path,
 ) -> list:    # path, size, time of the last change
@@ -116,7 +116,7 @@ def film_stamp(
     found = film.stat() if film.is_file() else None
     return [str(film), found.st_size, found.st_mtime_ns] if found else [str(film)]
 
-# %% ../../nbs/behavior/09_films.ipynb #267cf685
+# %% ../../nbs/behavior/09_films.ipynb #f256fa37
 def stretches_of(
     film: Path,
     parts: Path,            # the folder of what is done
@@ -133,7 +133,7 @@ def stretches_of(
     return [Stretch(film, few, total, total / cfg.fps * len(few) / len(starts), parts / f"{name}-{number:05d}.csv")
             for number, few in enumerate(batches(starts, STRETCH))]
 
-# %% ../../nbs/behavior/09_films.ipynb #a7f94b50
+# %% ../../nbs/behavior/09_films.ipynb #b2a7959e
 def plan(
     films: Sequence[Path],
     parts: Path,            # the folder of what is done
@@ -149,7 +149,7 @@ def plan(
             bad[str(film)] = error.reason
     return found, bad
 
-# %% ../../nbs/behavior/09_films.ipynb #129c4fad
+# %% ../../nbs/behavior/09_films.ipynb #e34476fe
 PASS = 16    # windows a forward pass on a processor: 64 take 1.5 times as long each, they leave its cache
 
 @torch.no_grad()
@@ -175,7 +175,7 @@ def stretch_logits(
                  "network_sec": spent["network_sec"] + time.perf_counter() - began}
     return np.concatenate(found), np.concatenate(far), spent
 
-# %% ../../nbs/behavior/09_films.ipynb #d922e710
+# %% ../../nbs/behavior/09_films.ipynb #474f8352
 def film_table(
     path: str | Path,                             # the film
     starts: Sequence[int],                        # of the windows, in frames
@@ -192,7 +192,7 @@ def film_table(
     table = table.join(pd.DataFrame(prob.round(5), columns=[f"prob_{name}" for name in classes]))
     return table if far is None else table.assign(distance=far.round(4), unfamiliar=far > limit)
 
-# %% ../../nbs/behavior/09_films.ipynb #d89b805b
+# %% ../../nbs/behavior/09_films.ipynb #2454c66e
 TABLES = (".csv", ".tsv", ".xlsx", ".json", ".jsonl", ".eaf", ".boris")
 
 def films_of(
@@ -207,14 +207,14 @@ def films_of(
             found += video_files(place) if place.is_dir() else [place]
     return list(dict.fromkeys(found))
 
-# %% ../../nbs/behavior/09_films.ipynb #5503b8c6
+# %% ../../nbs/behavior/09_films.ipynb #19c0fae3
 def run_temperature(
     run: Run,    # evaluated or not
 ) -> float:      # 1 before `evaluate`
     "The temperature that a run's report found."
     return float((run.report.get("details", {}).get("temperature") or {}).get("temperature", 1.0))
 
-# %% ../../nbs/behavior/09_films.ipynb #033e36e5
+# %% ../../nbs/behavior/09_films.ipynb #a02fbb68
 def predict_stretch(
     stretch: Stretch,
     model: nn.Module,          # in evaluation mode
@@ -230,7 +230,7 @@ def predict_stretch(
     table = film_table(stretch.film, stretch.starts, softmax(logits, temperature), cfg, classes, *marks)
     return table, {"film_sec": stretch.film_sec, **spent}
 
-# %% ../../nbs/behavior/09_films.ipynb #1becd621
+# %% ../../nbs/behavior/09_films.ipynb #a15a355e
 def predict_stretches(
     todo: Sequence[Stretch],
     cfg: BehaviorConfig,        # the run's settings
@@ -253,14 +253,14 @@ def predict_stretches(
             times.append(spent)
     return times, bad
 
-# %% ../../nbs/behavior/09_films.ipynb #edbf8cd5
+# %% ../../nbs/behavior/09_films.ipynb #dc46d039
 def _environment(number: int, processes: int) -> dict[str, str]:
     "Of the process with a number, from 1: its share of the threads, and its GPU."
     mine = os.environ | {"OMP_NUM_THREADS": str(max(1, torch.get_num_threads() // processes))}
     gpus = (os.environ.get("CUDA_VISIBLE_DEVICES") or ",".join(map(str, range(torch.cuda.device_count())))).split(",")
     return mine | ({"CUDA_VISIBLE_DEVICES": gpus[(number - 1) % len(gpus)]} if gpus[0] else {})
 
-# %% ../../nbs/behavior/09_films.ipynb #415616f9
+# %% ../../nbs/behavior/09_films.ipynb #078ee456
 @contextlib.contextmanager
 def _helpers(processes: int, task: Mapping[str, Any]) -> Iterator[list[subprocess.Popen]]:
     "The other processes, each with its share of a `predict`; none is left behind."
@@ -280,7 +280,7 @@ def _helpers(processes: int, task: Mapping[str, Any]) -> Iterator[list[subproces
             other.wait()
             other.stderr.close()
 
-# %% ../../nbs/behavior/09_films.ipynb #9f280577
+# %% ../../nbs/behavior/09_films.ipynb #255a03d8
 def _last_words(other: subprocess.Popen) -> None:
     "Wait for a process, and pass on how it failed."
     said = other.stderr.read().strip().splitlines() or ["it said nothing"]
@@ -288,7 +288,7 @@ def _last_words(other: subprocess.Popen) -> None:
         raise RuntimeError(f"a process that predicted beside this one ended with code {other.returncode}: {said[-1]}; "
                            "what is done stays: start again, with processes=1 if it was memory")
 
-# %% ../../nbs/behavior/09_films.ipynb #aef593c0
+# %% ../../nbs/behavior/09_films.ipynb #698f59a9
 def _share(said: str) -> tuple[int, int]:
     "`2/4` as numbers."
     number, _, of = said.partition("/")
@@ -296,7 +296,7 @@ def _share(said: str) -> tuple[int, int]:
         raise ConfigError(f"share={said!r} is not a part of the work: write share=2/4 for the second of four")
     return int(number), int(of)
 
-# %% ../../nbs/behavior/09_films.ipynb #85a04502
+# %% ../../nbs/behavior/09_films.ipynb #12cbd2eb
 def ready_parts(
     parts: Path,           # the folder of what is done
     what: Sequence[Any],   # hop and run: others begin anew
@@ -310,7 +310,7 @@ def ready_parts(
         write_text(parts / "key.json", key)
     return parts
 
-# %% ../../nbs/behavior/09_films.ipynb #43d1210f
+# %% ../../nbs/behavior/09_films.ipynb #cae45419
 def _speed(times: Sequence[dict[str, float]], seconds: float) -> dict[str, float]:
     "How fast the films of this call were, and what share of the work was decoding."
     total = {name: sum(each[name] for each in times) for name in ("film_sec", "decoding_sec", "network_sec")}
@@ -319,7 +319,7 @@ def _speed(times: Sequence[dict[str, float]], seconds: float) -> dict[str, float
     return total | {"seconds": seconds, "times_real_time": total["film_sec"] / seconds,
                     "decoding_share": total["decoding_sec"] / (total["decoding_sec"] + total["network_sec"])}
 
-# %% ../../nbs/behavior/09_films.ipynb #e7c0b79e
+# %% ../../nbs/behavior/09_films.ipynb #432f1dd0
 def labels_of(
     inputs: str | Path | Iterable[str | Path],    # as given to `predict`
     classes: Sequence[str],                       # of the run
@@ -339,7 +339,7 @@ def labels_of(
         logger.warning("%s; these events are not asked about", said)
     return true[~true["label"].isin(other)].reset_index(drop=True)
 
-# %% ../../nbs/behavior/09_films.ipynb #9408c72e
+# %% ../../nbs/behavior/09_films.ipynb #dcbe1a68
 def against(
     bouts: pd.DataFrame,    # that were found
     true: pd.DataFrame,     # from `labels_of`
@@ -351,7 +351,7 @@ def against(
     found = {f"f1@{iou}": float(2 * hits / max(2 * hits + false + missed, 1)) for iou, (hits, false, missed) in total.items()}
     return found | {"frame_accuracy": frame_accuracy(mine, true)}
 
-# %% ../../nbs/behavior/09_films.ipynb #6763e2a6
+# %% ../../nbs/behavior/09_films.ipynb #ffccd194
 def leave_results(
     out: Path,                        # a folder
     tables: Sequence[pd.DataFrame],   # from `film_table`, one a film
@@ -372,18 +372,18 @@ def leave_results(
         ethogram_figure(bouts, true).savefig(out / "ethogram.png", dpi=120, bbox_inches="tight")
     return json.loads((out / "summary.json").read_text())
 
-# %% ../../nbs/behavior/09_films.ipynb #3edacc83
+# %% ../../nbs/behavior/09_films.ipynb #ab5fd7d0
 def _read_part(path: Path) -> pd.DataFrame:
     "What was written of one stretch; a class may be called NA."
     return pd.read_csv(path, dtype={"video_path": str, "pred": str}, keep_default_na=False, na_values={"distance": [""]})
 
-# %% ../../nbs/behavior/09_films.ipynb #891a98b5
+# %% ../../nbs/behavior/09_films.ipynb #d61ffbd0
 def _asked(run: Run, cfg: BehaviorConfig, hop: int) -> list:
     "What a stretch's answer hangs on, beside its film."
     weights = [film_stamp(path) for path in sorted(best_checkpoint(run).glob("*.safetensors"))]
     return [hop, cfg.num_frames, cfg.fps, weights, run_temperature(run), film_stamp(run.path(FILE))]
 
-# %% ../../nbs/behavior/09_films.ipynb #7767105e
+# %% ../../nbs/behavior/09_films.ipynb #ab56fe99
 def predict(
     run: Run | str | Path,                         # after `fit`, or its folder
     inputs: str | Path | Iterable[str | Path],     # films, folders of films, tables of events (asked against their labels)
