@@ -6,15 +6,17 @@ Usage: browser_test.py [NOTEBOOK ...] [--screenshots FOLDER] [--limit SECONDS]
 Without a notebook it writes one that trains a single number, and checks that the picture moves, that Stop stops and
 saves, that the saved notebook keeps a picture, that a run of another process can be watched, that a bar stays pinned, that the
 page can be reloaded while it trains, that the compare notebook reacts to clicks, a sweep to the mouse, that clips play in
-the sample browser, that its keys go on and mark, that a film can be asked about, and that all of it suits the dark theme.
-With notebooks (for instance nbs/experiments/behavior.ipynb) it runs a copy of each one the same way and presses Stop on
-its dashboard.
+the sample browser, that its keys go on and mark, that a film can be asked about, that all of it suits the dark theme, that
+Stop ends two processes, that `report.html` reads without a network and on a phone, and that no page asks anybody but its server.
+With notebooks (for instance nbs/experiments/behavior.ipynb) it runs a copy of each one to its end, looks for the verdict
+before any score, plays a clip, filters the answers and asks about a film; with --stop it presses Stop on its dashboard.
 Everything happens in a temporary folder, on a free port of this machine, behind a token.
 Ends with `N passed, N failed`.
 """
 import argparse
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -34,7 +36,8 @@ sys.path[:0] = [str(PROJECT), str(PROJECT / "tools")]
 from executed import litter  # noqa: E402
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-QUIET = {"notification": {"fetchNews": "false", "checkForUpdates": False, "doNotDisturbMode": True}}
+QUIET = {"apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False, "doNotDisturbMode": True},
+         "notebook-extension/tracker": {"windowingMode": "none"}}      # all cells stay in the page, where they are looked for
 KERNEL = "window.jupyterapp?.shell.currentWidget?.sessionContext?.session?.kernel"
 RESTING = f"{KERNEL}?.connectionStatus === 'connected' && {KERNEL}.status === 'idle'"
 LIVE_PICTURE, STATIC_PICTURE = ".vb-dashboard .js-plotly-plot, img.widget-image, .widget-image img", ".jp-RenderedImage img"
@@ -113,10 +116,10 @@ def free_port() -> int:
 def environment(workspace: Path) -> dict:
     "An environment in which Jupyter keeps its settings, and vidbench its runs, inside `workspace`."
     private = workspace / ".jupyter"
-    settings = private / "settings" / "@jupyterlab" / "apputils-extension"
-    settings.mkdir(parents=True)
     for name, values in QUIET.items():
-        (settings / f"{name}.jupyterlab-settings").write_text(json.dumps(values))
+        place = private / "settings" / "@jupyterlab" / f"{name}.jupyterlab-settings"
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_text(json.dumps(values))
     folders = {"JUPYTER_CONFIG_DIR": "config", "JUPYTER_DATA_DIR": "data", "JUPYTER_RUNTIME_DIR": "runtime",
                "JUPYTERLAB_SETTINGS_DIR": "settings", "JUPYTERLAB_WORKSPACES_DIR": "workspaces",
                "IPYTHONDIR": "ipython"}
@@ -158,16 +161,29 @@ def stop_server(server: subprocess.Popen) -> None:
             until(lambda: server.poll() is not None, 10)
 
 
+def listen(page, heard: list[str]) -> None:
+    "Write down where a page asks."
+    page.on("request", lambda request: heard.append(request.url))
+    page.on("websocket", lambda socket: heard.append(socket.url))
+
+
+def left_home(heard: list[str]) -> list[str]:
+    "Addresses beyond the server of the test; what is part of the page has none. The badge is text of an experiment's author."
+    home = re.compile(r"(?:https?|wss?)://127\.0\.0\.1:\d+/|data:|blob:|file:|about:|.*/assets/colab-badge.svg$")
+    return sorted({url[:120] for url in heard if not home.match(url)})
+
+
 @contextmanager
-def browser_page():
+def browser_page(heard: list[str], **how):
     "A page of headless Chromium, large enough for a notebook."
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         try:
-            page = browser.new_page(viewport={"width": 1280, "height": 960})
+            page = browser.new_page(**({"viewport": {"width": 1280, "height": 960}} | how))
             page.set_default_timeout(30_000)
+            listen(page, heard)
             yield page
         finally:
             browser.close()
@@ -198,6 +214,11 @@ class Lab:
         "Whether the picture changes within the limit."
         first = until(lambda: self.picture(selector), limit_sec)
         return bool(first) and bool(until(lambda: self.picture(selector) not in (b"", first), limit_sec))
+
+    def to_top(self, found) -> None:
+        "Scroll until something stands at the window's upper edge."
+        found.evaluate("element => element.scrollIntoView({block: 'start'})")
+        time.sleep(0.5)
 
     def shot(self, name: str) -> None:
         "Keep a screenshot of the whole window, in few colours: a third of the size."
@@ -279,11 +300,117 @@ def saved(tally: Tally, lab: Lab, path: Path, name: str, pictures: bool = True) 
     until(lambda: path.stat().st_mtime_ns != before, 15)
     kept = outputs(path)
     tally.check(f"{name}: no cell failed", not any(output["output_type"] == "error" for output in kept))
-    found = [what for what in litter(json.loads(path.read_text())) if what not in ("a widget", "an absolute path")]
+    found = [what for what in litter(json.loads(path.read_text())) if what != "an absolute path"]
     tally.check(f"{name}: the saved notebook holds no litter {found or ''}", not found)
     tally.check(f"{name}: the saved notebook is below 3 MB ({path.stat().st_size / 1e6:.2f} MB)", path.stat().st_size < 3e6)
     if pictures:
         tally.check(f"{name}: the saved notebook holds a picture", any("image/png" in o.get("data", {}) for o in kept))
+
+
+def plays(film) -> bool:
+    "Whether a film's picture changes, and its time is told."
+    film.scroll_into_view_if_needed()
+    before = film.screenshot()
+    film.evaluate("video => video.play()")
+    changed = until(lambda: film.screenshot() != before, 10)
+    time.sleep(0.7)
+    clip = film.locator("xpath=ancestor::*[contains(@class,'vb-clip')]")
+    return bool(changed) and "frame" in clip.locator(".vb-at").inner_text()
+
+
+def scores_before_verdict(path: Path) -> list[str]:
+    "Names of headline numbers that a saved notebook shows before its verdict; one entry that says so where it has none."
+    cells, names = json.loads(path.read_text())["cells"], set()
+    for report in path.parent.glob("outputs/*/*/report.json"):
+        names |= set(json.loads(report.read_text())["headline"])
+    for cell in cells:
+        shown = json.dumps([output.get("data", output.get("text", "")) for output in cell.get("outputs", [])])
+        if "vb-card" in shown:
+            return []
+        told = [name for name in names if re.search(rf"{name}[^\w.]{{1,8}}[-+]?[01]\.\d", shown)]
+        if told and " gone" not in shown:        # a training's own curves say how it does on its validation side
+            return told
+    return ["no verdict at all"]
+
+
+def answers_films(tally: Tally, lab: Lab, name: str, limit_sec: float) -> None:
+    "The last cell's Ask: a click answers the film that stands there."
+    button = lab.page.locator("button", has_text=re.compile(r"^\s*Ask\s*$"))
+    if not button.count():
+        return
+    button.last.scroll_into_view_if_needed()
+    said = lab.page.locator(".jp-Cell").last.locator(".widget-html-content").last
+    button.last.click()
+    until(lambda: button.last.is_enabled() and lab.idle(5) and "answering" not in said.inner_text(), limit_sec)
+    words = said.inner_text().strip()
+    tally.check(f"{name}: Ask answers ({words[:70]!r})", words and not words.startswith("no answer"))
+    said.scroll_into_view_if_needed()
+    time.sleep(0.5)
+    lab.shot(f"{name}-ask")
+
+
+def filters_answers(tally: Tally, lab: Lab, name: str) -> None:
+    "The sample browser's menu changes which answers there are; its clip plays."
+    browser = lab.page.locator(".vb-browser").first
+    browser.wait_for()
+    lab.to_top(browser)
+    said, menu = lambda: browser.inner_text(), browser.locator("select").first
+    films = browser.locator("video")
+    if films.count():
+        tally.check(f"{name}: the browser's film plays", plays(films.first))
+    else:
+        tally.check(f"{name}: the browser shows a picture or words", browser.locator("img").count() or "answered" in said())
+    lab.shot(f"{name}-browser")
+    before = said()
+    for kind in ("all", "right", "wrong"):
+        menu.select_option(label=kind)
+        if until(lambda: said() != before, 3):
+            break
+    tally.check(f"{name}: the browser's menu filters", said() != before)
+
+
+def experiment_test(tally: Tally, page, address, workspace: Path, screenshots: Path, limit_sec: float, path: Path):
+    "An experiment's notebook, unchanged, to its end: its verdict, its players, its browser, its question."
+    shutil.copy(path, workspace / path.name)
+    lab, name = Lab(page, address(path.name), screenshots), path.stem
+    began = time.monotonic()
+    lab.command("notebook:run-all-cells")
+    ended = lab.idle(limit_sec)
+    tally.check(f"{name}: comes to its end ({time.monotonic() - began:.0f} s)", ended)
+    card = page.locator(".vb-card").first
+    lab.to_top(card)
+    lab.shot(f"{name}-verdict")
+    players = page.locator(".vb-clip:visible video")
+    if players.count():
+        tally.check(f"{name}: the last player plays", plays(players.last))
+        lab.shot(f"{name}-player")
+    filters_answers(tally, lab, name)
+    answers_films(tally, lab, name, limit_sec)
+    saved(tally, lab, workspace / path.name, name)
+    shutil.copy(workspace / path.name, screenshots)
+    early = scores_before_verdict(workspace / path.name)
+    tally.check(f"{name}: the verdict comes before any score {early or ''}", not early)
+    opened_later(tally, lab, address(path.name), name)
+
+
+def opened_later(tally: Tally, lab: Lab, address: str, name: str) -> None:
+    "The saved notebook once its kernel is gone: pages where widgets were."
+    lab.page.evaluate("window.jupyterapp.commands.execute('kernelmenu:shutdown')")
+    time.sleep(1)
+    lab.page.goto(address.replace("&reset", ""))
+    lab.page.wait_for_function("window.jupyterapp?.shell.currentWidget?.content?.widgets?.length", timeout=60_000)
+    time.sleep(4)
+    words = lab.page.inner_text("body")
+    tally.check(f"{name}: opened without its kernel, no widget is missed",
+                "model not found" not in words and "Loading widget" not in words)
+    shown = lab.page.locator(".vb-samples").first
+    if shown.count():
+        shown.scroll_into_view_if_needed()
+        time.sleep(0.5)
+        shown.get_by_role("button", name="\u25b6").first.click()
+        counted = shown.locator("output").first.inner_text()
+        tally.check(f"{name}: its answers are a page that goes on ({counted})", counted.startswith(("2 of", "1 of 1")))
+    lab.shot(f"{name}-later")
 
 
 def notebook_test(tally: Tally, page, address, workspace: Path, screenshots: Path, limit_sec: float, path: Path):
@@ -296,13 +423,25 @@ def notebook_test(tally: Tally, page, address, workspace: Path, screenshots: Pat
     saved(tally, lab, workspace / path.name, path.stem)
 
 
+def pretend_report(run, table) -> None:
+    "A report about some answers."
+    from vidbench.core.doubt import mean_interval
+    from vidbench.core.reports import check, make_report, metric
+
+    right = metric(mean_interval((table["true"] == table["pred"]).astype(float), table["group"]))
+    run.write_report(make_report(
+        "walk", headline=["accuracy"], metrics={"accuracy": right}, baselines={"chance": {"accuracy": 0.5}},
+        verdict="It walks.", checks=[check("is above chance", None, "few groups")], audit=None, health={},
+        checkpoint={"name": "checkpoint-8", "step": 8, "rule": "the last"}))
+    run.set_stage("evaluate", "finished")
+
+
 def pretend_runs(workspace: Path) -> None:
     "Three runs to compare, whose curves differ."
     import pandas as pd
 
     from vidbench.core.config import Config
-    from vidbench.core.doubt import mean_interval
-    from vidbench.core.reports import make_report, metric, write_predictions
+    from vidbench.core.reports import write_predictions
     from vidbench.core.runs import Run
 
     for name, height in (("first", 1.0), ("second", 0.6), ("third", 0.3)):
@@ -312,12 +451,7 @@ def pretend_runs(workspace: Path) -> None:
         table = pd.DataFrame([{"event_id": f"e{i}", "group": f"v{i % 5}", "true": "ab"[i % 2],
                                "pred": "ab"[i % 2 if i > 20 * height else 0]} for i in range(40)])
         write_predictions(run, table)
-        right = metric(mean_interval((table["true"] == table["pred"]).astype(float), table["group"]))
-        run.write_report(make_report(
-            "walk", headline=["accuracy"], metrics={"accuracy": right}, baselines={"chance": {"accuracy": 0.5}},
-            verdict="It walks.", checks=[], audit=None, health={},
-            checkpoint={"name": "checkpoint-8", "step": 8, "rule": "the last"}))
-        run.set_stage("evaluate", "finished")
+        pretend_report(run, table)
 
 
 def compare_test(tally: Tally, page, address, workspace: Path, screenshots: Path, limit_sec: float) -> None:
@@ -331,7 +465,7 @@ def compare_test(tally: Tally, page, address, workspace: Path, screenshots: Path
     told = page.locator(".widget-html-content", has_text="shared events").last
     before = until(lambda: told.count() and told.inner_text(), 15)
     tally.check("compare: it opens on the newest pair of a job", "third" in before and "second" in before)
-    time.sleep(0.5)
+    lab.to_top(page.locator("select[multiple]").first)
     lab.shot("compare")
     page.locator("select[multiple] option").nth(2).click(modifiers=["Control"])
     tally.check("compare: a click on a run changes the page", until(lambda: told.inner_text() != before, 10))
@@ -343,6 +477,7 @@ def compare_test(tally: Tally, page, address, workspace: Path, screenshots: Path
     tally.check("compare: Export writes PNG, CSV and LaTeX",
                 until(lambda: {p.suffix for p in exported.glob("*")} == {".png", ".csv", ".tex"}, 15))
     saved(tally, lab, workspace / "compare.ipynb", "compare", pictures=False)
+    opened_later(tally, lab, address("compare.ipynb"), "compare")
 
 
 def written(workspace: Path, name: str, cells: tuple[str, ...]) -> str:
@@ -387,7 +522,8 @@ def sweep_test(tally: Tally, page, address, workspace: Path, screenshots: Path, 
 
 def reload_test(tally: Tally, page, address, workspace: Path, screenshots: Path, limit_sec: float) -> None:
     "The page is saved and reloaded while a cell trains; another notebook opens the view of the running job, and stops it."
-    first = address(written(workspace, "train", TOY[:3]))
+    long = TOY[2].replace("fit(run)", "fit(run, steps=20_000)")       # a slow machine needs minutes to open two pages
+    first = address(written(workspace, "train", (*TOY[:2], long)))
     lab = Lab(page, first, screenshots)
     lab.command("notebook:run-all-cells")
     until(lambda: "running" in states(workspace).values(), limit_sec)
@@ -397,7 +533,9 @@ def reload_test(tally: Tally, page, address, workspace: Path, screenshots: Path,
     page.goto(first.replace("&reset", ""))
     page.wait_for_function("window.jupyterapp?.shell.currentWidget?.content?.widgets?.length", timeout=60_000)
     time.sleep(6)
-    tally.check("reload: no 'model not found' while it trains", "model not found" not in page.inner_text("body"))
+    words = page.inner_text("body")
+    tally.check("reload: no 'model not found' while it trains", "model not found" not in words and "Loading widget" not in words)
+    tally.check("reload: the page says how to watch", "find_run" in words)
     lab.shot("reload-same")
     second = Lab(page, address(written(workspace, "again", AGAIN)), screenshots)      # the page is loaded anew
     second.command("notebook:run-all-cells")
@@ -408,6 +546,7 @@ def reload_test(tally: Tally, page, address, workspace: Path, screenshots: Path,
     page.goto(first.replace("&reset", ""))
     time.sleep(6)
     tally.check("reload: no 'model not found' when it is over", "model not found" not in page.inner_text("body"))
+    second.shot("reload-over")
 
 
 SAMPLES = ("""
@@ -489,6 +628,8 @@ def samples_test(tally: Tally, page, address, workspace: Path, screenshots: Path
     lab.shot("samples-right")
     ask_test(tally, page, lab, workspace)
     dark_test(tally, page, lab)
+    saved(tally, lab, workspace / "samples.ipynb", "samples", pictures=False)
+    opened_later(tally, lab, address("samples.ipynb"), "samples")
 
 
 def ask_test(tally: Tally, page, lab: Lab, workspace: Path) -> None:
@@ -519,6 +660,62 @@ def dark_test(tally: Tally, page, lab: Lab) -> None:
     lab.shot("verdict-dark")
 
 
+def report_test(tally: Tally, page, address, workspace: Path, screenshots: Path, limit_sec: float) -> None:
+    "report.html from a file, without a network, at the width of a phone and of a desk, in light and dark."
+    from vidbench.core.reports import read_predictions
+    from vidbench.core.runs import Run
+    from vidbench.launch.report_html import write_report
+
+    pretend_answers(workspace)
+    run = Run.open(workspace / "outputs/walk/seen")
+    for step in range(1, 60):
+        run.log({"step": step, "loss": 3 / step})
+    pretend_report(run, read_predictions(run))
+    place = write_report(run)
+    page.context.set_offline(True)
+    for name, width, height, scheme in (("phone", 390, 844, "light"), ("desk-dark", 1280, 960, "dark")):
+        page.set_viewport_size({"width": width, "height": height})
+        page.emulate_media(color_scheme=scheme)
+        page.goto(place.as_uri())
+        wide = page.evaluate("document.documentElement.scrollWidth")
+        tally.check(f"report: {name}: nothing is wider than the window ({wide} of {width} px)", wide <= width)
+        broken = page.evaluate("[...document.images].filter(i => i.complete && !i.naturalWidth && i.offsetParent).length")
+        tally.check(f"report: {name}: no picture is missed", broken == 0)
+        tally.check(f"report: {name}: its verdict stands first", page.locator("body > .vb-card, body > style + .vb-card").count())
+        page.screenshot(path=str(screenshots / f"report-{name}.png"))
+        tally.check(f"report: {name}: its clip plays", plays(page.locator("section:not([hidden]) video").first))
+        page.locator("h2", has_text="Answers").scroll_into_view_if_needed()
+        page.screenshot(path=str(screenshots / f"report-{name}-answers.png"))
+
+
+TWO = ("""
+from vidbench.behavior.settings import BehaviorConfig
+from vidbench.behavior.study import fit, prepare
+from vidbench.core.runs import Run
+from vidbench.launch.dashboard import Dashboard
+from vidbench.launch.workers import fit_on
+cfg = BehaviorConfig.preset("smoke", epochs=500)
+run = Run.create("behavior", cfg, "two")
+material = prepare(cfg, run)
+""", """
+with Dashboard(run):
+    result = fit_on(2, fit, cfg, run)
+""")
+
+
+def two_test(tally: Tally, page, address, workspace: Path, screenshots: Path, limit_sec: float) -> None:
+    "Two processes train; a click on Stop saves and ends both."
+    lab = Lab(page, address(written(workspace, "two", TWO)), screenshots)
+    stop_training(tally, lab, workspace, "two", limit_sec)
+    tally.check("two: the cell ends", lab.idle(limit_sec))
+    run = workspace / "outputs/behavior/two"
+    left = subprocess.run(["pgrep", "-f", str(run)], capture_output=True, text=True).stdout.split()
+    tally.check(f"two: no process is left {left or ''}", not left)
+    tally.check(f"two: the run says that it was stopped ({states(workspace)['two']})", states(workspace)["two"] == "interrupted")
+    tally.check("two: what was learned is saved", any(run.glob("checkpoints/*")))
+    lab.shot("two-stopped")
+
+
 def one_test(tally: Tally, test, name: str, screenshots: Path, limit_sec: float, *args) -> None:
     "Run one test with a server, a browser and a workspace of its own; what it raises is a failure."
     with tempfile.TemporaryDirectory(prefix="vidbench-browser-", ignore_cleanup_errors=True) as folder:
@@ -526,12 +723,15 @@ def one_test(tally: Tally, test, name: str, screenshots: Path, limit_sec: float,
         for part in ("data", "outputs"):
             (workspace / part).mkdir()
         try:
-            with jupyterlab(workspace) as address, browser_page() as page:
+            heard: list[str] = []
+            with jupyterlab(workspace) as address, browser_page(heard) as page:
                 try:
                     test(tally, page, address, workspace, screenshots, limit_sec, *args)
                 except Exception:
                     page.screenshot(path=str(screenshots / f"{name}-failed.png"))
                     raise
+            away = left_home(heard)
+            tally.check(f"{name}: none of {len(heard)} requests leaves the page's own server {away or ''}", heard and not away)
         except Exception as error:
             tally.check(f"{name}: {type(error).__name__}: {str(error).strip().splitlines()[0]}", False)
 
@@ -545,7 +745,8 @@ def missing() -> str:
     return "" if CHROMIUM else "chromium is not installed"
 
 
-TESTS = ((toy_test, "toy"), (compare_test, "compare"), (reload_test, "reload"), (samples_test, "samples"), (sweep_test, "sweep"))
+TESTS = ((toy_test, "toy"), (compare_test, "compare"), (reload_test, "reload"), (samples_test, "samples"), (sweep_test, "sweep"),
+         (report_test, "report"), (two_test, "two"))
 
 
 def main() -> int:
@@ -554,6 +755,7 @@ def main() -> int:
     parser.add_argument("notebooks", nargs="*", type=Path, help="experiment notebooks to run instead of the toy")
     parser.add_argument("--screenshots", type=Path, help="folder that keeps the screenshots")
     parser.add_argument("--only", default="", choices=[name for _, name in TESTS], help="one of the tests")
+    parser.add_argument("--stop", action="store_true", help="press Stop while a notebook trains")
     parser.add_argument("--limit", type=float, default=60, help="seconds that any one wait may last")
     args = parser.parse_args()
     if lack := missing():
@@ -568,7 +770,7 @@ def main() -> int:
                 if args.only in ("", name):
                     one_test(tally, test, name, screenshots, args.limit)
         for path in args.notebooks:
-            one_test(tally, notebook_test, path.stem, screenshots, args.limit, path)
+            one_test(tally, notebook_test if args.stop else experiment_test, path.stem, screenshots, args.limit, path)
     print(f"{tally.passed} passed, {tally.failed} failed")
     return int(tally.failed > 0)
 

@@ -30,6 +30,7 @@ from .models import adapter_weights
 from .settings import AnomalyConfig
 from .stability import norms_by_module
 from ..core.doubt import Interval, Many, intervals, mean_interval, paired_difference, ranking_scores, said, word
+from ..core.engine import everywhere, shared_out
 from ..core.reports import check
 from ..core.tiny_vlm import VideoChatCollator
 from ..core.training import LEAST_MOVED
@@ -57,10 +58,9 @@ def side(
 def batches(
     data: ClipData,  # clips
     size: int,       # of a batch
-) -> Iterator[list[dict[str, Any]]]:
-    "Items in order, some at a time."
-    for start in range(0, len(data), size):
-        yield [data[i] for i in range(start, min(start + size, len(data)))]
+) -> list[range]:    # places in the data
+    "Clips in order, some at a time: the same for any number of processes."
+    return [range(start, min(start + size, len(data))) for start in range(0, len(data), size)]
 
 # %% ../../nbs/anomaly/06_evaluation.ipynb #cell-012
 AT_ONCE = 64  # positions whose logits are held at a time
@@ -110,14 +110,14 @@ def same_top(
     pairs = zip(one.topk(top).indices.tolist(), other.topk(top).indices.tolist(), strict=True)
     return [set(a) == set(b) for a, b in pairs]
 
-# %% ../../nbs/anomaly/06_evaluation.ipynb #cell-024
+# %% ../../nbs/anomaly/06_evaluation.ipynb #cell-025
 def _longer(values: Tensor, rows: Sequence[int], more: Sequence[Sequence[int]], blank: int) -> Tensor:
     "Rows of a batch with something behind them, padded on the left."
     longest = max(map(len, more))
     kept = [[blank] * (longest - len(m)) + values[r].tolist() + list(m) for r, m in zip(rows, more, strict=True)]
     return torch.tensor(kept, device=values.device)
 
-# %% ../../nbs/anomaly/06_evaluation.ipynb #cell-025
+# %% ../../nbs/anomaly/06_evaluation.ipynb #cell-026
 def take_rows(
     prompts: dict[str, Any],  # padded on the left
     rows: Sequence[int],      # which, perhaps several times
@@ -138,7 +138,7 @@ def take_rows(
             found[name] = values[list(rows)]
     return found
 
-# %% ../../nbs/anomaly/06_evaluation.ipynb #cell-028
+# %% ../../nbs/anomaly/06_evaluation.ipynb #cell-029
 @dataclass
 class Spelling:
     "A word of danger that is being spelled."
@@ -156,7 +156,7 @@ def _follow(path: Spelling, probs: Tensor, words: DangerWords, mass: np.ndarray,
     return [Spelling(path.row, path.place, [*path.prefix, token], parts[token], path.weight * p)
             for token, p in zip(tokens, probs[tokens].tolist(), strict=True) if path.weight * p > tolerance]
 
-# %% ../../nbs/anomaly/06_evaluation.ipynb #cell-030
+# %% ../../nbs/anomaly/06_evaluation.ipynb #cell-031
 def danger_mass(
     words: DangerWords,       # spelled how
     first: Float[Tensor, "clip position token"],  # probabilities along the answers
@@ -177,7 +177,7 @@ def danger_mass(
         waiting = [new for path, p in zip(waiting, probs, strict=True) for new in _follow(path, p, words, mass, tolerance)]
     return mass
 
-# %% ../../nbs/anomaly/06_evaluation.ipynb #cell-033
+# %% ../../nbs/anomaly/06_evaluation.ipynb #cell-035
 SCORED = 8  # first positions of the greedy answer that the danger score looks at
 
 def greedy(
@@ -193,7 +193,7 @@ def greedy(
     cut = [next((i for i, token in enumerate(row) if token in ends), len(row)) for row in rows]
     return [row[:end] for row, end in zip(rows, cut, strict=True)], probs
 
-# %% ../../nbs/anomaly/06_evaluation.ipynb #cell-035
+# %% ../../nbs/anomaly/06_evaluation.ipynb #cell-038
 def speak(
     model: PeftModel,           # one side
     processor: ProcessorMixin,  # its processor
@@ -212,7 +212,7 @@ def speak(
     mass = danger_mass(words, probs, open_ended, texts, ask)
     return tokenizer.batch_decode(answers, skip_special_tokens=True), (1 - np.prod(1 - mass, 1)).tolist()
 
-# %% ../../nbs/anomaly/06_evaluation.ipynb #cell-042
+# %% ../../nbs/anomaly/06_evaluation.ipynb #cell-046
 def first_token(
     model: PeftModel,           # one side
     prompts: dict[str, Any],    # padded on the left
@@ -220,26 +220,27 @@ def first_token(
     "The distribution of the answer's first token."
     return model(**prompts, logits_to_keep=1).logits[:, -1].float().softmax(-1)
 
-# %% ../../nbs/anomaly/06_evaluation.ipynb #cell-044
+# %% ../../nbs/anomaly/06_evaluation.ipynb #cell-048
 def video_effects(
     model: PeftModel,           # tuned
     processor: ProcessorMixin,  # its processor
     data: ClipData,             # held-out clips
 ) -> pd.DataFrame:              # control, side, distance (mean over the clips)
     "How much the first word depends on the video."
-    collate, rows = VideoChatCollator(processor, left=True), []
-    controls = {name: ClipData(data.clips, data.cfg, data.policy, name) for name in CONTROLS}
-    for start in range(0, len(data), data.cfg.eval_batch_size):
-        places = range(start, min(start + data.cfg.eval_batch_size, len(data)))
-        shown = {name: prompts_of(collate, [d[i] for i in places], model.device) for name, d in ({"": data} | controls).items()}
+    collate, sides = VideoChatCollator(processor, left=True), {"": data}
+    sides |= {name: ClipData(data.clips, data.cfg, data.policy, name) for name in CONTROLS}
+    def distances(places: range) -> list[dict[str, Any]]:
+        shown, rows = {name: prompts_of(collate, [d[i] for i in places], model.device) for name, d in sides.items()}, []
         for when in ("before", "after"):
             with side(model, when):
                 own = first_token(model, shown[""])
                 rows += [{"control": name, "side": when, "distance": float(x)} for name in CONTROLS
                          for x in (first_token(model, shown[name]) - own).abs().sum(-1) / 2]
+        return rows
+    rows = [row for part in shared_out(batches(data, data.cfg.eval_batch_size), distances) for row in part]
     return pd.DataFrame(rows).groupby(["control", "side"], sort=False).distance.mean().reset_index()
 
-# %% ../../nbs/anomaly/06_evaluation.ipynb #cell-047
+# %% ../../nbs/anomaly/06_evaluation.ipynb #cell-052
 def adapter_effect(
     model: PeftModel,         # tuned
     prompts: dict[str, Any],  # some clips
@@ -253,7 +254,7 @@ def adapter_effect(
             "norms": norms_by_module(adapter_weights(model)),
             "norms_b": norms_by_module({n: w for n, w in adapter_weights(model).items() if "_B" in n})}
 
-# %% ../../nbs/anomaly/06_evaluation.ipynb #cell-050
+# %% ../../nbs/anomaly/06_evaluation.ipynb #cell-056
 def attention_shares(
     model: PeftModel,         # loaded with eager attention
     batch: dict[str, Any],    # with labels
@@ -270,7 +271,7 @@ def attention_shares(
             rows.append({"layer": number, "side": name, "share": float((on_video * asking).sum() / asking.sum())})
     return pd.DataFrame(rows)
 
-# %% ../../nbs/anomaly/06_evaluation.ipynb #cell-053
+# %% ../../nbs/anomaly/06_evaluation.ipynb #cell-060
 def _top_tokens(tokenizer: Any, before: Tensor, after: Tensor, top: int = 10) -> pd.DataFrame:
     "The most probable first tokens of either side, the most moved first."
     chosen = sorted({*before.topk(top).indices.tolist(), *after.topk(top).indices.tolist()})
@@ -278,7 +279,7 @@ def _top_tokens(tokenizer: Any, before: Tensor, after: Tensor, top: int = 10) ->
                           "after": after[chosen].tolist()})
     return table.iloc[(table.after - table.before).abs().argsort()[::-1]].reset_index(drop=True)
 
-# %% ../../nbs/anomaly/06_evaluation.ipynb #cell-054
+# %% ../../nbs/anomaly/06_evaluation.ipynb #cell-062
 def _measure(model: PeftModel, processor: Any, words: DangerWords, items: list, cfg: AnomalyConfig) -> dict[str, Any]:
     "Both sides of one batch of clips."
     found, logps = {}, {}
@@ -291,9 +292,10 @@ def _measure(model: PeftModel, processor: Any, words: DangerWords, items: list, 
         found[f"loss_{name}"] = loss.tolist()
     found["kl"] = divergence(logps["after"], logps["before"]).mean(1).tolist()
     found["top5_changed"] = [not same for same in same_top(logps["before"][:, 0], logps["after"][:, 0])]
-    return {"rows": found, "sums": {name: x[:, 0].exp().sum(0).cpu() for name, x in logps.items()}}
+    names = {"event_id": [item["sample_id"] for item in items], "reference": [item["answer"] for item in items]}
+    return {"rows": names | found, "sums": {name: x[:, 0].exp().sum(0).cpu() for name, x in logps.items()}}
 
-# %% ../../nbs/anomaly/06_evaluation.ipynb #cell-055
+# %% ../../nbs/anomaly/06_evaluation.ipynb #cell-063
 def _beside_clips(table: pd.DataFrame, data: ClipData) -> pd.DataFrame:
     "What was said beside what is there."
     clips = data.clips
@@ -304,7 +306,13 @@ def _beside_clips(table: pd.DataFrame, data: ClipData) -> pd.DataFrame:
             table[f"alarm_{name}"] = [bool(danger_words(text)) for text in table[f"answer_{name}"]]
     return table
 
-# %% ../../nbs/anomaly/06_evaluation.ipynb #cell-056
+# %% ../../nbs/anomaly/06_evaluation.ipynb #cell-064
+_BITS = 40
+
+def _exact(shares: Tensor) -> Tensor:
+    "Probabilities as whole numbers, whose sums do not depend on the order in which processes add them."
+    return (torch.nan_to_num(shares).double() * 2**_BITS).round().long()
+
 @dataclass
 class Findings:
     "What was measured on the test clips."
@@ -314,7 +322,7 @@ class Findings:
     adapter: dict[str, Any]  # from `adapter_effect`
     attention: pd.DataFrame | None = None  # from `attention_shares`
 
-# %% ../../nbs/anomaly/06_evaluation.ipynb #cell-058
+# %% ../../nbs/anomaly/06_evaluation.ipynb #cell-066
 def measure(
     model: PeftModel,           # tuned, in evaluation mode
     processor: ProcessorMixin,  # its processor
@@ -322,18 +330,20 @@ def measure(
     cfg: AnomalyConfig,         # positions, lengths
 ) -> Findings:
     "Everything about the test clips, before and after."
-    words, parts, sums = DangerWords(processor.tokenizer), [], {"before": 0, "after": 0}
-    for items in batches(data, cfg.eval_batch_size):
-        part = _measure(model, processor, words, items, cfg)
-        names = {"event_id": [item["sample_id"] for item in items], "reference": [item["answer"] for item in items]}
-        parts.append(pd.DataFrame(names | part["rows"]))
-        sums = {name: sums[name] + part["sums"][name] for name in sums}
-    table = _beside_clips(pd.concat(parts, ignore_index=True), data)
-    some = prompts_of(VideoChatCollator(processor, left=True), next(batches(data, cfg.eval_batch_size)), model.device)
-    return Findings(table, _top_tokens(processor.tokenizer, *(sums[n] / len(table) for n in ("before", "after"))),
-                    video_effects(model, processor, data), adapter_effect(model, some))
+    words, sums, places = DangerWords(processor.tokenizer), {"before": 0, "after": 0}, batches(data, cfg.eval_batch_size)
+    def both(some: range) -> pd.DataFrame:
+        part = _measure(model, processor, words, [data[i] for i in some], cfg)
+        for name, total in part["sums"].items():
+            sums[name] += _exact(total)
+        return pd.DataFrame(part["rows"])
+    table = _beside_clips(pd.concat(shared_out(places, both), ignore_index=True), data)
+    every = everywhere([sums])
+    before, after = (sum(one[name] for one in every) / (2**_BITS * len(table)) for name in ("before", "after"))
+    some = prompts_of(VideoChatCollator(processor, left=True), [data[i] for i in places[0]], model.device)
+    return Findings(table, _top_tokens(processor.tokenizer, before, after), video_effects(model, processor, data),
+                    adapter_effect(model, some))
 
-# %% ../../nbs/anomaly/06_evaluation.ipynb #cell-061
+# %% ../../nbs/anomaly/06_evaluation.ipynb #cell-070
 def ask_about(
     model: PeftModel,           # tuned, in evaluation mode
     processor: ProcessorMixin,  # its processor
@@ -341,16 +351,18 @@ def ask_about(
     cfg: AnomalyConfig,         # lengths
 ) -> pd.DataFrame:              # event_id, answer_after, score_after, alarm_after, beside the clips
     "What the tuned model says about some clips."
-    words, collate, rows = DangerWords(processor.tokenizer), VideoChatCollator(processor, left=True), []
-    for items in batches(data, cfg.eval_batch_size):
+    words, collate = DangerWords(processor.tokenizer), VideoChatCollator(processor, left=True)
+    def ask(places: range) -> list[dict[str, Any]]:
+        items = [data[i] for i in places]
         with side(model, "after"):
             prompts = prompts_of(collate, items, model.device)
             answers, scores = speak(model, processor, words, prompts, cfg.max_answer_tokens)
-        rows += [{"event_id": item["sample_id"], "answer_after": a, "score_after": s}
-                 for item, a, s in zip(items, answers, scores, strict=True)]
+        return [{"event_id": item["sample_id"], "answer_after": a, "score_after": s}
+                for item, a, s in zip(items, answers, scores, strict=True)]
+    rows = [row for part in shared_out(batches(data, cfg.eval_batch_size), ask) for row in part]
     return _beside_clips(pd.DataFrame(rows), data)
 
-# %% ../../nbs/anomaly/06_evaluation.ipynb #cell-064
+# %% ../../nbs/anomaly/06_evaluation.ipynb #cell-073
 def told_apart(
     danger: Bool[np.ndarray, " clip"],  # what is there
     score: Float[np.ndarray, " clip"],  # higher = more danger
@@ -367,7 +379,7 @@ def told_apart(
                 f"misses{suffix}": misses}
     return found
 
-# %% ../../nbs/anomaly/06_evaluation.ipynb #cell-066
+# %% ../../nbs/anomaly/06_evaluation.ipynb #cell-075
 def discriminate(
     table: pd.DataFrame,  # of `Findings`, with danger known for each clip
 ) -> dict[str, Interval]: # auc, ..., auc_before, ..., rises, and the gain in AUC
@@ -386,7 +398,7 @@ def discriminate(
     free = ("rise_gap", "gain_over_before_tuning_auc", "rise_danger", "rise_normal")
     return intervals(found, table.group, dict.fromkeys(free, (-1, 1)))
 
-# %% ../../nbs/anomaly/06_evaluation.ipynb #cell-069
+# %% ../../nbs/anomaly/06_evaluation.ipynb #cell-079
 def choose_threshold(
     danger: Bool[np.ndarray, " clip"],  # what is there
     score: Float[np.ndarray, " clip"],  # higher = more danger
@@ -400,7 +412,7 @@ def choose_threshold(
     best = np.flatnonzero(np.isclose(worth, max(worth)))
     return float(cuts[best[len(best) // 2]])
 
-# %% ../../nbs/anomaly/06_evaluation.ipynb #cell-072
+# %% ../../nbs/anomaly/06_evaluation.ipynb #cell-083
 def brightness_change(
     frames: Float[np.ndarray, "time height width 3"],  # of a clip, 0 to 255
 ) -> float:  # 0 to 255
@@ -408,7 +420,7 @@ def brightness_change(
     grey = np.asarray(frames, np.float32).mean(-1)
     return float(np.abs(np.diff(grey, axis=0)).mean()) if len(grey) > 1 else 0.0
 
-# %% ../../nbs/anomaly/06_evaluation.ipynb #cell-074
+# %% ../../nbs/anomaly/06_evaluation.ipynb #cell-086
 def changes_of(
     clips: pd.DataFrame,  # any
     cfg: AnomalyConfig,   # frames as the model sees them
@@ -417,7 +429,7 @@ def changes_of(
     source = ClipFrames(clips, cfg)
     return np.array([brightness_change(source(i)[0]) for i in range(len(clips))])
 
-# %% ../../nbs/anomaly/06_evaluation.ipynb #cell-076
+# %% ../../nbs/anomaly/06_evaluation.ipynb #cell-088
 @dataclass
 class Rival:
     "Something simple, judged as the model is."
@@ -436,7 +448,7 @@ def make_rival(
     known, here = (known, here) if up else (-known, -here)
     return Rival(here, here >= choose_threshold(danger, known))
 
-# %% ../../nbs/anomaly/06_evaluation.ipynb #cell-078
+# %% ../../nbs/anomaly/06_evaluation.ipynb #cell-091
 def against_rivals(
     table: pd.DataFrame,          # of `Findings`, with danger known
     rivals: Mapping[str, Rival],  # by name
@@ -451,7 +463,7 @@ def against_rivals(
     bounds = {f"gain_over_{name}_auc": (-1, 1) for name in rivals}
     return figures, intervals(gains, table.group, bounds) if rivals else {}
 
-# %% ../../nbs/anomaly/06_evaluation.ipynb #cell-081
+# %% ../../nbs/anomaly/06_evaluation.ipynb #cell-095
 def separation(
     danger: pd.Series,  # what is there
     alarm: pd.Series,   # what is said
@@ -460,7 +472,7 @@ def separation(
     danger = danger.astype(bool)
     return float(alarm[danger].mean() - alarm[~danger].mean())
 
-# %% ../../nbs/anomaly/06_evaluation.ipynb #cell-083
+# %% ../../nbs/anomaly/06_evaluation.ipynb #cell-097
 def effectiveness(
     table: pd.DataFrame,    # of `Findings`
     success_rate: float,    # share of steps that were not undone
@@ -478,7 +490,7 @@ def effectiveness(
     return {"total": round(100 * max(0.0, covered), 1), "separation_before": round(100 * before, 1),
             "separation_after": round(100 * after, 1), **parts}
 
-# %% ../../nbs/anomaly/06_evaluation.ipynb #cell-086
+# %% ../../nbs/anomaly/06_evaluation.ipynb #cell-101
 EXTREME = 0.95  # of the clips answered alike
 
 def collapse(
@@ -488,7 +500,7 @@ def collapse(
     rate = table.alarm_after.mean()
     return "always" if rate >= EXTREME else "never" if rate <= 1 - EXTREME else ""
 
-# %% ../../nbs/anomaly/06_evaluation.ipynb #cell-088
+# %% ../../nbs/anomaly/06_evaluation.ipynb #cell-104
 def _opening(told: Mapping[str, Interval], same: str) -> str:
     "The result in a few words."
     ranks = {"above": "its score ranks danger above calm all the same", "below": "its score ranks calm above danger"}
@@ -506,7 +518,7 @@ def _opening(told: Mapping[str, Interval], same: str) -> str:
     gained = word(told["gain_over_before_tuning_auc"]) == "above"
     return "Speaks of danger when there is danger" + (", as it did before the tuning" if before and not gained else "")
 
-# %% ../../nbs/anomaly/06_evaluation.ipynb #cell-090
+# %% ../../nbs/anomaly/06_evaluation.ipynb #cell-107
 _NAMES = {"brightness_change": "the change of brightness", "answer_length": "the length of its answer"}
 
 def _rivals_in_words(gains: Mapping[str, Interval]) -> str:
@@ -520,7 +532,7 @@ def _rivals_in_words(gains: Mapping[str, Interval]) -> str:
     text = "; ".join(found)
     return f" {text[:1].upper()}{text[1:]}." if text else ""
 
-# %% ../../nbs/anomaly/06_evaluation.ipynb #cell-091
+# %% ../../nbs/anomaly/06_evaluation.ipynb #cell-108
 def verdict(
     told: Mapping[str, Interval] | None,    # from `discriminate`; none without labels
     same: str = "",                         # from `collapse`
@@ -536,13 +548,13 @@ def verdict(
                f"{told['rise_danger'].value:+.2f} on dangerous clips and by {told['rise_normal'].value:+.2f} on normal ones.")
     return f"{still}{_opening(told, same)}: {figures}{_rivals_in_words(gains or {})}"
 
-# %% ../../nbs/anomaly/06_evaluation.ipynb #cell-094
+# %% ../../nbs/anomaly/06_evaluation.ipynb #cell-112
 def _commonest(answers: pd.Series) -> str:
     "The answer that is given most often, and how often."
     counts = answers.value_counts(normalize=True)
     return f"{counts.iloc[0]:.0%} of the answers are '{counts.index[0]}'"
 
-# %% ../../nbs/anomaly/06_evaluation.ipynb #cell-096
+# %% ../../nbs/anomaly/06_evaluation.ipynb #cell-114
 def run_checks(
     found: Findings,           # measured
     moved: float | None,       # share of the adapters' weights that moved in training; none where it is not known
@@ -565,7 +577,7 @@ def run_checks(
         checks.append(check(f"beats {rival}", word(gain) == "above", f"difference in AUC {said(gain, 2, True)}"))
     return checks
 
-# %% ../../nbs/anomaly/06_evaluation.ipynb #cell-098
+# %% ../../nbs/anomaly/06_evaluation.ipynb #cell-117
 def targets(
     report: Mapping[str, Any],  # from `evaluate`
 ) -> pd.DataFrame:              # target, bound, value, met
@@ -576,7 +588,7 @@ def targets(
             for name, bound in bounds.items()]
     return pd.DataFrame(rows, columns=["target", "bound", "value", "met"])
 
-# %% ../../nbs/anomaly/06_evaluation.ipynb #cell-100
+# %% ../../nbs/anomaly/06_evaluation.ipynb #cell-120
 def diversity(
     texts: Sequence[str],  # answers
 ) -> float:                # 0 to 1
@@ -584,7 +596,7 @@ def diversity(
     words = [word for text in texts for word in text.split()]
     return len(set(words)) / len(words) if words else 0.0
 
-# %% ../../nbs/anomaly/06_evaluation.ipynb #cell-103
+# %% ../../nbs/anomaly/06_evaluation.ipynb #cell-124
 def tuning_metrics(
     table: pd.DataFrame,  # of `Findings`
 ) -> dict[str, Interval]:
@@ -597,7 +609,7 @@ def tuning_metrics(
             "danger_detection": paired_difference(wanted.alarm_after.astype(float), wanted.alarm_before.astype(float),
                                                   wanted.group)}
 
-# %% ../../nbs/anomaly/06_evaluation.ipynb #cell-106
+# %% ../../nbs/anomaly/06_evaluation.ipynb #cell-128
 def _danger_at(path: str, times: np.ndarray, truth: pd.DataFrame | None) -> np.ndarray:
     "1 where there is danger, 0 where there is none, NaN where nobody says."
     danger = np.full(len(times), np.nan)
@@ -605,7 +617,7 @@ def _danger_at(path: str, times: np.ndarray, truth: pd.DataFrame | None) -> np.n
         danger[(times >= span.start_sec - 1e-6) & (times < span.end_sec - 1e-6)] = float(bool(span.danger))
     return danger
 
-# %% ../../nbs/anomaly/06_evaluation.ipynb #cell-107
+# %% ../../nbs/anomaly/06_evaluation.ipynb #cell-129
 def danger_curve(
     windows: pd.DataFrame,        # video_path, group, start_sec, end_sec, and the scores
     truth: pd.DataFrame | None,   # labelled spans: video_path, start_sec, end_sec, danger
@@ -623,7 +635,7 @@ def danger_curve(
         films.append(curve.assign(danger=_danger_at(path, times, truth))[holds.any(0)])
     return pd.concat(films, ignore_index=True)
 
-# %% ../../nbs/anomaly/06_evaluation.ipynb #cell-109
+# %% ../../nbs/anomaly/06_evaluation.ipynb #cell-132
 def frame_metrics(
     curve: pd.DataFrame,  # from `danger_curve`, with score_after, score_before and perhaps brightness_change
 ) -> dict[str, Interval]: # frame_auc, and the rivals'; empty where no frame is labelled or one class is missing

@@ -5,9 +5,9 @@
 # %% auto #0
 __all__ = ['logger', 'COMPILER', 'HALFWAY', 'HALF_LINE', 'PRIVATE', 'Draw', 'SeededSampler', 'first_bad_gradient', 'undo_step',
            'StabilityGuard', 'warn', 'has_collapsed', 'frozen_statistics', 'recompute', 'Recomputes', 'device_of',
-           'optimizer_options', 'trainer_arguments', 'WholeBatches', 'processes', 'highest', 'SharedBatchNorm',
-           'share_batch_norm', 'Means', 'keep_halfway', 'take_up', 'seal_and_prune', 'note_choice', 'record_incident',
-           'share_loss', 'count_real', 'Engine']
+           'optimizer_options', 'trainer_arguments', 'WholeBatches', 'processes', 'highest', 'everywhere', 'shared_out',
+           'SharedBatchNorm', 'share_batch_norm', 'WholeConv3d', 'keep_short_convolutions', 'Means', 'keep_halfway',
+           'take_up', 'seal_and_prune', 'note_choice', 'record_incident', 'share_loss', 'count_real', 'Engine']
 
 # %% ../../nbs/core/08_engine.ipynb #cell-002
 import contextlib
@@ -15,7 +15,7 @@ import json
 import logging
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from importlib.util import find_spec
@@ -332,7 +332,24 @@ def highest(
         dist.all_reduce(everywhere, dist.ReduceOp.MAX)
     return int(everywhere)
 
-# %% ../../nbs/core/08_engine.ipynb #cell-052
+# %% ../../nbs/core/08_engine.ipynb #cell-051
+def everywhere(
+    values: list,  # of this process
+) -> list:         # of all, process by process
+    "This process's values with those of the others."
+    return gather_object(values) if processes() > 1 else values
+
+# %% ../../nbs/core/08_engine.ipynb #cell-053
+def shared_out(
+    work: Sequence[Any],        # pieces, the same in every process
+    do: Callable[[Any], Any],   # does one
+) -> list[Any]:                 # what came of each, in their order, in every process
+    "Do pieces of work, each in one of the processes."
+    rank = dist.get_rank() if processes() > 1 else 0
+    done = everywhere([(i, do(work[i])) for i in range(rank, len(work), processes())])
+    return [found for _, found in sorted(done, key=lambda one: one[0])]
+
+# %% ../../nbs/core/08_engine.ipynb #cell-056
 class _Average(torch.autograd.Function):
     "The mean over all processes; its gradient is the mean of theirs."
 
@@ -349,7 +366,7 @@ class _Average(torch.autograd.Function):
         "The mean of all processes' gradients."
         return _Average.forward(context, grad)
 
-# %% ../../nbs/core/08_engine.ipynb #cell-053
+# %% ../../nbs/core/08_engine.ipynb #cell-057
 class SharedBatchNorm(nn.modules.batchnorm._BatchNorm):
     "Batch normalisation over the equal batches of all processes, for CPUs."
 
@@ -377,7 +394,7 @@ class SharedBatchNorm(nn.modules.batchnorm._BatchNorm):
         self.running_mean.lerp_(mean, self.momentum)
         self.running_var.lerp_(var * count / max(1, count - 1), self.momentum)
 
-# %% ../../nbs/core/08_engine.ipynb #cell-055
+# %% ../../nbs/core/08_engine.ipynb #cell-059
 def share_batch_norm(
     model: nn.Module,  # changed in place
 ) -> nn.Module:        # the same
@@ -389,7 +406,28 @@ def share_batch_norm(
         layer.process_group = None
     return model
 
-# %% ../../nbs/core/08_engine.ipynb #cell-058
+# %% ../../nbs/core/08_engine.ipynb #cell-062
+class WholeConv3d(nn.Conv3d):
+    "A 3-D convolution that computes short clips in full precision on a CPU."
+
+    def _conv_forward(self, x: Float[Tensor, "batch channel time height width"], *args: Any) -> Tensor:
+        "As torch's own, without autocast where the clip is shorter than the kernel."
+        if x.device.type != "cpu" or x.shape[2] >= self.kernel_size[0]:
+            return super()._conv_forward(x, *args)
+        with torch.autocast("cpu", enabled=False):
+            return super()._conv_forward(x.float(), *args)
+
+# %% ../../nbs/core/08_engine.ipynb #cell-063
+def keep_short_convolutions(
+    model: nn.Module,  # changed in place
+) -> nn.Module:        # the same
+    "Let the 3-D convolutions of a model compute short clips in full precision on a CPU."
+    for layer in model.modules():
+        if type(layer) is nn.Conv3d:
+            layer.__class__ = WholeConv3d
+    return model
+
+# %% ../../nbs/core/08_engine.ipynb #cell-066
 @dataclass
 class Means:
     "Running means of named scalars between two lines of the log."
@@ -414,7 +452,7 @@ class Means:
         self.totals = self.totals if keep else {}
         return {name: total / count for name, (total, count) in found.items()}
 
-# %% ../../nbs/core/08_engine.ipynb #cell-060
+# %% ../../nbs/core/08_engine.ipynb #cell-068
 HALFWAY, HALF_LINE = "means.json", "halfway"  # file of a checkpoint; mark of a line that a resumed training writes anew
 
 def keep_halfway(
@@ -427,7 +465,7 @@ def keep_halfway(
     if writes:
         write_text(folder / HALFWAY, json.dumps(sums))
 
-# %% ../../nbs/core/08_engine.ipynb #cell-061
+# %% ../../nbs/core/08_engine.ipynb #cell-069
 def take_up(
     folder: Path,          # a checkpoint
     means: Means,          # filled in the first process
@@ -439,7 +477,7 @@ def take_up(
     if (folder / HALFWAY).is_file() and run.leads:
         means.totals = json.loads((folder / HALFWAY).read_text())
 
-# %% ../../nbs/core/08_engine.ipynb #cell-064
+# %% ../../nbs/core/08_engine.ipynb #cell-072
 def seal_and_prune(
     folder: Path,         # holds the checkpoints
     state: TrainerState,  # its step was just written; its best step is kept
@@ -451,7 +489,7 @@ def seal_and_prune(
         if old.name != f"checkpoint-{state.best_global_step}":
             shutil.rmtree(old, ignore_errors=True)
 
-# %% ../../nbs/core/08_engine.ipynb #cell-067
+# %% ../../nbs/core/08_engine.ipynb #cell-075
 def note_choice(
     run: Run,                  # gets the warnings
     state: TrainerState,       # its best step and metric are set
@@ -470,12 +508,12 @@ def note_choice(
     state.best_global_step, state.best_metric = state.global_step, best[select]
     return True
 
-# %% ../../nbs/core/08_engine.ipynb #cell-070
+# %% ../../nbs/core/08_engine.ipynb #cell-078
 PRIVATE = (  # of Trainer, overridden or called by the engine or a study
     "_load_from_checkpoint", "_save_checkpoint", "_get_output_dir", "_determine_best_metric", "_clip_grad_norm",
     "_get_train_sampler", "_prepare_inputs", "_save_rng_state", "_load_rng_state", "_save")
 
-# %% ../../nbs/core/08_engine.ipynb #cell-072
+# %% ../../nbs/core/08_engine.ipynb #cell-080
 def record_incident(
     run: Run,                   # where it happened
     incident: dict[str, Any],   # step, epoch, and what the guard saw
@@ -485,7 +523,7 @@ def record_incident(
     logger.warning("step %d undone: non-finite %s (first parameter: %s)",
                    incident["step"], incident["kind"], incident["parameter"])
 
-# %% ../../nbs/core/08_engine.ipynb #cell-074
+# %% ../../nbs/core/08_engine.ipynb #cell-082
 def share_loss(
     engine: "Engine",         # that trains
     loss: Float[Tensor, ""],  # of a forward pass
@@ -501,7 +539,7 @@ def share_loss(
     engine.means.add({k: v for k, v in logs.items() if k != "loss"} | ({"loss": loss} if finite else {}))
     return loss
 
-# %% ../../nbs/core/08_engine.ipynb #cell-076
+# %% ../../nbs/core/08_engine.ipynb #cell-084
 def count_real(
     engine: "Engine",           # whose batch it is
     inputs: dict[str, Any],     # one evaluation batch
@@ -513,7 +551,7 @@ def count_real(
     real = remainder - size * engine.args.process_index
     return {k: v[:real] if len(v) == size else v for k, v in inputs.items()} if 0 < real < size else None
 
-# %% ../../nbs/core/08_engine.ipynb #cell-078
+# %% ../../nbs/core/08_engine.ipynb #cell-086
 class Engine(Trainer):
     "transformers.Trainer with the stability guard, seeded sampling and sealed checkpoints."
 
@@ -528,6 +566,8 @@ class Engine(Trainer):
             self.model_accepts_loss_kwargs = False  # a plain forward(**batch) gets the batch and nothing else
         if self.args.world_size > 1:
             share_batch_norm(self.model)
+        if self.args.bf16:
+            keep_short_convolutions(self.model)
 
     def compute_loss(self, model: nn.Module, inputs: dict, return_outputs: bool = False, num_items_in_batch: Any = None) -> Any:
         "The model's loss, watched by the guard while training; `sample_id` stays out of the model."

@@ -5,14 +5,14 @@
 # %% auto #0
 __all__ = ['MOST_BYTES', 'MOST_UNPACKED', 'MOST_CELLS', 'MOST_EMPTY', 'Films', 'Measure', 'FILM', 'WHO', 'STATUS', 'TIME',
            'BEHAVIOUR', 'MARKS', 'OLD_HEAD', 'CLOCK', 'Rate', 'METADATA', 'SIDES', 'KNOWN', 'LabelError', 'Reading',
-           'read_text', 'parse_json', 'parse_xml', 'read_workbook', 'split_rows', 'seconds', 'Mark', 'pair_marks',
-           'spread_over_queue', 'places_known', 'put_into_films', 'read_boris_project', 'Above', 'read_marks_table',
-           'read_aggregated', 'read_elan', 'read_elan_columns', 'read_elan_rows', 'read_jwatcher', 'jwatcher_names',
-           'read_via', 'read_via_table', 'read_film_annotations', 'runs_of', 'read_feral', 'read_cvat',
-           'read_frame_table', 'read_path_list', 'class_list', 'read_kinetics', 'tables_in', 'read_folder',
+           'read_text', 'parse_json', 'parse_xml', 'read_workbook', 'split_rows', 'page_rows', 'seconds', 'Mark',
+           'pair_marks', 'spread_over_queue', 'places_known', 'put_into_films', 'read_boris_project', 'Above',
+           'read_marks_table', 'read_aggregated', 'read_elan', 'read_elan_columns', 'read_elan_rows', 'read_jwatcher',
+           'jwatcher_names', 'read_via', 'read_via_table', 'read_film_annotations', 'runs_of', 'read_feral',
+           'read_cvat', 'read_frame_table', 'read_path_list', 'class_list', 'read_kinetics', 'tables_in', 'read_folder',
            'nearest_formats', 'recognise']
 
-# %% ../../nbs/core/03a_labels.ipynb #c7a2cc89
+# %% ../../nbs/core/03a_labels.ipynb #21f894bf
 import csv
 import difflib
 import gzip
@@ -26,6 +26,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
+from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -34,11 +35,11 @@ from xml.etree import ElementTree
 import numpy as np
 import pandas as pd
 
-# %% ../../nbs/core/03a_labels.ipynb #eeb192fb
+# %% ../../nbs/core/03a_labels.ipynb #52e15f0a
 class LabelError(ValueError):
     "Annotations that cannot be read as asked: one line that says the way out."
 
-# %% ../../nbs/core/03a_labels.ipynb #2d0a27ae
+# %% ../../nbs/core/03a_labels.ipynb #c56dee04
 @dataclass
 class Reading:
     "What a file of annotations said."
@@ -64,7 +65,7 @@ class Reading:
                        "notes": list(self.notes)}
         return found
 
-# %% ../../nbs/core/03a_labels.ipynb #4878671f
+# %% ../../nbs/core/03a_labels.ipynb #ec7e724c
 MOST_BYTES = 512 * 2**20
 
 def _bytes(path: Path) -> bytes:
@@ -81,7 +82,7 @@ def _bytes(path: Path) -> bytes:
         raise LabelError(f"{path.name}: more than {MOST_BYTES // 2**20} MiB of annotations: split the file")
     return data
 
-# %% ../../nbs/core/03a_labels.ipynb #0ca0bb6b
+# %% ../../nbs/core/03a_labels.ipynb #4a7283d2
 def read_text(
     path: Path,  # a file
 ) -> str:
@@ -96,7 +97,7 @@ def read_text(
     except UnicodeDecodeError:
         return data.decode("latin-1")
 
-# %% ../../nbs/core/03a_labels.ipynb #b211ade2
+# %% ../../nbs/core/03a_labels.ipynb #9e68d901
 def parse_json(
     text: str,  # a document
     name: str,  # of the file, for messages
@@ -109,7 +110,7 @@ def parse_json(
     except RecursionError:
         raise LabelError(f"{name}: nested too deeply to be annotations") from None
 
-# %% ../../nbs/core/03a_labels.ipynb #35d86f5b
+# %% ../../nbs/core/03a_labels.ipynb #7d06dffe
 def parse_xml(
     text: str,  # a document
     name: str,  # of the file, for messages
@@ -122,7 +123,7 @@ def parse_xml(
     except ElementTree.ParseError as error:
         raise LabelError(f"{name}: not readable as XML: {error}") from None
 
-# %% ../../nbs/core/03a_labels.ipynb #0e4a85ea
+# %% ../../nbs/core/03a_labels.ipynb #02dd529d
 MOST_UNPACKED, MOST_CELLS, MOST_EMPTY = 128 * 2**20, 5_000_000, 100_000
 
 def _measure_workbook(path: Path) -> None:
@@ -136,7 +137,7 @@ def _measure_workbook(path: Path) -> None:
         raise LabelError(f"{path.name}: unpacks to {unpacked / 2**20:.0f} MiB, more than {MOST_UNPACKED // 2**20}: "
                          "save the sheet as CSV")
 
-# %% ../../nbs/core/03a_labels.ipynb #1a76859e
+# %% ../../nbs/core/03a_labels.ipynb #b933170c
 def _said(cell: Any) -> str:
     "A cell of a workbook as text: a clock time as h:mm:ss, a whole number without a point."
     if isinstance(cell, timedelta):
@@ -145,7 +146,7 @@ def _said(cell: Any) -> str:
         return str(int(cell))
     return "" if cell is None else str(cell).strip()
 
-# %% ../../nbs/core/03a_labels.ipynb #8ad5a450
+# %% ../../nbs/core/03a_labels.ipynb #4413b294
 def _sheet_rows(sheet: Any, name: str) -> list[list[str]]:
     "The rows of a sheet without empty cells at their ends; refused when there are too many cells."
     rows, cells, empty = [], 0, 0
@@ -161,7 +162,7 @@ def _sheet_rows(sheet: Any, name: str) -> list[list[str]]:
             raise LabelError(f"{name}: more than {MOST_CELLS:,} cells: save what is needed as CSV")
     return rows
 
-# %% ../../nbs/core/03a_labels.ipynb #d84ffe8b
+# %% ../../nbs/core/03a_labels.ipynb #f0ab8f00
 def read_workbook(
     path: Path,  # .xlsx
 ) -> tuple[list[list[str]], list[str]]:  # the first sheet with anything in it, formulas as last values; names of others
@@ -184,7 +185,7 @@ def read_workbook(
     first = next(iter(filled), "")
     return filled.get(first, []), [title for title in filled if title != first]
 
-# %% ../../nbs/core/03a_labels.ipynb #721a5c71
+# %% ../../nbs/core/03a_labels.ipynb #e0391cfd
 def split_rows(
     text: str,  # a table as text
 ) -> list[list[str]]:  # every cell without the white space around it
@@ -199,7 +200,45 @@ def split_rows(
     except csv.Error as error:
         raise LabelError(f"not readable as a table: {error}") from None
 
-# %% ../../nbs/core/03a_labels.ipynb #092a7302
+# %% ../../nbs/core/03a_labels.ipynb #50984546
+class _Cells(HTMLParser):
+    "The cells of the tables of a web page."
+
+    def __init__(self):
+        super().__init__()
+        self.rows, self.inside = [], False
+
+    def handle_starttag(self, tag: str, attrs: list) -> None:
+        "A row or a cell begins."
+        if tag == "tr":
+            self.rows.append([])
+        self.inside = tag in ("td", "th") and bool(self.rows)
+        if self.inside:
+            self.rows[-1].append("")
+
+    def handle_endtag(self, tag: str) -> None:
+        "A cell ends."
+        self.inside = self.inside and tag not in ("td", "th")
+
+    def handle_data(self, data: str) -> None:
+        "What a cell says."
+        if self.inside:
+            self.rows[-1][-1] += data.strip()
+
+# %% ../../nbs/core/03a_labels.ipynb #1a2ad243
+def page_rows(
+    text: str,  # HTML
+    name: str,  # of the file
+) -> list[list[str]]:
+    "Rows and cells of a page's tables, as BORIS exports them; nothing in it is run or fetched."
+    if len(text) > 2**26:
+        raise LabelError(f"{name}: a web page of more than 64 MiB: export the events as TSV, CSV or XLSX")
+    page = _Cells()
+    page.feed(text)
+    page.close()
+    return page.rows
+
+# %% ../../nbs/core/03a_labels.ipynb #3438e2f2
 def seconds(
     text: Any,  # a number, or what a person wrote
 ) -> float:     # NaN for nothing, or for what is no time
@@ -214,24 +253,24 @@ def seconds(
         total = 60 * total + abs(float(part))
     return -total if said.startswith("-") else total
 
-# %% ../../nbs/core/03a_labels.ipynb #fa9ec922
+# %% ../../nbs/core/03a_labels.ipynb #52b046f2
 def _column(head: list[str], *names: str) -> int:
     "Where a column stands, by any of its names; -1 where it is not there."
     lower = [cell.casefold() for cell in head]
     return next((lower.index(name.casefold()) for name in names if name.casefold() in lower), -1)
 
-# %% ../../nbs/core/03a_labels.ipynb #46885865
+# %% ../../nbs/core/03a_labels.ipynb #b68935b1
 def _cell(row: list[str], place: int) -> str:
     "A cell, or nothing where the row is too short."
     return row[place] if 0 <= place < len(row) else ""
 
-# %% ../../nbs/core/03a_labels.ipynb #68ceccff
+# %% ../../nbs/core/03a_labels.ipynb #8e19301a
 def _film_like(cell: str) -> bool:
     "Whether a cell ends as films do."
     return bool(re.search(r"\.(mp4|m4v|mov|avi|mkv|webm|mpg|mpeg|mpe|ts|m2ts|mts|wmv|flv|3gp|ogv|asf|vob|mjpg|mjpeg)$", cell,
                           re.IGNORECASE))
 
-# %% ../../nbs/core/03a_labels.ipynb #86448b57
+# %% ../../nbs/core/03a_labels.ipynb #e0eee312
 @dataclass
 class Mark:
     "One row of a log: something began, ended, or happened."
@@ -244,7 +283,7 @@ class Mark:
     def __str__(self) -> str:
         return f"{self.status} of {self.label} at {self.time:g} s"
 
-# %% ../../nbs/core/03a_labels.ipynb #2ea1a862
+# %% ../../nbs/core/03a_labels.ipynb #1e36c8e3
 def _widened(mark: Mark, point_sec: float) -> dict:
     "A point as an event of a given width around it."
     start = mark.time - point_sec / 2
@@ -253,7 +292,7 @@ def _widened(mark: Mark, point_sec: float) -> dict:
     return mark.more | {"label": mark.label, "start_sec": start, "end_sec": start + point_sec, "kind": "point",
                         "at_sec": mark.time}
 
-# %% ../../nbs/core/03a_labels.ipynb #fca6e3be
+# %% ../../nbs/core/03a_labels.ipynb #c6e3099c
 def _in_order(marks: list[Mark]) -> list[Mark]:
     "Marks by time; of two at one moment the STOP of what goes on comes first, the START of what lasts no time too."
     ordered, running = [], set()
@@ -267,7 +306,7 @@ def _in_order(marks: list[Mark]) -> list[Mark]:
             running.add(mark.key) if mark.status == "START" else running.discard(mark.key)
     return ordered
 
-# %% ../../nbs/core/03a_labels.ipynb #17d8065b
+# %% ../../nbs/core/03a_labels.ipynb #293279c9
 def pair_marks(
     marks: list[Mark],       # of one file, any order
     reading: Reading,        # receives the events, and what could not be paired
@@ -297,7 +336,7 @@ def pair_marks(
     if points:
         reading.notes.append(f"{points} point events were given {point_sec:g} s around their time (point_sec)")
 
-# %% ../../nbs/core/03a_labels.ipynb #ce408609
+# %% ../../nbs/core/03a_labels.ipynb #c40fb27d
 def spread_over_queue(
     start: float,                        # on the player's clock, in seconds
     end: float,                          # likewise
@@ -316,7 +355,7 @@ def spread_over_queue(
         if end <= offset:
             return
 
-# %% ../../nbs/core/03a_labels.ipynb #83a9e462
+# %% ../../nbs/core/03a_labels.ipynb #6b319a76
 Films = list[tuple[str, float]]   # path and length in seconds (NaN where it is not known), in the order they were played
 
 def places_known(
@@ -325,7 +364,7 @@ def places_known(
     "Whether times on the player's clock can be told apart: only the last film's length may be unknown."
     return not any(np.isnan(length) for _, length in films[:-1])
 
-# %% ../../nbs/core/03a_labels.ipynb #9ebaf44f
+# %% ../../nbs/core/03a_labels.ipynb #168ccb41
 def put_into_films(
     row: dict,          # start_sec and end_sec on the player's clock, from 0
     films: Films,       # whose places are known
@@ -345,12 +384,12 @@ def put_into_films(
             parts = [parts[1] if at >= end - parts[1][2] + parts[1][1] else parts[0]]
         reading.rows += [{"video_path": path} | row | {"start_sec": a, "end_sec": b} for path, a, b in parts]
 
-# %% ../../nbs/core/03a_labels.ipynb #68f61614
+# %% ../../nbs/core/03a_labels.ipynb #21e9addb
 def _boris_kinds(project: dict) -> dict[str, str]:
     "Behaviour -> State event or Point event."
     return {b.get("code", ""): b.get("type", "") for b in project.get("behaviors_conf", {}).values()}
 
-# %% ../../nbs/core/03a_labels.ipynb #c91933f2
+# %% ../../nbs/core/03a_labels.ipynb #16775b5e
 Measure = Callable[[str], float | None]
 
 def _boris_films(observation: dict, measure: Measure) -> Films:
@@ -360,7 +399,7 @@ def _boris_films(observation: dict, measure: Measure) -> Films:
     lengths = (observation.get("media_info") or {}).get("length") or {}
     return [(path, float(lengths.get(path) or measure(path) or np.nan)) for path in (players[0] if players else [])]
 
-# %% ../../nbs/core/03a_labels.ipynb #14883bd8
+# %% ../../nbs/core/03a_labels.ipynb #f4442968
 def _boris_clock(observation: dict, films: Films) -> Callable[[float], float]:
     "From the time of a row to the player's clock: BORIS adds the time offset, and the film's date where that is asked for."
     offset = seconds(observation.get("time offset") or 0.0)
@@ -378,7 +417,7 @@ def _boris_clock(observation: dict, films: Films) -> Callable[[float], float]:
 
     return clock
 
-# %% ../../nbs/core/03a_labels.ipynb #a2e13176
+# %% ../../nbs/core/03a_labels.ipynb #bf127829
 def _boris_mark(row: list, name: str, kinds: dict[str, str], clock: Callable, reading: Reading) -> Mark | None:
     "A row of an observation; what cannot be an event of a film is counted."
     time, subject, code = seconds(row[0]), str(row[1] or ""), str(row[2])
@@ -393,7 +432,7 @@ def _boris_mark(row: list, name: str, kinds: dict[str, str], clock: Callable, re
     status = "START" if kinds[code].startswith("State") else "POINT"
     return Mark(clock(time), code, status, (name, subject, code, modifiers), more)
 
-# %% ../../nbs/core/03a_labels.ipynb #7a5a9b31
+# %% ../../nbs/core/03a_labels.ipynb #e6d42ccf
 def _boris_marks(name: str, events: list, kinds: dict[str, str], reading: Reading, clock: Callable = float) -> list[Mark]:
     "The rows of one observation as marks, on the clock of its player: a state's rows are START and STOP in turn."
     marks, begun = [], set()
@@ -407,7 +446,7 @@ def _boris_marks(name: str, events: list, kinds: dict[str, str], reading: Readin
         marks.append(mark)
     return marks
 
-# %% ../../nbs/core/03a_labels.ipynb #4863fbf7
+# %% ../../nbs/core/03a_labels.ipynb #896efb1a
 def _boris_observation(name: str, observation: dict, kinds: dict, reading: Reading, point_sec: float, measure: Measure) -> None:
     "The events of one observation, each in its film."
     events, films = observation.get("events") or [], _boris_films(observation, measure)
@@ -427,7 +466,7 @@ def _boris_observation(name: str, observation: dict, kinds: dict, reading: Readi
     reading.dropped += within.dropped
     reading.notes += [f"{name}: {note}" for note in notes + within.notes]
 
-# %% ../../nbs/core/03a_labels.ipynb #53bdd96c
+# %% ../../nbs/core/03a_labels.ipynb #cf98806b
 def read_boris_project(
     project: dict,           # the JSON document
     name: str,               # of the file
@@ -448,7 +487,7 @@ def read_boris_project(
     reading.notes.insert(0, f"{len(observations)} observations, {len(kinds)} behaviours")
     return reading
 
-# %% ../../nbs/core/03a_labels.ipynb #011d449a
+# %% ../../nbs/core/03a_labels.ipynb #435b454d
 FILM = ("Media file path", "Media file name", "Media file", "Media file(s)", "Video", "video_path")
 WHO = ("Subject", "Subjects", "Focal subject")
 
@@ -459,9 +498,10 @@ def _headed(rows: list[list[str]], *needed: tuple[str, ...]) -> int:
             return number
     return -1
 
-# %% ../../nbs/core/03a_labels.ipynb #2a47a2bd
+# %% ../../nbs/core/03a_labels.ipynb #a012b1b6
 STATUS = ("Status", "Behavior type", "Behaviour type", "Event_Type", "Event type")
-TIME = ("Time", "Time_Relative_sf", "Time_Relative_hmsf", "Time_Relative_hms", "Time_Relative_s", "Time (s)", "Start (s)")
+TIME = ("Time", "Time_Relative_sf", "Time_Relative_hmsf", "Time_Relative_hms", "Time_Relative_s", "Time (s)", "Start (s)",
+        "Relative Time (seconds)", "Relative Time (s)")
 BEHAVIOUR = ("Behavior", "Behaviour")
 MARKS = {"START": "START", "STOP": "STOP", "POINT": "POINT", "STATE START": "START", "STATE STOP": "STOP",
          "STATE POINT": "POINT", "POINT EVENT": "POINT"}
@@ -472,7 +512,7 @@ def _modifiers(head: list[str], row: list[str]) -> str:
     said = [_cell(row, place) for place in places]
     return "|".join(text for text in said if text and text != "None")
 
-# %% ../../nbs/core/03a_labels.ipynb #7c29e1ba
+# %% ../../nbs/core/03a_labels.ipynb #d8933179
 @dataclass
 class Above:
     "What the lines above a BORIS table say."
@@ -497,7 +537,7 @@ def _above(rows: list[list[str]], head: int) -> Above:
             found.offset = np.nan_to_num(seconds(_cell(row, 1)))
     return found
 
-# %% ../../nbs/core/03a_labels.ipynb #a619ade0
+# %% ../../nbs/core/03a_labels.ipynb #07df0415
 def _source(said: str, durations: str) -> Films:
     "Films of the first player and their lengths, from `player #1:a.mp4;b.mp4|player #2:c.mp4` and `180.0;360.0|90.0`."
     first = re.sub(r"^\s*player #\d+\s*:\s*", "", re.split(r"\||\s+(?=player #\d)", said)[0], flags=re.IGNORECASE)
@@ -505,9 +545,10 @@ def _source(said: str, durations: str) -> Films:
     lengths = [seconds(text) for text in durations.split("|")[0].split(";")]
     return [(film, lengths[i] if len(lengths) == len(films) else np.nan) for i, film in enumerate(films) if _film_like(film)]
 
-# %% ../../nbs/core/03a_labels.ipynb #52680cd3
+# %% ../../nbs/core/03a_labels.ipynb #3c40af83
 _COLUMNS = {"time": TIME, "stop": ("Stop (s)",), "label": BEHAVIOUR, "status": STATUS, "film": FILM, "who": WHO,
-            "observation": ("Observation id", "Observation"), "total": ("Total length",), "source": ("Source",),
+            "observation": ("Observation id", "Observation", "Observation Name"), "total": ("Total length",),
+            "source": ("Source",),
             "length": ("Media duration (s)", "Media duration"), "offset": ("Time offset (s)", "Time offset"),
             "what": ("Observation type",), "category": ("Behavioral category",), "comment": ("Comment", "Comment start")}
 
@@ -517,13 +558,13 @@ def _cells(row: list[str], head: list[str]) -> dict[str, str]:
     found |= {key: "" for key in ("film", "source", "comment") if found[key] in ("NA", "Not found", "LIVE", "None")}
     return found | {"modifiers": _modifiers(head, row)}
 
-# %% ../../nbs/core/03a_labels.ipynb #6f5a56ca
+# %% ../../nbs/core/03a_labels.ipynb #31919b9d
 def _columns_of(cells: dict[str, str], seen: str) -> dict:
     "What an event keeps beside its film, label and times."
     kept = {"modifiers": cells["modifiers"], "observation": seen, "category": cells["category"], "comment": cells["comment"]}
     return {"individual": cells["who"] or "No focal subject"} | {key: text for key, text in kept.items() if text}
 
-# %% ../../nbs/core/03a_labels.ipynb #2866813d
+# %% ../../nbs/core/03a_labels.ipynb #4f43a0ee
 def _queued_films(films: list[str], total: float, measure: Measure) -> Films | None:
     "Films in the order that their times show, with their lengths; none where these cannot be known to be all of them."
     lengths = [measure(film) for film in films]
@@ -532,12 +573,30 @@ def _queued_films(films: list[str], total: float, measure: Measure) -> Films | N
     complete = np.isnan(total) or abs(sum(lengths) - total) < 0.5 * len(films)
     return list(zip(films, lengths, strict=True)) if complete else None
 
-# %% ../../nbs/core/03a_labels.ipynb #ec6b36f0
+# %% ../../nbs/core/03a_labels.ipynb #2a59ed6c
+def _at_odds(films: list[str], above: Above) -> bool:
+    "Whether none of the films that rows name is one of those that the lines above them name."
+    called = lambda film: re.split(r"[/\\]", film)[-1].casefold()
+    return bool(films and above.films) and not {called(film) for film in films} & {called(film) for film in above.films}
+
+# %% ../../nbs/core/03a_labels.ipynb #366e1d22
+def _film_doubts(rows: list[dict], above: Above, films: Films, measure: Measure) -> list[str]:
+    "What had to be believed of the films of an observation."
+    seen, total = {cells["film"] for cells in rows if cells["film"]}, seconds(rows[0]["total"])
+    if _at_odds(sorted(seen), above):
+        return [f"the lines above name {above.films[0]}, the rows {sorted(seen)[0]}: the rows were believed"]
+    alone = len(films) == 1 and not above.films and not rows[0]["source"] and np.isfinite(total)
+    if alone and measure(films[0][0]) is None:
+        return [f"{films[0][0]} is not here: if it is not {total:g} s long (Total length), others were played before it and its "
+                "times are too late; give video_root, and that is checked"]
+    return []
+
+# %% ../../nbs/core/03a_labels.ipynb #f493973d
 def _films_of(rows: list[dict], above: Above, name: str, measure: Measure) -> Films:
     "The films of one observation of a table and their lengths, or a refusal where times cannot be told apart."
     named = next((films for films in (_source(cells["source"], cells["length"]) for cells in rows) if films), None)
-    named = named or [(film, np.nan) for film in above.films]
     seen = list(dict.fromkeys(cells["film"] for cells in sorted(rows, key=lambda c: seconds(c["time"])) if cells["film"]))
+    named = named or [(film, np.nan) for film in above.films if not _at_odds(seen, above)]
     total = next(iter({seconds(cells["total"]) for cells in rows}))
     if named:
         films = [(film, length if np.isfinite(length) else measure(film) or np.nan) for film, length in named]
@@ -553,7 +612,7 @@ def _films_of(rows: list[dict], above: Above, name: str, measure: Measure) -> Fi
                          "not say how long each is: give video_root with the films, or read the .boris project itself")
     return films
 
-# %% ../../nbs/core/03a_labels.ipynb #986fc20e
+# %% ../../nbs/core/03a_labels.ipynb #000fa82f
 def _by_observation(rows: list[dict], head: list[str], above: Above, reading: Reading) -> dict[str, list[dict]]:
     "The rows of each observation that has a film; where a tool names no films at all, the observation stands for one."
     found: dict[str, list[dict]] = {}
@@ -566,7 +625,7 @@ def _by_observation(rows: list[dict], head: list[str], above: Above, reading: Re
             found.setdefault(cells["observation"] or above.observation, []).append(cells)
     return found
 
-# %% ../../nbs/core/03a_labels.ipynb #26b22fbe
+# %% ../../nbs/core/03a_labels.ipynb #76ec0b5f
 def _place_rows(found: dict[str, list[dict]], rows_of: Callable, above: Above, reading: Reading, name: str,
                 measure: Measure) -> None:
     "The events that `rows_of` makes of each observation's rows, each in its film."
@@ -580,13 +639,14 @@ def _place_rows(found: dict[str, list[dict]], rows_of: Callable, above: Above, r
         for row in rows_of(rows, seen, offset, within):
             put_into_films(row, films, within)
         said = f"{seen}: " if seen else ""
-        notes = ([f"{len(films)} films were queued; times are within each film"] if len(films) > 1 else []) + (
+        notes = _film_doubts(rows, above, films, measure) if reading.names_films else []
+        notes += ([f"{len(films)} films were queued; times are within each film"] if len(films) > 1 else []) + (
             [f"times began at {offset:g} s (time offset), which was subtracted"] if offset else [])
         reading.rows += within.rows
         reading.dropped += within.dropped
         reading.notes += [said + note for note in notes + within.notes]
 
-# %% ../../nbs/core/03a_labels.ipynb #c84346b3
+# %% ../../nbs/core/03a_labels.ipynb #d6e857d8
 def _marks_of(rows: list[dict], seen: str, offset: float, within: Reading, point_sec: float) -> list[dict]:
     "The START, STOP and POINT rows of one observation, paired."
     marks = []
@@ -598,7 +658,7 @@ def _marks_of(rows: list[dict], seen: str, offset: float, within: Reading, point
     paired, within.rows = within.rows, []
     return paired
 
-# %% ../../nbs/core/03a_labels.ipynb #af475759
+# %% ../../nbs/core/03a_labels.ipynb #cd7f7064
 def read_marks_table(
     rows: list[list[str]],   # cells as text
     head: int,               # the row with the names of the columns
@@ -608,7 +668,7 @@ def read_marks_table(
 ) -> Reading:
     "A log with a row a START, STOP or POINT: BORIS tabular events, Observer, and tables like them."
     names, above = rows[head], _above(rows, head)
-    observer = _column(names, "Event_Type", "Time_Relative_sf", "Time_Relative_hmsf", "Time_Relative_hms") >= 0
+    observer = _column(names, "Event_Type", "Event type", "Time_Relative_sf", "Time_Relative_hmsf", "Time_Relative_hms") >= 0
     reading, good = Reading("Observer event log" if observer else "BORIS tabular events"), []
     for cells in (_cells(row, names) for row in rows[head + 1:] if any(row)):
         reading.rows_read += 1
@@ -620,7 +680,7 @@ def read_marks_table(
     _place_rows(found, lambda *of: _marks_of(*of, point_sec), above, reading, name, measure)
     return reading
 
-# %% ../../nbs/core/03a_labels.ipynb #7d40ec27
+# %% ../../nbs/core/03a_labels.ipynb #4729066d
 OLD_HEAD = ["Subject", "Behavior", "Behavioral category", "Modifiers", "Behavior type", "Start (s)", "Stop (s)", "Duration (s)",
             "Comment start", "Comment stop"]
 
@@ -635,10 +695,12 @@ def _head_of_aggregated(rows: list[list[str]]) -> list[str] | None:
                 return None
             names = ["Observation id", "Observation date", *(f"column {i}" for i in range(2, before))]
             names[films[0]] = "Media file"
+            if films[0] + 1 < before and not np.isnan(seconds(row[films[0] + 1])):
+                names[films[0] + 1] = "Total length"
             return names[:before] + OLD_HEAD
     return None
 
-# %% ../../nbs/core/03a_labels.ipynb #088c0150
+# %% ../../nbs/core/03a_labels.ipynb #bd3e602e
 def _events_of(rows: list[dict], seen: str, offset: float, within: Reading, point_sec: float) -> list[dict]:
     "The rows of an aggregated export as events on the player's clock; a row that repeats another is left out."
     events, before, points = [], set(), 0
@@ -658,7 +720,7 @@ def _events_of(rows: list[dict], seen: str, offset: float, within: Reading, poin
         within.notes.append(f"{points} point events were given {point_sec:g} s around their time (point_sec)")
     return events
 
-# %% ../../nbs/core/03a_labels.ipynb #8b6e8cbe
+# %% ../../nbs/core/03a_labels.ipynb #9733a270
 def read_aggregated(
     rows: list[list[str]],     # cells as text, without the header
     head: list[str],           # names of the columns
@@ -686,7 +748,7 @@ def read_aggregated(
     _place_rows(found, lambda *of: _events_of(*of, point_sec), above, reading, name, measure)
     return reading
 
-# %% ../../nbs/core/03a_labels.ipynb #7731a6d3
+# %% ../../nbs/core/03a_labels.ipynb #5f2d2917
 def _elan_times(root: ElementTree.Element) -> dict[str, tuple[float, float]]:
     "Annotation -> start and end in seconds; those of dependent tiers are looked up in the annotations they refer to."
     slots = {slot.get("TIME_SLOT_ID"): float(slot.get("TIME_VALUE", "nan")) / 1000 for slot in root.iter("TIME_SLOT")}
@@ -701,7 +763,7 @@ def _elan_times(root: ElementTree.Element) -> dict[str, tuple[float, float]]:
         times[name] = times.get(at, (float("nan"),) * 2)
     return times
 
-# %% ../../nbs/core/03a_labels.ipynb #1aad4fa4
+# %% ../../nbs/core/03a_labels.ipynb #7eebf6f6
 def _elan_film(root: ElementTree.Element) -> tuple[str, float, list[str]]:
     "The film that an ELAN document names first (empty for none), the second of it at which the document begins, other films."
     media = [(m.get("RELATIVE_MEDIA_URL") or m.get("MEDIA_URL") or "", seconds(m.get("TIME_ORIGIN") or 0) / 1000)
@@ -710,7 +772,7 @@ def _elan_film(root: ElementTree.Element) -> tuple[str, float, list[str]]:
              if url and not url.lower().endswith((".wav", ".mp3", ".eaf"))]
     return (*films[0], [film for film, _ in films[1:]]) if films else ("", 0.0, [])
 
-# %% ../../nbs/core/03a_labels.ipynb #1c5368e2
+# %% ../../nbs/core/03a_labels.ipynb #e120d492
 def _elan_row(tier: ElementTree.Element, annotation: ElementTree.Element, times: dict, film: str, origin: float) -> dict:
     "An annotation as an event; the label is what was written, or the tier's name."
     start, end = times[annotation.get("ANNOTATION_ID")]
@@ -718,7 +780,7 @@ def _elan_row(tier: ElementTree.Element, annotation: ElementTree.Element, times:
     return {"video_path": film, "label": said or tier.get("TIER_ID", ""), "start_sec": start + origin, "end_sec": end + origin,
             "tier": tier.get("TIER_ID", ""), "individual": tier.get("PARTICIPANT", "")}
 
-# %% ../../nbs/core/03a_labels.ipynb #bb21b363
+# %% ../../nbs/core/03a_labels.ipynb #aeb2827b
 def read_elan(
     root: ElementTree.Element,  # ANNOTATION_DOCUMENT
     name: str,                  # of the file
@@ -746,16 +808,17 @@ def read_elan(
     reading.names_films = bool(film)
     return reading
 
-# %% ../../nbs/core/03a_labels.ipynb #fd5f99f4
+# %% ../../nbs/core/03a_labels.ipynb #27d38921
 def _elan_spans(head: list[str]) -> tuple[int, int, float] | None:
-    "Where an ELAN export has begin and end, and how many of its units are a second; none where it is no such export."
+    "Where an ELAN export has begin and end, in whatever language, and how many of its units are a second; none where it is none."
     for unit, per_second in (("msec", 1000.0), ("ss.msec", 1.0), ("hh:mm:ss.ms", 1.0)):
-        begin, end = _column(head, f"Begin Time - {unit}"), _column(head, f"End Time - {unit}")
-        if begin >= 0 and end >= 0:
-            return begin, end, per_second
+        found = [i for i, cell in enumerate(head) if cell.casefold().endswith(f" - {unit}")]    # begin, end, duration
+        named = [_column(head, f"Begin Time - {unit}"), _column(head, f"End Time - {unit}")]
+        if len(found) >= 2:
+            return (*(named if min(named) >= 0 else found[:2]), per_second)
     return None
 
-# %% ../../nbs/core/03a_labels.ipynb #fc53f3ce
+# %% ../../nbs/core/03a_labels.ipynb #c57a9627
 def _without_repeats(rows: list[dict], reading: Reading) -> list[dict]:
     "Annotations as they were: an export may repeat a long one on the line of every short one inside it."
     kept: list[dict] = []
@@ -769,10 +832,11 @@ def _without_repeats(rows: list[dict], reading: Reading) -> list[dict]:
             kept.append(row)
     return sorted(kept, key=lambda row: (row["video_path"], row["start_sec"], row["end_sec"]))
 
-# %% ../../nbs/core/03a_labels.ipynb #c75fe87a
+# %% ../../nbs/core/03a_labels.ipynb #98fd7770
 def _elan_layout(head: list[str], rows: list[list[str]]) -> tuple[list[int], list[int], int]:
     "Columns that are tiers, columns that say one thing of the whole recording on every row, and the film's."
-    words = ("begin time", "end time", "duration", "file path", "file", "media file", "filepath")
+    clocks = {cell.rpartition(" - ")[0].casefold() for cell in head if re.search(r" - (ss\.|hh:mm:ss\.)?ms(ec)?$", cell)}
+    words = ("begin time", "end time", "duration", "file path", "file", "media file", "filepath", *(f"{c} - " for c in clocks))
     named = [i for i, cell in enumerate(head) if cell and not cell.casefold().startswith(words)]
     filled = [i for i in named if len(rows) > 2 and all(_cell(row, i) for row in rows)]
     film = _column(head, "File Path", "File", "Media File", "FilePath")
@@ -783,7 +847,7 @@ def _elan_layout(head: list[str], rows: list[list[str]]) -> tuple[list[int], lis
     tiers = [i for i in named if i not in about and i != film]
     return (tiers, about, film) if tiers else (about, [], film)
 
-# %% ../../nbs/core/03a_labels.ipynb #14ad0b7a
+# %% ../../nbs/core/03a_labels.ipynb #8ab70dc5
 def _refuse_several_recordings(starts: list[float], film: int, name: str) -> None:
     "Lines come by time; where time goes back and no column names a film, they are of several recordings."
     back = sum(b < a - 1 for a, b in zip(starts, starts[1:], strict=False))
@@ -791,7 +855,7 @@ def _refuse_several_recordings(starts: list[float], film: int, name: str) -> Non
         raise LabelError(f"{name}: time goes back {back} times and no column names the film: lines of several recordings; export "
                          "them with the file's name, or one file each")
 
-# %% ../../nbs/core/03a_labels.ipynb #38b39c63
+# %% ../../nbs/core/03a_labels.ipynb #ac878163
 def read_elan_columns(
     rows: list[list[str]],  # cells as text, the header first
     name: str,              # of the file
@@ -803,6 +867,8 @@ def read_elan_columns(
     which = _column(head, "Tier", "Tier name", "Tiers")
     value = _column(head, "Annotation", "Annotation value", "Value", "Annotations")
     tiers, about, film = _elan_layout(head, body)
+    if which >= 0 and value < 0 and len(other := {*tiers, *about} - {which}) == 1:
+        value, = other                                        # the one column that is left, whatever it is called
     for row in body:
         reading.rows_read += 1
         start, stop = seconds(_cell(row, begin)) / unit, seconds(_cell(row, end)) / unit
@@ -825,7 +891,7 @@ def read_elan_columns(
     reading.names_films = film >= 0
     return reading
 
-# %% ../../nbs/core/03a_labels.ipynb #3e3fe672
+# %% ../../nbs/core/03a_labels.ipynb #49c02e9e
 CLOCK = re.compile(r"\d+:\d\d:\d\d\.\d+")
 
 def _is_elan_rows(rows: list[list[str]]) -> bool:
@@ -833,7 +899,7 @@ def _is_elan_rows(rows: list[list[str]]) -> bool:
     some = [row for row in rows[:10] if any(row)]
     return bool(some) and all(len(row) >= 5 and sum(bool(CLOCK.fullmatch(cell)) for cell in row) >= 2 for row in some)
 
-# %% ../../nbs/core/03a_labels.ipynb #5a3e16b6
+# %% ../../nbs/core/03a_labels.ipynb #7e072d61
 def read_elan_rows(
     rows: list[list[str]],  # cells as text
     name: str,              # of the file
@@ -852,7 +918,7 @@ def read_elan_rows(
                              "end_sec": seconds(row[clocks[1]]), "tier": row[0], "individual": _cell(row, 1)})
     return reading
 
-# %% ../../nbs/core/03a_labels.ipynb #91710256
+# %% ../../nbs/core/03a_labels.ipynb #5b1f12cd
 def read_jwatcher(
     text: str,  # of the file
     name: str,  # of the file
@@ -874,7 +940,7 @@ def read_jwatcher(
     reading.notes.append("a behaviour lasts until the next key, as JWatcher reads its files")
     return reading
 
-# %% ../../nbs/core/03a_labels.ipynb #67f6101c
+# %% ../../nbs/core/03a_labels.ipynb #2245c9ac
 def jwatcher_names(
     path: Path,  # a focal data file
 ) -> dict[str, str]:  # key -> behaviour; empty where the focal master file is not beside it
@@ -882,14 +948,14 @@ def jwatcher_names(
     master = path.with_suffix(".fmf")
     return dict(re.findall(r"^Behaviou?r\.name\.(\S+?)=(.+?)\s*$", read_text(master), re.MULTILINE)) if master.is_file() else {}
 
-# %% ../../nbs/core/03a_labels.ipynb #d405453e
+# %% ../../nbs/core/03a_labels.ipynb #85b06fa5
 def _via_film(file: dict) -> str:
     "The path of a film: its source where that is one, else its name."
     source = str(file.get("src") or "")
     return str(file.get("fname") or source) if not source or source.startswith(("blob:",
                                                                                 "data:")) else source.removeprefix("file://")
 
-# %% ../../nbs/core/03a_labels.ipynb #70d13c16
+# %% ../../nbs/core/03a_labels.ipynb #30849771
 def _via_values(values: dict, attributes: dict) -> dict[str, str]:
     "What a segment's attributes say, by their names, options written out."
     said = {}
@@ -901,7 +967,7 @@ def _via_values(values: dict, attributes: dict) -> dict[str, str]:
             said[str(attribute.get("aname") or aid)] = ",".join(chosen)
     return said
 
-# %% ../../nbs/core/03a_labels.ipynb #8255a1cf
+# %% ../../nbs/core/03a_labels.ipynb #e9985fbb
 def read_via(
     project: dict,  # the JSON document
     name: str,      # of the file
@@ -924,7 +990,7 @@ def read_via(
             reading.rows.append(row | (said if len(said) > 1 else {}))
     return reading
 
-# %% ../../nbs/core/03a_labels.ipynb #7677b480
+# %% ../../nbs/core/03a_labels.ipynb #f2450b73
 def read_via_table(
     rows: list[list[str]],  # cells as text
     name: str,              # of the file
@@ -945,7 +1011,7 @@ def read_via_table(
         reading.rows.append({"video_path": films[0], "label": label, "start_sec": float(times[0]), "end_sec": float(times[-1])})
     return reading
 
-# %% ../../nbs/core/03a_labels.ipynb #4aa3cd76
+# %% ../../nbs/core/03a_labels.ipynb #0229ebc7
 def read_film_annotations(
     films: dict,   # film -> {"annotations": [{"segment": [start, end], "label": ...}]}, or one annotation
     name: str,     # of the file
@@ -966,7 +1032,7 @@ def read_film_annotations(
                                  "end_sec": float(span[1])} | more)
     return reading
 
-# %% ../../nbs/core/03a_labels.ipynb #319100f5
+# %% ../../nbs/core/03a_labels.ipynb #bae45d52
 def runs_of(
     values: np.ndarray,  # one class a frame
 ) -> list[tuple[int, int, int]]:  # class, first frame, frame behind the last
@@ -976,7 +1042,7 @@ def runs_of(
     edges = np.flatnonzero(np.diff(values)) + 1
     return [(int(values[a]), int(a), int(b)) for a, b in zip([0, *edges], [*edges, len(values)], strict=True)]
 
-# %% ../../nbs/core/03a_labels.ipynb #6f7b6d1a
+# %% ../../nbs/core/03a_labels.ipynb #c268ce67
 Rate = Callable[[str], float | None]
 
 def _rate_or_refuse(rate: Rate, film: str, name: str) -> float:
@@ -987,7 +1053,7 @@ def _rate_or_refuse(rate: Rate, film: str, name: str) -> float:
                          "the film, or fps=25")
     return found
 
-# %% ../../nbs/core/03a_labels.ipynb #dc47ac4e
+# %% ../../nbs/core/03a_labels.ipynb #845a18e3
 def read_feral(
     document: dict,  # the JSON document
     name: str,       # of the file
@@ -995,24 +1061,28 @@ def read_feral(
 ) -> Reading:
     "FERAL: a class a frame, or one of several; class 0 is the background."
     reading, names = Reading("FERAL labels"), document.get("class_names") or {}
-    side = {film: split for split, films in (document.get("splits") or {}).items() for film in films}
+    side, many = {film: split for split, films in (document.get("splits") or {}).items() for film in films}, False
     for film, frames in document["labels"].items():
         values = np.asarray(frames)
+        if values.dtype.kind not in "biu" and (values != np.round(values)).any():
+            raise LabelError(f"{name}: FERAL values for a regression, {values.ravel()[0]:g} in {film}: no classes, so no events")
         reading.rows_read += len(values)
         fps = _rate_or_refuse(rate, film, name)
-        columns = values.T if values.ndim == 2 else [values]
+        many = values.ndim == 2                                # several classes at a time
+        columns = values.T if many else [values]
         for number, column in enumerate(columns):
             for code, first, last in runs_of(np.asarray(column)):
                 if not code:
                     continue
-                which = number if values.ndim == 2 else code
+                which = number if many else code
                 event = {"video_path": film, "label": str(names.get(str(which), which)), "start_sec": first / fps,
                          "end_sec": last / fps}
                 reading.rows.append(event | ({"subset": side[film]} if film in side else {}))
-    reading.notes.append("class 0 is taken for the background and gives no events")
+    if not many:
+        reading.notes.append(f"class 0 ({names.get('0', 'without a name')}) is taken for the background and gives no events")
     return reading
 
-# %% ../../nbs/core/03a_labels.ipynb #23724289
+# %% ../../nbs/core/03a_labels.ipynb #ec9bb37a
 def _presence(shapes: list[tuple[int, bool]]) -> list[tuple[int, int]]:
     "First frame and frame behind the last of each stretch in which a track is there; shapes are (frame, outside) by frame."
     stretches, begun, last = [], None, 0
@@ -1024,14 +1094,14 @@ def _presence(shapes: list[tuple[int, bool]]) -> list[tuple[int, int]]:
             begun, last = frame if begun is None else begun, frame
     return stretches + ([(begun, last + 1)] if begun is not None else [])
 
-# %% ../../nbs/core/03a_labels.ipynb #8d9ce83f
+# %% ../../nbs/core/03a_labels.ipynb #49e13248
 def _cvat_films(root: ElementTree.Element) -> dict[str, str]:
     "Task -> film; a document of one task has it under every name."
     tasks = {task.findtext("id") or "": task.findtext("source") or task.findtext("name") or "" for task in root.iter("task")}
     only = root.findtext(".//source") or root.findtext(".//task/name") or root.findtext(".//job/source") or ""
     return tasks if len(tasks) > 1 else {"": next(iter(tasks.values()), "") or only}
 
-# %% ../../nbs/core/03a_labels.ipynb #ade606e6
+# %% ../../nbs/core/03a_labels.ipynb #7ed2e4c6
 def read_cvat(
     root: ElementTree.Element,  # <annotations>
     name: str,                  # of the file
@@ -1055,15 +1125,28 @@ def read_cvat(
     reading.notes.append("a track counts while it is visible; where it leaves and comes back there are two events")
     return reading
 
-# %% ../../nbs/core/03a_labels.ipynb #4ade9c39
-def _frame_columns(rows: list[list[str]]) -> list[int]:
-    "Columns that hold 0 and 1 only and are no body part's: behaviours, frame by frame."
-    head, body = rows[0], rows[1:400]
-    part = re.compile(r"(_x|_y|_p|_likelihood|_prob\w*)(_\d+)?$", re.IGNORECASE)
-    named = [i for i, cell in enumerate(head) if cell and not part.search(cell) and cell.casefold() not in ("frame", "frames")]
-    return [i for i in named if body and all(_cell(row, i) in ("0", "1", "0.0", "1.0") for row in body)]
+# %% ../../nbs/core/03a_labels.ipynb #f5544f44
+def _is_pose(head: list[str]) -> bool:
+    "Whether columns are the body parts that SimBA works with."
+    return sum(cell.endswith(("_x", "_y", "_p")) for cell in head) >= 3
 
-# %% ../../nbs/core/03a_labels.ipynb #99472a1f
+# %% ../../nbs/core/03a_labels.ipynb #2fffd34f
+def _frame_columns(rows: list[list[str]]) -> list[int]:
+    "Columns of behaviours, frame by frame: those that hold 0 and 1 only; behind body parts the last ones, as features may too."
+    head, body = rows[0], [row for row in rows[1:] if any(row)]
+    flags = lambda i: bool(body) and all(_cell(row, i) in ("0", "1", "0.0", "1.0") for row in body)
+    if not _is_pose(head):
+        return [i for i, cell in enumerate(head) if cell and cell.casefold() not in ("frame", "frames") and flags(i)]
+    kept: list[int] = []
+    for i in range(len(head) - 1, -1, -1):
+        if head[i].startswith("Probability_"):
+            continue
+        if head[i].startswith("Low_prob_detections") or not flags(i):    # the last of SimBA's features
+            break
+        kept.append(i)
+    return kept[::-1]
+
+# %% ../../nbs/core/03a_labels.ipynb #c9bbf383
 def read_frame_table(
     rows: list[list[str]],  # cells as text, the header first
     name: str,              # of the file
@@ -1071,8 +1154,7 @@ def read_frame_table(
 ) -> Reading:
     "A row a frame, a column a behaviour."
     head = rows[0]
-    simba = any(cell.endswith(("_x", "_y", "_p")) for cell in head)
-    reading = Reading("SimBA targets" if simba else "DeepEthogram labels", names_films=False)
+    reading = Reading("SimBA targets" if _is_pose(head) else "DeepEthogram labels", names_films=False)
     film = re.sub(r"(_labels|_targets)$", "", Path(name).stem)
     body = [row for row in rows[1:] if any(row)]
     reading.rows_read, fps = len(body), _rate_or_refuse(rate, film, name)
@@ -1084,7 +1166,7 @@ def read_frame_table(
                          for code, first, last in runs_of(values) if code]
     return reading
 
-# %% ../../nbs/core/03a_labels.ipynb #1792a915
+# %% ../../nbs/core/03a_labels.ipynb #ed813f6b
 def _path_and_rest(line: str) -> tuple[str, list[str]]:
     "The film of a line of a list, and the words behind it; nothing where there is no film."
     line = line if len(line) < 5000 else ""            # no path is longer
@@ -1097,13 +1179,13 @@ def _path_and_rest(line: str) -> tuple[str, list[str]]:
                 return path, [part.strip("\"' ") for part in parts[number:]]
     return "", []
 
-# %% ../../nbs/core/03a_labels.ipynb #7480e078
+# %% ../../nbs/core/03a_labels.ipynb #2db00b2d
 def _is_path_list(text: str) -> bool:
     "Whether every line is a film, and at most a count and a label."
     lines = [_path_and_rest(line) for line in text.splitlines()[:50] if line.strip()]
     return bool(lines) and all(path and len(rest) <= 2 for path, rest in lines) and len({len(rest) for _, rest in lines}) == 1
 
-# %% ../../nbs/core/03a_labels.ipynb #29807268
+# %% ../../nbs/core/03a_labels.ipynb #30201af0
 def _label_of(path: str, rest: list[str], hmdb: re.Match | None) -> tuple[str, dict]:
     "The class of a line of a list, and what else it says."
     if hmdb:
@@ -1112,7 +1194,7 @@ def _label_of(path: str, rest: list[str], hmdb: re.Match | None) -> tuple[str, d
         return Path(path.replace("\\", "/")).parent.name, {}
     return rest[-1], {"frames": int(rest[0])} if len(rest) == 2 and rest[0].isdigit() else {}
 
-# %% ../../nbs/core/03a_labels.ipynb #585d0ce6
+# %% ../../nbs/core/03a_labels.ipynb #8caa6528
 def read_path_list(
     text: str,  # of the file
     name: str,  # of the file
@@ -1138,7 +1220,7 @@ def read_path_list(
         reading.notes.append("classes are numbers: put their names beside the list, as classInd.txt or labels.txt")
     return reading
 
-# %% ../../nbs/core/03a_labels.ipynb #293f35c0
+# %% ../../nbs/core/03a_labels.ipynb #992f4fb2
 def class_list(
     folder: Path,  # where a list lies
 ) -> dict[str, str]:  # number -> class; empty where no such file is there
@@ -1150,7 +1232,7 @@ def class_list(
             return {pair[1]: pair[2] for pair in pairs} if all(pairs) else {str(i): line for i, line in enumerate(lines)}
     return {}
 
-# %% ../../nbs/core/03a_labels.ipynb #b0d9ec28
+# %% ../../nbs/core/03a_labels.ipynb #29835351
 _KINETICS = ("label", "youtube_id", "time_start", "time_end")
 
 def read_kinetics(
@@ -1171,7 +1253,7 @@ def read_kinetics(
             {"subset": _cell(row, side)} if side >= 0 else {}))
     return reading
 
-# %% ../../nbs/core/03a_labels.ipynb #d9870d45
+# %% ../../nbs/core/03a_labels.ipynb #99bc2c93
 METADATA = ("metadata.csv", "metadata.jsonl", "metadata.parquet")
 SIDES = ("train", "training", "val", "valid", "validation", "test", "testing")
 
@@ -1184,7 +1266,7 @@ def tables_in(
              [side / name for name in METADATA if (side / name).is_file()][:1]]
     return here or sides or sorted(root.rglob("*.parquet"))
 
-# %% ../../nbs/core/03a_labels.ipynb #821270b2
+# %% ../../nbs/core/03a_labels.ipynb #edf04f9f
 def read_folder(
     root: Path,  # a folder with a folder for each class
 ) -> Reading:
@@ -1200,7 +1282,7 @@ def read_folder(
         reading.rows.append(whole | ({"subset": parts[0]} if len(parts) > 2 and parts[0] in SIDES else {}))
     return reading
 
-# %% ../../nbs/core/03a_labels.ipynb #d09b6b96
+# %% ../../nbs/core/03a_labels.ipynb #6778bb8e
 def _refuse_known(text: str, rows: list[list[str]], name: str) -> None:
     "One line for files that are known and hold no events."
     start = text[:4000]
@@ -1210,14 +1292,16 @@ def _refuse_known(text: str, rows: list[list[str]], name: str) -> None:
         raise LabelError(f"{name}: an Observer XT template: a coding scheme and no events; export the event log as text")
     if "Format: Focal Master File" in start or "Format: Focal Analysis Master" in start:
         raise LabelError(f"{name}: JWatcher's list of keys, no events: give the .dat file")
-    if re.search(r"<html|<table", start, re.IGNORECASE):
-        raise LabelError(f"{name}: a web page: export the events as TSV, CSV or XLSX")
+    if start.lstrip().startswith("# observation id:"):
+        raise LabelError(f"{name}: BORIS behavioural sequences: an order and no times; export the aggregated events")
+    if "CREATE TABLE" in start and "aggregated_events" in start:
+        raise LabelError(f"{name}: a BORIS export for SQL, which names no films: export as TSV or CSV, or give the project")
     if rows and _column(rows[0], "Observation id") >= 0 and _column(rows[0], "Media files/Live observation") >= 0:
         raise LabelError(f"{name}: a BORIS list of observations: films and no events; export the events, or give the project")
     if rows and _column(rows[0], "Total number of occurences", "Total number of occurrences", "Total duration (s)") >= 0:
         raise LabelError(f"{name}: a BORIS time budget: sums and no events; export the aggregated events, or give the project")
 
-# %% ../../nbs/core/03a_labels.ipynb #69624152
+# %% ../../nbs/core/03a_labels.ipynb #9f660f2c
 KNOWN = {  # what a format is known by: columns, keys or tags
     "BORIS project": {"behaviors_conf", "observations", "subjects_conf", "project_name"},
     "BORIS tabular events": {"observation id", "media file name", "subject", "behavior", "behavior type", "time"},
@@ -1252,7 +1336,7 @@ def nearest_formats(
     close = sorted(share, key=lambda name: -share[name])[:3]
     return "; ".join(f"{name} has {', '.join(sorted(KNOWN[name] - {''}))}" for name in close)
 
-# %% ../../nbs/core/03a_labels.ipynb #0c25d7e3
+# %% ../../nbs/core/03a_labels.ipynb #63c586c1
 def _from_json(document: Any, name: str, point_sec: float, measure: Measure, rate: Rate) -> Reading | None:
     "The reader that a JSON document asks for."
     if not isinstance(document, dict):
@@ -1269,7 +1353,7 @@ def _from_json(document: Any, name: str, point_sec: float, measure: Measure, rat
         return read_film_annotations(films, name, "ActivityNet" if "database" in document else "Kinetics")
     return None
 
-# %% ../../nbs/core/03a_labels.ipynb #8c053ccf
+# %% ../../nbs/core/03a_labels.ipynb #be31ad8c
 def _from_xml(text: str, name: str, rate: Rate) -> Reading | None:
     "The reader that an XML document asks for."
     root = parse_xml(text, name)
@@ -1280,7 +1364,7 @@ def _from_xml(text: str, name: str, rate: Rate) -> Reading | None:
     tags = {item.tag for number, item in zip(range(500), root.iter(), strict=False)}
     raise LabelError(f"{name}: XML of no format known here (<{root.tag[:60]}>); nearest: {nearest_formats(tags)}")
 
-# %% ../../nbs/core/03a_labels.ipynb #517d1adc
+# %% ../../nbs/core/03a_labels.ipynb #96ae4bbf
 def _from_rows(rows: list[list[str]], text: str, path: Path, point_sec: float, measure: Measure, rate: Rate) -> Reading | None:
     "The reader that a table asks for; none for an ordinary one."
     name = path.name
@@ -1306,15 +1390,15 @@ def _from_rows(rows: list[list[str]], text: str, path: Path, point_sec: float, m
         return read_kinetics(rows, name)
     return read_path_list(text, name, class_list(path.parent)) if text and _is_path_list(text) else None
 
-# %% ../../nbs/core/03a_labels.ipynb #4b75545e
+# %% ../../nbs/core/03a_labels.ipynb #29bf31ed
 def _is_frame_table(rows: list[list[str]]) -> bool:
     "Whether a table has a row a frame and a column a behaviour: DeepEthogram's first column counts from 0, SimBA has body parts."
     behaviours = _frame_columns(rows)
     counts = [_cell(row, 0) for row in rows[1:5]] == [str(i) for i in range(min(4, len(rows) - 1))]
-    parts = sum(cell.endswith(("_x", "_y", "_p")) for cell in rows[0]) >= 3
-    return bool(behaviours) and (parts or (counts and rows[0][0] == ""))
+    own = (counts and rows[0][0] == "") or rows[0][0].casefold() == "background"
+    return bool(behaviours) and (_is_pose(rows[0]) or own)
 
-# %% ../../nbs/core/03a_labels.ipynb #738f1c77
+# %% ../../nbs/core/03a_labels.ipynb #8d874eab
 def _is_jsonl(text: str) -> bool:
     "Whether each of the first two lines is a JSON object of its own."
     lines = [line for line in text[:1_000_000].splitlines() if line.strip()][:2]
@@ -1323,12 +1407,12 @@ def _is_jsonl(text: str) -> bool:
     except (ValueError, RecursionError):
         return False
 
-# %% ../../nbs/core/03a_labels.ipynb #e570317f
+# %% ../../nbs/core/03a_labels.ipynb #d7f96717
 def _keys_of(text: str) -> list[str]:
     "The names that a JSON document uses, of its beginning."
     return list(dict.fromkeys(re.findall(r'"([^"\\]{1,60})"\s*:', text[:20_000])))[:60]
 
-# %% ../../nbs/core/03a_labels.ipynb #be3a1841
+# %% ../../nbs/core/03a_labels.ipynb #a2655173
 def recognise(
     path: Path,                            # a file
     point_sec: float = 1.0,                # width of a point event
@@ -1339,6 +1423,7 @@ def recognise(
     name = path.name
     if path.suffix.lower() in (".xlsx", ".xlsm"):
         rows, others = read_workbook(path)
+        _refuse_known("", rows, name)
         found = _from_rows(rows, "", path, point_sec, measure, rate)
         if others and found:
             found.notes.append(f"only the first sheet was read, not {', '.join(others[:5])}")
@@ -1347,6 +1432,11 @@ def recognise(
     start = text.lstrip()[:200]
     if "#BEGIN DATA" in text[:4000] or "Format: Focal Data File" in text[:4000]:
         return read_jwatcher(text, name, jwatcher_names(path)), []
+    if re.match(r"<(!doctype html|html|table|head|body)", start, re.IGNORECASE):
+        found = _from_rows(page_rows(text, name), "", path, point_sec, measure, rate)
+        if found is None:
+            raise LabelError(f"{name}: a web page without a table of events known here: export them as TSV, CSV or XLSX")
+        return found, []
     if start.startswith("<"):
         _refuse_known(text, [], name)
         return _from_xml(text, name, rate), []
@@ -1357,6 +1447,6 @@ def recognise(
         return found, []
     if start.startswith("{"):
         return None, []                                # a row a line, for core.events
-    rows = split_rows(text)
+    rows = split_rows(text.lstrip("\r\n"))
     _refuse_known(text, rows, name)
     return _from_rows(rows, text, path, point_sec, measure, rate), rows

@@ -70,7 +70,7 @@ def frames_at(
     return np.searchsorted(starts_sec, np.asarray(times_sec) + 1e-3, side="right").clip(1) - 1
 
 # %% ../../nbs/core/02_video.ipynb #cell-011
-VIDEO_ENDINGS = (".mp4", ".mkv", ".avi", ".mov", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv", ".flv", ".ts", ".3gp")
+VIDEO_ENDINGS = (".mp4", ".mkv", ".avi", ".mov", ".webm", ".m4v", ".mpg", ".mpeg", ".wmv", ".flv", ".ts", ".3gp", ".ogv")
 
 
 def video_files(

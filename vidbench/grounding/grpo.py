@@ -14,7 +14,7 @@ import contextlib
 import functools
 import inspect
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 import torch
@@ -28,6 +28,8 @@ from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import ALL_MASK_ATTENTION_FUNCTIONS
 from transformers.modeling_outputs import BaseModelOutputWithPooling
 from transformers.vision_utils import get_vision_window_index
+
+from .shards import is_sharded
 
 logger = logging.getLogger(__name__)
 
@@ -165,8 +167,8 @@ def keeps(
     learns = {name.split(".")[0] for name, p in tower.named_parameters() if p.requires_grad}
     if "mm_encoder_outputs" not in inspect.signature(inner.forward).parameters or learns - {"merger"}:
         return "pixels"
-    if hasattr(tower, "merger") and not hasattr(tower, "deepstack_merger_list"):
-        return "merger"
+    if hasattr(tower, "merger") and not hasattr(tower, "deepstack_merger_list") and not is_sharded(model):
+        return "merger"  # weights that are shared out work within the model's own forward pass alone
     return "features" if not learns else "pixels"
 
 # %% ../../nbs/grounding/04_grpo.ipynb #cell-032
@@ -404,40 +406,40 @@ def _scored(logits: Float[Tensor, "token vocabulary"], ids: Int[Tensor, " token"
     return -F.cross_entropy(logits / temperature, ids, reduction="none")
 
 # %% ../../nbs/grounding/04_grpo.ipynb #cell-067
-def _head(model: nn.Module) -> tuple[nn.Module, str] | None:
-    "The module that holds the layer of the vocabulary, and its name there; none where more is done to its output."
+def _head(model: nn.Module) -> nn.Module | None:
+    "The layer of the vocabulary; none where more is done to its output."
     text = backbone(model).config.get_text_config()
     if any(getattr(text, name, None) for name in ("final_logit_softcapping", "logits_scaling", "logit_scale")):
         return None
-    return next(((m, "lm_head") for m in model.modules() if isinstance(m.__dict__.get("_modules", {}).get("lm_head"), nn.Module)),
-                None)
+    return next((m._modules["lm_head"] for m in model.modules() if isinstance(m._modules.get("lm_head"), nn.Module)), None)
 
 # %% ../../nbs/grounding/04_grpo.ipynb #cell-068
 @contextlib.contextmanager
-def _headless(model: nn.Module) -> Iterator[nn.Module | None]:
-    "The model gives what is in front of the vocabulary, for as long as the block lasts; yields the layer that was taken off."
-    found = _head(model)
-    if found is None:
-        yield None
+def _scoring(model: nn.Module, score: Callable[[Callable, Tensor], Tensor]) -> Iterator[bool]:
+    "The layer of the vocabulary gives `score(layer, states)`, for as long as the block lasts; yields whether it can."
+    layer = _head(model)
+    if layer is None:
+        yield False
         return
-    owner, name = found
-    layer = getattr(owner, name)
-    setattr(owner, name, nn.Identity())
+    usual, own = layer.forward, vars(layer).get("forward")
+    def head(states: Tensor) -> Tensor:
+        return usual(states.to(next(layer.parameters()).dtype))
+    layer.forward = lambda states: score(head, states[0])[None]
     try:
-        yield layer
+        yield True
     finally:
-        setattr(owner, name, layer)
+        del layer.forward
+        if own is not None:
+            layer.forward = own
 
 # %% ../../nbs/grounding/04_grpo.ipynb #cell-070
 TOKENS_AT_ONCE = 512  # whose probabilities over the whole vocabulary are in memory together
 
-def _score_in_parts(states: Float[Tensor, "token width"], layer: nn.Module | None, ids: Int[Tensor, " token"],
+def _score_in_parts(states: Float[Tensor, "token width"], head: Callable[[Tensor], Tensor], ids: Int[Tensor, " token"],
                     temperature: float, part: int) -> Float[Tensor, " token"]:
     "Log-probabilities of tokens, a part at a time; each part is computed again for its gradients."
-    if layer is None:
-        return _scored(states, ids, temperature)
     def one(rows: Tensor, words: Tensor) -> Tensor:
-        return _scored(layer(rows.to(next(layer.parameters()).dtype)), words, temperature)
+        return _scored(head(rows), words, temperature)
     if len(ids) <= part or not torch.is_grad_enabled():
         return torch.cat([one(r, w) for r, w in zip(states.split(part), ids.split(part), strict=True)])
     return torch.cat([checkpoint(one, r, w, use_reentrant=False)
@@ -455,10 +457,12 @@ def _packed_logps(model: nn.Module, inputs: dict, rows: list[Tensor], temperatur
     keep = [torch.cat([last, first + torch.arange(n - 1)]) for first, n in zip(starts, lengths, strict=True)]
     mask = packed_blocks(start, lengths, ids.device) if packed_kernel(model, kernel) == "blocks" else _attention_mask(
         model, packed_mask(start, lengths, ids.device), next(model.parameters()).dtype)
-    with _headless(model) as layer:
-        states = model(input_ids=torch.cat([ids[0], *rows])[None], position_ids=position_ids, attention_mask=mask,
+    def score(head: Callable, states: Tensor) -> Tensor:
+        return _score_in_parts(states, head, torch.cat(rows), temperature, TOKENS_AT_ONCE)
+    with _scoring(model, score) as scored:
+        found = model(input_ids=torch.cat([ids[0], *rows])[None], position_ids=position_ids, attention_mask=mask,
                        use_cache=False, logits_to_keep=torch.cat(keep).to(ids.device), **_visual(inputs)).logits[0]
-    return list(_score_in_parts(states, layer, torch.cat(rows), temperature, TOKENS_AT_ONCE).split(lengths))
+    return list((found if scored else _scored(found, torch.cat(rows), temperature)).split(lengths))
 
 # %% ../../nbs/grounding/04_grpo.ipynb #cell-075
 def _repeated_logps(model: nn.Module, inputs: dict, rows: list[Tensor], temperature: float, _: str) -> list[Tensor]:

@@ -100,6 +100,7 @@ class Sampling(Group):
     resample_flat: int = Field(0, ge=0, le=16, description="times that a group without variance is drawn anew (DAPO)")
     cache: Literal["growing", "static", "compiled"] = Field(
         "growing", description="of keys and values; static = laid out at once; compiled = and CUDA graphs, on a GPU")
+    gathered: bool = Field(True, description="sharded weights fetched once a rollout; false = for every token, in less memory")
     merged: bool = Field(False, description="adapters merged into their layers while sampling")
     max_ratio: float = Field(2.0, gt=1, le=100, description="vllm: bound on a token's importance weight")
     vllm_memory: float = Field(0.3, gt=0, lt=1, description="vllm: its share of the GPU's memory")

@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['REFUSALS', 'SHOWN', 'ORDERS', 'LONG', 'SIDES', 'CORRECTION', 'KEYS', 'film_of', 'spans_of', 'certainty',
-           'false_alarm', 'choose', 'words_html', 'before_after_html', 'clip_html', 'sample_html', 'live_or_page',
-           'kinds_of', 'static_html', 'write_samples', 'answers_of', 'Corrections', 'confusion_grid',
+           'false_alarm', 'choose', 'words_html', 'before_after_html', 'clip_html', 'sample_html', 'kinds_of',
+           'static_html', 'write_samples', 'answers_of', 'Corrections', 'confusion_grid', 'Filters', 'Marking',
            'beside_each_other', 'SampleBrowser']
 
 # %% ../../nbs/launch/23_samples.ipynb #023f394e
@@ -25,7 +25,7 @@ from ..core.reports import read_predictions
 from ..core.runs import Run, write_text
 from ..core.video import VideoError, probe
 from .player import ClipPlayer, window_of
-from .situation import situation
+from .situation import live_or_page
 
 # %% ../../nbs/launch/23_samples.ipynb #c31cd15c
 REFUSALS = ("refused", "refuse", "irrelevant", "none", "")
@@ -161,17 +161,6 @@ def sample_html(
             f'true is <b>{html.escape(str(row["true"]))}</b></div>{clip_html(row)}'
             f"{before_after_html(row, heads)}{words_html(row)}"
             f'<div style="font-size:12px;opacity:.65;margin-top:4px">{html.escape(str(row["event_id"]))}</div></div>')
-
-# %% ../../nbs/launch/23_samples.ipynb #5cf36117
-def live_or_page(
-    box: widgets.Widget,  # for a person with a kernel
-    page: str,            # HTML that needs neither
-    text: str,            # plain
-) -> dict[str, Any]:      # what a notebook keeps of it
-    "Widgets where somebody looks; where nobody does, only what a saved notebook can still show."
-    live = box._repr_mimebundle_() if situation() == "live" else {}
-    kept = {"text/html": page} if page else {}
-    return {**live, **kept, "text/plain": text}
 
 # %% ../../nbs/launch/23_samples.ipynb #3222dd13
 _GO = """const b=this.closest('.vb-samples'),w=b.querySelector('select').value,
@@ -326,6 +315,82 @@ def confusion_grid(
             cells.append(cell)
     return widgets.GridBox(cells, layout={"grid_template_columns": f"110px repeat({len(names)}, 84px)", "grid_gap": "0"})
 
+# %% ../../nbs/launch/23_samples.ipynb #d831f2ee
+class Filters:
+    "Menus that say which answers are wanted; a click into the confusion matrix sets two of them."
+
+    def __init__(
+        self,
+        table: pd.DataFrame,           # predictions
+        changed: Callable[[], None],   # is called after every choice
+        show: str = "all",             # at first
+        order: str = "as written",     # at first
+    ):
+        said, first = {"pred": "answered", "group": "film"}, {"show": show, "order": order}
+        options = {"show": list(SHOWN), "true": _any_of(table["true"]), "pred": _any_of(table["pred"]),
+                   "group": _any_of(table["group"]), "order": list(ORDERS)}
+        self.menus = {name: _menu(said.get(name, name), those) for name, those in options.items()}
+        for name, menu in self.menus.items():
+            menu.value = first.get(name, menu.value)
+            menu.observe(lambda change: changed(), "value")
+        top = widgets.Box([*self.menus.values()], layout={"flex_flow": "row wrap"})
+        self.table, self.box = table, widgets.VBox([top, confusion_grid(table, self.cell)])
+
+    def kept(self) -> pd.DataFrame:
+        "The answers that are wanted."
+        return choose(self.table, **{name: menu.value for name, menu in self.menus.items()})
+
+    def cell(
+        self,
+        true: str,
+        pred: str,
+    ) -> None:
+        "One cell of the confusion matrix; the same once more: all."
+        same = (self.menus["true"].value, self.menus["pred"].value) == (true, pred)
+        self.menus["true"].value, self.menus["pred"].value = ("", "") if same else (true, pred)
+
+# %% ../../nbs/launch/23_samples.ipynb #ca327cfd
+class Marking:
+    "Buttons and a menu that say what the event in sight is."
+
+    def __init__(
+        self,
+        marks: Corrections,                 # where it is kept
+        names: list[str],                   # labels to choose from
+        in_sight: Callable[[], pd.Series | None],  # the row that is looked at
+        changed: Callable[[], None],        # is called after every mark
+    ):
+        self.marks, self.in_sight, self.changed = marks, in_sight, changed
+        self.label = _menu("it is", [("not marked", ""), *((name, name) for name in names), ("no event", "none")])
+        self.label.observe(lambda change: self._chosen(), "value")
+        self.buttons = [
+            _button("✓ r", "the label is right", "vb-right", lambda: self.mark(lambda row: row["true"])),
+            _button("✗ w", "the label is wrong, the answer is right", "vb-wrong", lambda: self.mark(lambda row: row["pred"])),
+            _button("undo", "take the mark back", "vb-undo", lambda: self.mark(lambda row: None))]
+
+    def mark(
+        self,
+        correct: Callable[[pd.Series], str | None],  # the right label of a row; none: no mark
+    ) -> None:
+        "Say what this event is; kept at once."
+        if (row := self.in_sight()) is not None:
+            self.marks.mark(row, correct(row))
+            self.changed()
+
+    def _kept(self) -> str:
+        row = self.in_sight()
+        return "" if row is None else self.marks.rows.get(str(row["event_id"]), {}).get("correct_label", "")
+
+    def _chosen(self) -> None:
+        "The menu was used by a person."
+        if self.label.value != self._kept():
+            self.mark(lambda row: self.label.value or None)
+
+    def show(self) -> None:
+        "Let the menu say the mark of what is in sight."
+        kept = self._kept()
+        self.label.value = kept if kept in dict(self.label.options).values() else ""
+
 # %% ../../nbs/launch/23_samples.ipynb #8d0d8271
 def beside_each_other(
     run: Run,    # whose answers are in the second column
@@ -354,86 +419,48 @@ class SampleBrowser:
     ):
         self.table = answers_of(run) if beside is None else beside_each_other(run, beside)
         self.heads = ("before training", "after") if beside is None else (beside.name, run.name)
-        self.sure, self.marks = certainty(self.table), Corrections(run.path("corrections.csv"))
-        self._make_menus()
-        self.menus["show"].value, self.menus["order"].value = show, order
-        for menu in self.menus.values():
-            menu.observe(lambda change: self.refresh(), "value")
+        none = SHOWN[show](self.table).sum() == 0 < len(self.table)
+        self.note = f"No answer is {show.removesuffix('s')}: all are shown." if none else ""
+        names = sorted({*self.table["true"], *self.table["pred"]} - {*REFUSALS})
+        self.filters = Filters(self.table, self.refresh, "all" if none else show, order)
+        self.marking = Marking(Corrections(run.path("corrections.csv")), names, self.row, self.draw)
+        self.sure, self.view = certainty(self.table), widgets.HTML()
+        self.place = widgets.IntSlider(min=1, max=1, layout={"width": "300px"})
         self.place.observe(lambda change: self.draw(), "value")
-        top = widgets.Box([*self.menus.values()], layout={"flex_flow": "row wrap"})
-        going = widgets.HBox([*self.buttons, self.place, self.right_label])
-        self.box = widgets.VBox([top, self.grid, going, widgets.HTML(_keys_html()), self.view])
+        going = [_button("◀", "back", "vb-back", lambda: self.step(-1)), _button("▶", "on", "vb-on", lambda: self.step(1)),
+                 *self.marking.buttons, self.place, self.marking.label]
+        self.box = widgets.VBox([self.filters.box, widgets.HBox(going), widgets.HTML(_keys_html()), self.view])
         self.box.add_class("vb-browser")
         self.refresh()
-        self.note = ""
-        if self.kept.empty and len(self.table):
-            self.note, self.menus["show"].value = f"No answer is {show.removesuffix('s')}: all are shown.", "all"
 
-    def _make_menus(self) -> None:
-        "What can be chosen."
-        menus = {"show": list(SHOWN), "true": _any_of(self.table["true"]), "pred": _any_of(self.table["pred"]),
-                 "group": _any_of(self.table["group"]), "order": list(ORDERS)}
-        said = {"pred": "answered", "group": "film"}
-        self.menus = {name: _menu(said.get(name, name), options) for name, options in menus.items()}
-        self.place, self.view = widgets.IntSlider(min=1, max=1, layout={"width": "300px"}), widgets.HTML()
-        names = sorted({*self.table["true"], *self.table["pred"]} - {*REFUSALS})
-        self.right_label = _menu("it is", [("not marked", None), *((name, name) for name in names), ("no event", "none")])
-        self.right_label.observe(lambda change: self._chosen(), "value")
-        self.grid = confusion_grid(self.table, self.show_cell)
-        self.buttons = [_button("◀", "back", "vb-back", lambda: self.step(-1)),
-                        _button("▶", "on", "vb-on", lambda: self.step(1)),
-                        _button("✓ r", "the label is right", "vb-right", lambda: self.mark(self.row["true"])),
-                        _button("✗ w", "the label is wrong, the answer is right", "vb-wrong",
-                                lambda: self.mark(self.row["pred"])),
-                        _button("undo", "take the mark back", "vb-undo", lambda: self.mark(None))]
-
-    @property
-    def row(self) -> pd.Series:
+    def row(self) -> pd.Series | None:
         "The answer at the slider's place."
-        return self.kept.iloc[min(self.place.value, len(self.kept)) - 1]
+        return self.kept.iloc[min(self.place.value, len(self.kept)) - 1] if len(self.kept) else None
 
     def refresh(self) -> None:
         "The answers that the menus ask for, from the first."
-        self.kept = choose(self.table, **{name: menu.value for name, menu in self.menus.items()})
-        self.place.max, self.place.value = max(1, len(self.kept)), 1
-        self.place.description = f"of {len(self.kept)}"
+        self.kept = self.filters.kept()
+        with self.place.hold_trait_notifications():
+            self.place.max, self.place.value, self.place.description = max(1, len(self.kept)), 1, f"of {len(self.kept)}"
         self.draw()
 
-    def show_cell(self, true: str, pred: str) -> None:
-        "One cell of the confusion matrix; the same once more: all."
-        same = (self.menus["true"].value, self.menus["pred"].value) == (true, pred)
-        self.menus["true"].value, self.menus["pred"].value = ("", "") if same else (true, pred)
-
-    def step(self, by: int) -> None:
+    def step(
+        self,
+        by: int,  # answers
+    ) -> None:
         "Go on, or back."
         self.place.value = min(max(1, self.place.value + by), self.place.max)
 
-    def mark(self, correct: str | None) -> None:
-        "Say what this event is; kept at once."
-        if len(self.kept):
-            self.marks.mark(self.row, correct)
-            self.draw()
-
-    def _chosen(self) -> None:
-        "The menu of labels was used by a person."
-        if len(self.kept) and self.right_label.value != self.marks.rows.get(str(self.row["event_id"]), {}).get("correct_label"):
-            self.mark(self.right_label.value)
-
     def draw(self) -> None:
-        "The answer at the slider's place."
-        self.view.value = self.html()
-        mark = self.marks.rows.get(str(self.row["event_id"]), {}).get("correct_label") if len(self.kept) else None
-        self.right_label.value = mark if mark in dict(self.right_label.options).values() else None
-
-    def html(self) -> str:
-        "The answer at the slider's place, as a page has it."
-        if self.kept.empty:
-            return "no answer is like that"
-        said = html.escape(self.marks.said(self.row))
-        return sample_html(self.row, float(self.sure[self.row.name]), self.heads) + (f"<b>{said}</b>" if said else "")
+        "Show the answer at the slider's place."
+        self.view.value, row = "no answer is like that", self.row()
+        if row is not None:
+            said = html.escape(self.marking.marks.said(row))
+            self.view.value = sample_html(row, float(self.sure[row.name]), self.heads) + (f"<b>{said}</b>" if said else "")
+        self.marking.show()
 
     def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
-        "Widgets where somebody looks; else a page of the first answers."
-        page = static_html(self.kept, heads=self.heads) if situation() != "live" and len(self.kept) else self.html()
+        "Widgets where somebody looks; what is kept is a page of the first answers."
         note = f"<p>{html.escape(self.note)}</p>" if self.note else ""
-        return live_or_page(self.box, note + page, f"{self.note} {len(self.kept)} of {len(self.table)} answers".strip())
+        page = note + (static_html(self.kept, heads=self.heads) if len(self.kept) else self.view.value)
+        return live_or_page(self.box, page, f"{self.note} {len(self.kept)} of {len(self.table)} answers".strip())

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['SILENCE_SEC', 'PREPARING_SEC', 'TOGETHER_SEC', 'ERRORS', 'GONE', 'device_file', 'Place', 'place', 'worker_command',
-           'job_of', 'Pulse', 'wait_for_first', 'needs_cpu', 'train_here', 'die_with_parent', 'fit_on']
+           'job_of', 'Pulse', 'wait_for_first', 'needs_cpu', 'train_here', 'die_with_parent', 'fit_on', 'evaluate_on']
 
 # %% ../../nbs/launch/03_workers.ipynb #cell-002
 import contextlib
@@ -236,6 +236,8 @@ def train_here(
     try:
         with _turns(run, needs_cpu(cfg), getattr(cfg, "timeout_sec", TOGETHER_SEC)) if several else contextlib.nullcontext():
             interrupted = _interrupted(fit, cfg, run)
+            if interrupted and several and fit.__name__ == "evaluate":
+                raise LaunchError("interrupted")  # the others know nothing of it: the launcher ends them
         return 130 if interrupted and not several else 0
     except Exception as error:
         rank, text = int(os.environ.get("RANK", "0")), " ".join(f"{type(error).__name__}: {error}".split())
@@ -283,18 +285,22 @@ def _why(
     return own or GONE
 
 # %% ../../nbs/launch/03_workers.ipynb #cell-029
-def _outcome(run: Run, code: int) -> Any:
-    "The training's result, from the run's folder; raises what the workers raised."
+def _outcome(run: Run, code: int, name: str = "fit") -> Any:
+    "What a stage gave, from the run's folder; raises what the workers raised."
     from vidbench.core.checkpoints import TrainingError
     from vidbench.core.training import TrainResult
-    stage = run.status["stages"].get("fit", {})
+    stage = run.status["stages"].get(name, {})
+    if stage.get("state") == "interrupted" and name == "evaluate":
+        raise KeyboardInterrupt(stage.get("error"))
+    if code == 0 and name == "evaluate":
+        return run.report
     if code == 0 and stage.get("result"):
         result = TrainResult(**stage["result"])
         if result.stopped_by == "signal":
             raise KeyboardInterrupt(stage.get("error"))
         return result
     reason = _why(read_lines(run.path(ERRORS)))
-    run.set_stage("fit", "failed", error=reason)
+    run.set_stage(name, "failed", error=reason)
     raise TrainingError(f"{reason} (all that the workers said is in {run.path('workers.log')})")
 
 # %% ../../nbs/launch/03_workers.ipynb #cell-031
@@ -302,6 +308,22 @@ def _talk_at_home() -> dict[str, str]:
     "Processes of one machine talk over its loopback, where nobody else hears them."
     alone = sys.platform == "linux" and place().nodes == 1 and "GLOO_SOCKET_IFNAME" not in os.environ
     return {"GLOO_SOCKET_IFNAME": "lo"} if alone else {}
+
+# %% ../../nbs/launch/03_workers.ipynb #work-beside
+def _work(num_processes: int, stage: Callable, cfg: Config, run: Run, more: dict[str, Any], how: str) -> tuple[int, str]:
+    "Do a stage in several processes: the launcher's exit code, and the stage's name."
+    if any(more.values()):
+        raise LaunchError(f"{', '.join(more)} cannot be handed to other processes: leave it out, or num_processes at 1")
+    task = ["train", str(run.folder), "--fit", _named(stage), "--settings", _named(type(cfg))]
+    command = worker_command(task, num_processes, how, needs_cpu(cfg))
+    run.path(ERRORS).unlink(missing_ok=True)
+    threads = os.environ.get("OMP_NUM_THREADS") or str(max(1, (os.cpu_count() or 1) // num_processes))
+    env = os.environ | _talk_at_home() | {"OMP_NUM_THREADS": threads} | ({"VIDBENCH_WATCHED": "1"} if run.watched else {})
+    not_pid = run.status.get("pid", 0)
+    with run.path("workers.log").open("a") as log:
+        process = subprocess.Popen(command, start_new_session=True, stdin=subprocess.DEVNULL, env=env,
+                                   stdout=log, stderr=subprocess.STDOUT, preexec_fn=die_with_parent)
+        return _wait(process, run, not_pid), stage.__name__
 
 # %% ../../nbs/launch/03_workers.ipynb #ab996c86
 def fit_on(
@@ -315,15 +337,17 @@ def fit_on(
     from vidbench.core.training import finished_training
     if num_processes == 1 or finished_training(run):
         return fit(cfg, run, **more)
-    if any(more.values()):
-        raise LaunchError(f"{', '.join(more)} cannot be handed to other processes: leave it out, or num_processes at 1")
-    task = ["train", str(run.folder), "--fit", _named(fit), "--settings", _named(type(cfg))]
-    command = worker_command(task, num_processes, getattr(cfg, "distributed", "ddp"), needs_cpu(cfg))
-    run.path(ERRORS).unlink(missing_ok=True)
-    threads = os.environ.get("OMP_NUM_THREADS") or str(max(1, (os.cpu_count() or 1) // num_processes))
-    env = os.environ | _talk_at_home() | {"OMP_NUM_THREADS": threads} | ({"VIDBENCH_WATCHED": "1"} if run.watched else {})
-    not_pid = run.status.get("pid", 0)
-    with run.path("workers.log").open("a") as log:
-        process = subprocess.Popen(command, start_new_session=True, stdin=subprocess.DEVNULL, env=env,
-                                   stdout=log, stderr=subprocess.STDOUT, preexec_fn=die_with_parent)
-        return _outcome(run, _wait(process, run, not_pid))
+    return _outcome(run, *_work(num_processes, fit, cfg, run, more, getattr(cfg, "distributed", "ddp")))
+
+# %% ../../nbs/launch/03_workers.ipynb #evaluate-on
+def evaluate_on(
+    num_processes: int,   # one a device; 1 = here, in this process
+    evaluate: Callable,   # a study's that shares its questions out: (cfg, run) -> report
+    cfg: Config,          # as it was trained
+    run: Run,             # trained
+    **more: Any,          # further arguments of `evaluate`, for one process only
+) -> dict[str, Any]:      # the report
+    "Evaluate in this process, or in several beside it, each with a model of its own; what is done already, in none."
+    if num_processes == 1 or run.has_finished("evaluate"):
+        return evaluate(cfg, run, **more)
+    return _outcome(run, *_work(num_processes, evaluate, cfg, run, more, "ddp"))

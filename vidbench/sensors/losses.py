@@ -42,7 +42,7 @@ def kl_divergence(
     "KL divergence of a window's latent, summed over its units and averaged over the batch."
     return kl_per_unit(mu, logvar).mean(0).clamp(min=free_bits).sum()
 
-# %% ../../nbs/sensors/04_losses.ipynb #cell-010
+# %% ../../nbs/sensors/04_losses.ipynb #cell-011
 def reconstruction_error(
     drawn: Float[Tensor, "batch time channel"],               # by the decoder
     x: Float[Tensor, "batch time channel"],                   # the windows
@@ -52,7 +52,7 @@ def reconstruction_error(
     error = (drawn - x).pow(2).mean(1)
     return error if present is None else error.masked_fill(~present, float("nan"))
 
-# %% ../../nbs/sensors/04_losses.ipynb #cell-013
+# %% ../../nbs/sensors/04_losses.ipynb #cell-014
 def coral(
     source: Float[Tensor, "batch latent"],   # of training windows
     target: Float[Tensor, "rest latent"],    # of windows without labels
@@ -61,19 +61,19 @@ def coral(
     apart = torch.cov(source.T) - torch.cov(target.T)
     return apart.square().sum() / (4 * source.shape[1] ** 2)
 
-# %% ../../nbs/sensors/04_losses.ipynb #cell-016
+# %% ../../nbs/sensors/04_losses.ipynb #cell-018
 def likeness(
     source: Float[Tensor, "batch latent"],   # of training windows
     target: Float[Tensor, "rest latent"],    # of windows without labels
     kernels: int = 5,                        # widths, each twice the one before
-) -> Float[Tensor, "both both"]:             # 0 to `kernels`; source first
-    "Gaussian kernels between all windows, summed."
+) -> Float[Tensor, "both both"]:             # 0 to 1; source first
+    "Gaussian kernels between all windows, averaged; alike at every scale of the latents."
     both = torch.cat([source, target])
     apart = (both[:, None] - both).square().sum(2)  # cdist is too rough for near points: the kernels' sum became negative
-    width = apart.detach().mean() * len(both) / max(1, len(both) - 1) + 1e-12
-    return sum(torch.exp(-apart / (width * 2.0 ** (i - kernels // 2))) for i in range(kernels))
+    width = apart.mean() * len(both) / max(1, len(both) - 1) + 1e-12
+    return sum(torch.exp(-apart / (width * 2.0 ** (i - kernels // 2))) for i in range(kernels)) / kernels
 
-# %% ../../nbs/sensors/04_losses.ipynb #cell-018
+# %% ../../nbs/sensors/04_losses.ipynb #cell-020
 def mmd(
     source: Float[Tensor, "batch latent"],   # of training windows
     target: Float[Tensor, "rest latent"],    # of windows without labels
@@ -83,7 +83,7 @@ def mmd(
     alike, n = likeness(source, target, kernels), len(source)
     return alike[:n, :n].mean() + alike[n:, n:].mean() - 2 * alike[:n, n:].mean()
 
-# %% ../../nbs/sensors/04_losses.ipynb #cell-021
+# %% ../../nbs/sensors/04_losses.ipynb #cell-024
 def local_mmd(
     source: Float[Tensor, "batch latent"],    # of training windows
     target: Float[Tensor, "rest latent"],     # of windows without labels
@@ -97,7 +97,7 @@ def local_mmd(
     apart = torch.einsum("ic,ij,jc->c", share, likeness(source, target), share)
     return apart.mean() if shown.any() else source.sum() * 0
 
-# %% ../../nbs/sensors/04_losses.ipynb #cell-024
+# %% ../../nbs/sensors/04_losses.ipynb #cell-028
 def reversal_strength(
     progress: float,       # of the training, 0 to 1
     kind: str = "dann",    # dann, linear or constant
@@ -105,7 +105,7 @@ def reversal_strength(
     "How strongly gradients of the domain loss are reversed."
     return {"dann": 2 / (1 + math.exp(-10 * progress)) - 1, "linear": progress, "constant": 1.0}[kind]
 
-# %% ../../nbs/sensors/04_losses.ipynb #cell-027
+# %% ../../nbs/sensors/04_losses.ipynb #cell-032
 def kl_factor(
     progress: float,          # of the training, 0 to 1
     kind: str = "linear",     # constant, linear or cyclical
@@ -118,7 +118,7 @@ def kl_factor(
     within = (progress * cycles) % 1.0 if kind == "cyclical" and progress < 1 else progress
     return min(1.0, within / share)
 
-# %% ../../nbs/sensors/04_losses.ipynb #cell-030
+# %% ../../nbs/sensors/04_losses.ipynb #cell-036
 def cosine_restarts(
     epoch: float,           # since the beginning, with fractions
     first: int = 20,        # T_0: epochs of the first cosine
@@ -131,7 +131,7 @@ def cosine_restarts(
         start, length = start + length, length * factor
     return lowest + (1 - lowest) * 0.5 * (1 + math.cos(math.pi * (epoch - start) / length))
 
-# %% ../../nbs/sensors/04_losses.ipynb #cell-032
+# %% ../../nbs/sensors/04_losses.ipynb #cell-039
 def learning_rate_factor(
     cfg: SensorsConfig,   # a job's settings
     progress: float,      # of the training, 0 to 1
@@ -145,7 +145,7 @@ def learning_rate_factor(
     falling = {"cosine": 0.5 * (1 + math.cos(math.pi * after)), "linear": 1 - after, "constant": 1.0}[cfg.lr_schedule]
     return warm if warm < 1 else lowest + (1 - lowest) * falling if cfg.lr_schedule == "cosine" else falling
 
-# %% ../../nbs/sensors/04_losses.ipynb #cell-035
+# %% ../../nbs/sensors/04_losses.ipynb #cell-043
 def schedule_figure(
     cfg: SensorsConfig,  # a job's settings
 ) -> Figure:
@@ -159,7 +159,7 @@ def schedule_figure(
         dress(ax, name, "epoch").set_ylim(0, None)
     return fig
 
-# %% ../../nbs/sensors/04_losses.ipynb #cell-038
+# %% ../../nbs/sensors/04_losses.ipynb #cell-046
 @dataclass(frozen=True)
 class Weights:
     "The weights of the total at one moment."
@@ -170,7 +170,7 @@ class Weights:
     reversal: float = 1.0         # alpha now
     adapt: float = 0.0            # lambda_adapt
 
-# %% ../../nbs/sensors/04_losses.ipynb #cell-040
+# %% ../../nbs/sensors/04_losses.ipynb #cell-048
 def weights_at(
     cfg: SensorsConfig,       # a job's settings
     progress: float,          # of the training, 0 to 1
@@ -181,7 +181,7 @@ def weights_at(
     return Weights(cfg.lambda_rec, beta, cfg.lambda_act, cfg.lambda_dom if adversary else 0.0,
                    reversal_strength(progress, cfg.reversal), cfg.lambda_adapt if cfg.adapt != "none" else 0.0)
 
-# %% ../../nbs/sensors/04_losses.ipynb #cell-042
+# %% ../../nbs/sensors/04_losses.ipynb #cell-051
 def total_loss(
     parts: dict[str, Float[Tensor, ""]],   # reconstruction, kl, activity, domain: raw
     weights: Weights,                      # of each
@@ -193,7 +193,7 @@ def total_loss(
     weighted = {f"{name}_weighted": factors[name] * value for name, value in parts.items()}
     return sum(weighted.values()), {name: value.detach() for name, value in (parts | weighted).items()}
 
-# %% ../../nbs/sensors/04_losses.ipynb #cell-044
+# %% ../../nbs/sensors/04_losses.ipynb #cell-054
 class Objective(Recomputes, nn.Module):
     "A TCN-VAE with its loss: what the engine trains."
 
@@ -244,13 +244,13 @@ class Objective(Recomputes, nn.Module):
         if self.cfg.adapt == "dsan":
             believed = out.get("latent_logits", out["activity_logits"])[target].softmax(1).detach()
             return alpha * local_mmd(z[~target], z[target], activity[~target], believed)
-        return {"coral": coral, "mmd": mmd}[self.cfg.adapt](z[~target], z[target])
+        return alpha * {"coral": coral, "mmd": mmd}[self.cfg.adapt](z[~target], z[target])
 
     def recomputed_parts(self) -> list[nn.Module]:
         "What `activation_checkpointing` computes again on the way back."
         return list(self.model.encoder.network)
 
-# %% ../../nbs/sensors/04_losses.ipynb #cell-055
+# %% ../../nbs/sensors/04_losses.ipynb #cell-067
 class ScheduleCallback(TrainerCallback):
     "Tells the objective how far the training is, and releases a frozen encoder in time."
 
@@ -267,7 +267,7 @@ class ScheduleCallback(TrainerCallback):
         epoch = state.global_step / max(1, state.max_steps) * state.num_train_epochs
         self.objective.model.encoder.requires_grad_(epoch >= self.freeze_epochs - 1e-9)
 
-# %% ../../nbs/sensors/04_losses.ipynb #cell-057
+# %% ../../nbs/sensors/04_losses.ipynb #cell-070
 class SensorsEngine(Engine):
     "The engine, with a cosine that restarts where the settings ask for one."
 
@@ -282,7 +282,7 @@ class SensorsEngine(Engine):
                 optimizer or self.optimizer, lambda step: learning_rate_factor(self.cfg, step / num_training_steps))
         return super().create_scheduler(num_training_steps, optimizer)
 
-# %% ../../nbs/sensors/04_losses.ipynb #cell-060
+# %% ../../nbs/sensors/04_losses.ipynb #cell-074
 def find_learning_rate(
     objective: nn.Module,                        # forward(**batch) -> dict with loss; left as it was
     batches: list[dict[str, Tensor]],            # reused in turn
@@ -307,7 +307,7 @@ def find_learning_rate(
     slope = np.gradient(losses, np.log(rates[:len(losses)])) if len(losses) > 2 else np.zeros(1)
     return rates[:len(losses)], losses, float(rates[np.nanargmin(slope[:max(1, int(np.nanargmin(losses)))])])
 
-# %% ../../nbs/sensors/04_losses.ipynb #cell-062
+# %% ../../nbs/sensors/04_losses.ipynb #cell-077
 def learning_rate_figure(
     rates: Float[np.ndarray, " step"],    # of `find_learning_rate`
     losses: Float[np.ndarray, " step"],   # smoothed

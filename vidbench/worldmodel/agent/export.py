@@ -8,8 +8,9 @@ __all__ = ['LOAD', 'export']
 # %% ../../../nbs/worldmodel/agent/06_export.ipynb #8a405fe7
 from pathlib import Path
 
-from ...core.exports import Exported, slim_run
+from ...core.exports import Exported
 from ...core.runs import Run
+from ..caption.export import as_run
 
 # %% ../../../nbs/worldmodel/agent/06_export.ipynb #9c467aff
 LOAD = """from vidbench.core.runs import Run
@@ -23,6 +24,5 @@ def export(
     folder: Path,   # made by the launcher
 ) -> Exported:
     "Write the chosen weights with their settings."
-    slim_run(run, folder / "run")
-    return Exported("agent that acts by what it sees", LOAD, "weights are the checkpoint's own, file by file",
-                    notes=("it plays in the environment that `run/config.yaml` names",))
+    return as_run(run, folder, "agent that acts by what it sees", LOAD,
+                  "it plays in the environment that `run/config.yaml` names")

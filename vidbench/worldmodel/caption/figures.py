@@ -23,7 +23,7 @@ from ..pretrain.figures import triple
 def samples_of(
     run: Run,       # that has trained
     most: int = 4,  # evaluations, spread over the training
-) -> list[dict[str, Any]]:  # step, epoch, said
+) -> list[dict[str, Any]]:  # step, epoch, said, clips (their names)
     "What was said of the validation clips, from the first evaluation to the last."
     files = sorted(run.path("samples").glob("*.json"))
     shown = sorted(set(np.linspace(0, len(files) - 1, min(most, len(files))).round().astype(int))) if files else []
@@ -36,10 +36,12 @@ def captions_figure(
     clips: int = 4,         # to show
 ) -> Figure:
     "Clips with what was said of them by epoch."
-    parts = samples_of(run)
-    shown = films[:min([clips, *(len(part["said"]) for part in parts)])]
-    lines = [[(f"epoch {part['epoch']:g}", part["said"][i]) for part in parts] for i in range(len(shown))]
-    return caption_sheet([film.read() for film in shown], lines, [film.captions[0] for film in shown])
+    parts, named = samples_of(run), {film.name: film for film in films}
+    names = parts[-1]["clips"] if parts else list(named)
+    shown = {i: named[name] for i, name in enumerate(names) if name in named}  # a film may be gone since
+    shown = dict(list(shown.items())[:clips])
+    lines = [[(f"epoch {part['epoch']:g}", part["said"][i]) for part in parts] for i in shown]
+    return caption_sheet([film.read() for film in shown.values()], lines, [film.captions[0] for film in shown.values()])
 
 # %% ../../../nbs/worldmodel/caption/04_figures.ipynb #cell-008
 SEEN = {"changed_by_blank": "captions changed by black frames", "changed_by_swap": "captions changed by another clip",
