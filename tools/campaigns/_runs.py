@@ -36,6 +36,8 @@ SMALL: dict[str, tuple[str, str, dict[str, Any]]] = {
         "total_steps": 1536, "checkpoint_every": 1, "val_episodes": 4, "test_episodes": 4}),
 }
 
+JOBS = tuple(job for job in SMALL if job in os.environ.get("TORTURE_JOBS", ",".join(SMALL)).split(","))
+
 
 def preload(jobs: Any = SMALL) -> None:
     "Import what the jobs need, so that a run that is forked from here begins at once."
@@ -161,9 +163,14 @@ def stamp() -> str:
     return hashlib.blake2b(b"".join(p.read_bytes() for p in files), digest_size=4).hexdigest()
 
 
+def kept(work: Path) -> Path:
+    "Where runs to compare with are kept, for all campaigns; `work` is one's own."
+    return work.parent / f"reference-{stamp()}"
+
+
 def reference(job: str, work: Path, whole: bool = False) -> tuple[Path, float]:
     "The undisturbed run, and how long it took; made once for all cases."
-    home = work / f"reference-{stamp()}"
+    home = kept(work)
     name = "undisturbed-whole" if whole else "undisturbed"
     found, took = home / "outputs" / job / name, home / f"{job}-{name}.json"
     if not took.exists():

@@ -10,7 +10,7 @@ from pathlib import Path
 from campaigns import _runs
 from campaigns._damage import one_line
 
-JOBS = tuple(_runs.SMALL)
+JOBS = _runs.JOBS
 WAYS = ("full", "full", "full", "read-only", "descriptors", "memory", "path", "home")
 CASES, LIMIT_SEC, MEMORY_BYTES = 8 * len(JOBS), 600, 8 * 2**30
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from campaigns import _runs
 
-JOBS = tuple(_runs.SMALL)
+JOBS = _runs.JOBS
 CASES, LIMIT_SEC, MEMORY_BYTES = 210, 600, 8 * 2**30
 SHORT = 1  # of them in the test command
 WHOLE = (5, 15)  # of each 15 cases of a job this one by the whole command, with launcher and kernel: ten times dearer

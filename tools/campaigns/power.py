@@ -12,13 +12,13 @@ from pathlib import Path
 from campaigns import _runs
 from campaigns._damage import one_line
 
-JOBS = tuple(_runs.SMALL)
+JOBS = _runs.JOBS
 CASES, LIMIT_SEC, MEMORY_BYTES = 500, 600, 8 * 2**30
 
 
 def stopped(job: str, work: Path, share: float) -> Path:
     "A workspace in which a run was killed after a share of its time; made once for all cases."
-    home = work / f"reference-{_runs.stamp()}" / f"stopped-{job}-{round(10 * share)}"
+    home = _runs.kept(work) / f"stopped-{job}-{round(10 * share)}"
     if not (home / "made").exists():
         shutil.rmtree(home, ignore_errors=True)
         _, took = _runs.reference(job, work)
