@@ -179,6 +179,7 @@ def main() -> int:
     parser.add_argument("--jobs", help="such as sensors,behavior; all without")
     parser.add_argument("--folder", type=Path, help="where rows are kept: outputs/torture; with --short, nowhere")
     args = parser.parse_args()
+    args.jobs = args.jobs or ("points" if args.short else "")
     if args.jobs:
         os.environ["TORTURE_JOBS"] = args.jobs
     with tempfile.TemporaryDirectory(prefix="torture-", ignore_cleanup_errors=True) as nowhere:

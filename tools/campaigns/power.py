@@ -14,6 +14,7 @@ from campaigns._damage import one_line
 
 JOBS = _runs.JOBS
 CASES, LIMIT_SEC, MEMORY_BYTES = 500, 600, 8 * 2**30
+SHORT = 8  # of them in the test command
 
 
 def stopped(job: str, work: Path, share: float) -> Path:
