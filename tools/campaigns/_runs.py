@@ -198,8 +198,12 @@ def timeless(value: Any) -> Any:
 
 
 def read_lines(path: Path) -> list[dict]:
-    "The lines of a log."
-    return [json.loads(line) for line in path.read_text().splitlines() if line.strip()]
+    "The lines of a log; what was cut in the middle is none."
+    found = []
+    for line in path.read_text().splitlines():
+        with contextlib.suppress(ValueError):
+            found.append(json.loads(line))
+    return found
 
 
 def logged(run: Path) -> list[dict]:

@@ -86,7 +86,7 @@ def case(rng: random.Random, folder: Path) -> str:
         return problem and f"{words} {problem}"
     last = _runs.last_line(log)
     kind, _, said = last.partition(": ")
-    if kind not in ("RunError", "TrainingError", "ReportError", "ConfigError", "VideoError", "DiskError", "ValueError"):
+    if kind not in ("RunError", "TrainingError", "ReportError", "ConfigError", "VideoError", "DiskError", "EventError"):
         return f"{words} exit code {code}: {last}"
     named = path.name in said or path.parent.name in said
     return one_line(said) or ("" if named else f"{words} refused without the file's name: {last}")
