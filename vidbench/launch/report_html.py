@@ -35,7 +35,8 @@ def embedded_picture(
     try:
         picture = Image.open(io.BytesIO(png))
         width = round(picture.width * SHOWN_DPI / picture.info.get("dpi", (100,))[0])
-        picture.convert("RGB").quantize(256, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(small, "PNG", optimize=True)
+        few = picture.convert("RGB").quantize(256, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
+        few.save(small, "PNG", optimize=True)
     except (OSError, SyntaxError, ValueError):
         return f"<p>{html.escape(name)} is damaged and cannot be shown</p>"
     data = base64.b64encode(min(png, small.getvalue(), key=len)).decode()
