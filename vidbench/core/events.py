@@ -560,6 +560,8 @@ def read_sides(
         columns = map(_column, zip(*cells, strict=True), zip(*values, strict=True))
         table = pd.DataFrame(dict(zip(names, columns, strict=True)))
         sides = {str(side): rows for side, rows in table.groupby("side", sort=False)}
+        if not lines[-1].endswith("\n"):
+            raise ValueError("its last line is cut")
     except (ValueError, KeyError) as error:
         raise EventError(f"{path}: not the sides of a run any more ({error}): remove it to have them drawn anew") from None
     return {side: rows.drop(columns="side").reset_index(drop=True) for side, rows in sides.items()}
