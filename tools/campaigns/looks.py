@@ -8,7 +8,7 @@ from campaigns import _runs
 from campaigns._damage import damage
 from campaigns.power import cut, looked_at
 
-JOBS = tuple(_runs.SMALL)
+JOBS = _runs.JOBS
 CASES, LIMIT_SEC = 700, 120
 READ = ("config.yaml", "status.json", "report.json", "metrics.jsonl", "predictions.csv", "environment.json", "job.json",
         "incidents.jsonl", "warnings.jsonl", "sides.csv", "log.txt", "process.json", "STOP")

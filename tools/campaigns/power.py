@@ -12,13 +12,14 @@ from pathlib import Path
 from campaigns import _runs
 from campaigns._damage import one_line
 
-JOBS = tuple(_runs.SMALL)
+JOBS = _runs.JOBS
 CASES, LIMIT_SEC, MEMORY_BYTES = 500, 600, 8 * 2**30
+SHORT = 8  # of them in the test command
 
 
 def stopped(job: str, work: Path, share: float) -> Path:
     "A workspace in which a run was killed after a share of its time; made once for all cases."
-    home = work / f"reference-{_runs.stamp()}" / f"stopped-{job}-{round(10 * share)}"
+    home = _runs.kept(work) / f"stopped-{job}-{round(10 * share)}"
     if not (home / "made").exists():
         shutil.rmtree(home, ignore_errors=True)
         _, took = _runs.reference(job, work)
@@ -85,7 +86,7 @@ def case(rng: random.Random, folder: Path) -> str:
         return problem and f"{words} {problem}"
     last = _runs.last_line(log)
     kind, _, said = last.partition(": ")
-    if kind not in ("RunError", "TrainingError", "ReportError", "ConfigError", "VideoError", "DiskError", "ValueError"):
+    if kind not in ("RunError", "TrainingError", "ReportError", "ConfigError", "VideoError", "DiskError", "EventError"):
         return f"{words} exit code {code}: {last}"
     named = path.name in said or path.parent.name in said
     return one_line(said) or ("" if named else f"{words} refused without the file's name: {last}")

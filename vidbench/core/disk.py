@@ -180,6 +180,8 @@ def replace_file(
     try:
         with part.open("xb") as file:
             file.write(data)
+            file.flush()
+            os.fsync(file.fileno())  # or a loss of power could leave the new name with nothing in it
         os.replace(part, path)
     except OSError as error:
         part.unlink(missing_ok=True)
