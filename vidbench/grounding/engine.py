@@ -266,7 +266,7 @@ class Roller:
         if keeps(policy) == "pixels":
             return None
         with self.whole(policy):
-            return keep_clip(policy, self.prompt(visit, visit["queries"][0]))
+            return None if in_step(policy) else keep_clip(policy, self.prompt(visit, visit["queries"][0]))
 
     def sample(
         self,
