@@ -118,7 +118,8 @@ def output_html(output: nbformat.NotebookNode) -> str:
         return data["text/html"]
     for kind in ("image/png", "image/jpeg"):
         if kind in data:
-            return f'<img alt="" src="data:{kind};base64,{"".join(data[kind].split())}">'
+            width = output.get("metadata", {}).get(kind, {}).get("width", 0)
+            return f'<img alt="" {f"width={width:.0f} " if width else ""}src="data:{kind};base64,{"".join(data[kind].split())}">'
     if "text/markdown" in data:
         return markdown2html(data["text/markdown"])
     return f"<pre>{html.escape(data.get('text/plain', ''))}</pre>" if "text/plain" in data else ""

@@ -158,10 +158,12 @@ def clean_output(output: dict, places: list[str]) -> dict | None:
         return None
     for kind in [kind for kind in data if kind.startswith("text/")]:
         data[kind] = without_places("".join(data[kind]), places).splitlines(True)
+    width = output.get("metadata", {}).get("image/png", {}).get("width")     # in a page, whatever the picture's pixels
     if "image/png" in data:
         data.pop("text/plain", None)
         data.update([small_picture("".join(data.pop("image/png")))])
-    return output | {"metadata": {}}
+    kind = next((kind for kind in ("image/png", "image/jpeg") if kind in data), "")
+    return output | {"metadata": {kind: {"width": width}} if kind and width else {}}
 
 
 def cleaned(notebook: dict, places: list[str]) -> dict:

@@ -60,6 +60,14 @@ EQUIVALENT: list[tuple[str, str, str, str]] = [  # notebook, in the line, in the
     ("core/07_checkpoints", "json.dumps(content, indent=1)", "", "blanks in a file for programs"),
     ("core/03_events", "max(piece, size // 64)", "", "where a large file is looked at; how densely, not what comes out"),
     ("behavior/04_confounding", "step = max(1, int(2e6 / len(values)))", "", "rows at a time"),
+    ("behavior/04_confounding", "np.argsort(stratum + rng.random(", "- rng", "a random order within strata, turned"),
+    ("behavior/04_confounding", "prepend=-1", "", "any number that is no cell begins the first one"),
+    ("behavior/03_evaluation", "np.maximum(both, 1)", "2", "who is there once in both together has no hit"),
+    ("behavior/03_evaluation", "if slope > 0", ">= 0", "a slope of 0 to the last bit"),
+    ("behavior/03_evaluation", "for _ in range(60)", "", "a halving more than doubles hold"),
+    ("core/13_bouts", "np.where(both > 0", ">= 0", "nothing shared is 0 of anything"),
+    ("core/03_events", "piece = size if size <= 64 << 20", "", "how much of a large file is looked at"),
+    ("core/03_events", "np.floor((np.arange(len(shuffled) + 1)", "np.ceil", "the same steps, one later"),
     ("sensors/06_evaluation", "weight = np.exp(similar", "", "what all of a row share goes out when it is made to add up to 1"),
     ("sensors/06_evaluation", "(np.ones((1, len(true))))", "np.ones((2", "the second row is not looked at"),
     ("worldmodel/pretrain/04_probes", "np.where(impossible == possible, 0.5", ">=", "equal ones were taken out before"),
@@ -438,15 +446,17 @@ def main() -> int:
     parser.add_argument("names", nargs="*", help="parts of notebooks' paths; all rooms where none is named")
     parser.add_argument("--count", type=int, default=0, help="draw so many; all of them where not given")
     parser.add_argument("--seed", type=int, default=0, help="of the draw")
+    parser.add_argument("--whole", action="store_true", help="draw from all rooms, judge those that are named: a draw in parts")
     parser.add_argument("--slow", type=float, default=6.0, help="cells of more processor seconds are no tests here; 0: all are")
     parser.add_argument("--limit", type=float, default=60.0, help="processor seconds of a mutation; more counts as noticed")
     parser.add_argument("--list", action="store_true", help="show the mutations and stop")
     args = parser.parse_args()
     rooms = [room for room in ROOMS if not args.names or any(name in room for name in args.names)]
-    chosen = all_mutations(rooms)
+    chosen = all_mutations(ROOMS if args.whole else rooms)
     total = len(chosen)
     if args.count:
         chosen = random.Random(args.seed).sample(chosen, min(args.count, total))
+    chosen = [m for m in chosen if m.room in rooms]
     same = [m for m in chosen if m.equivalent]
     if args.list:
         print(*chosen, sep="\n")

@@ -69,6 +69,7 @@ def all_tests() -> list[Test]:
     library = [Test(str(path.relative_to(NBS)), path, 400) for path in library_notebooks()]
     checks = [Test(f"check {name}", [python, str(ROOT / "tools/checks.py"), name], 120)
               for name in ("sync", "parameters", "readme", "arrows", "settings", "results", "outputs", "docs", "import", "this")]
+    checks.append(Test("check torture", [python, str(ROOT / "tools/torture.py"), "--short"], 600))
     checks.append(Test("check slurm", [python, str(ROOT / "tools/slurm_test.py")], 900))
     starts = Test("check starts", [python, str(ROOT / "tools/starts.py"), "presets", "--jobs", "1"], 1200)
     return [starts, *jobs, *library, Test("check lint", [python, "-m", "ruff", "check", "."], 60), *checks]

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Mistreats the project on purpose, and says what did not hold: a table, and the exact command for each failure.
 
-Usage: torture.py [CAMPAIGN ...] [--cases N] [--minutes M] [--seed S] [--case K] [--folder F]
+Usage: torture.py [CAMPAIGN ...] [--cases N | --short] [--minutes M] [--seed S] [--case K] [--folder F]
 
 Each campaign (tools/campaigns/) is a number of cases, told apart by their seed alone: case K of seed S is the same today
 and tomorrow. A case says what went wrong, or nothing. Cases run in child processes: one that dies, hangs or grows beyond
@@ -38,8 +38,10 @@ class Row(NamedTuple):
 
 
 def rng_of(campaign: str, seed: int, case: int) -> random.Random:
-    "The random numbers of one case."
-    return random.Random(f"{campaign}/{seed}/{case}")
+    "The random numbers of one case, which know its number."
+    rng = random.Random(f"{campaign}/{seed}/{case}")
+    rng.case = case
+    return rng
 
 
 def one_case(module: Any, seed: int, case: int, folder: Path) -> str:
@@ -139,22 +141,24 @@ def run_campaign(name: str, args: argparse.Namespace, end: float) -> dict[int, R
     path = args.folder / f"{name}.jsonl"
     path.parent.mkdir(parents=True, exist_ok=True)
     rows = read_rows(path, args.seed)
-    cases = [case for case in range(args.cases or module.CASES) if case not in rows]
-    with tempfile.TemporaryDirectory(prefix=f"torture-{name}-", ignore_cleanup_errors=True) as work:
-        for row in run_cases(module, args.seed, cases, Path(work), end):
-            rows[row.case] = row
-            with path.open("a") as file:
-                file.write(json.dumps({"seed": args.seed, **row._asdict()}) + "\n")
-            if row.words:
-                again = f"python tools/torture.py {name} --seed {args.seed} --case {row.case}"
-                print(f"{name} {row.case}: {row.words}\n    {again}", flush=True)
+    count = getattr(module, "SHORT", 0) if args.short else args.cases or module.CASES
+    cases = [case for case in range(count) if case not in rows]
+    work = args.folder / "work" / name  # kept: runs to compare with are made once
+    work.mkdir(parents=True, exist_ok=True)
+    for row in run_cases(module, args.seed, cases, work, end):
+        rows[row.case] = row
+        with path.open("a") as file:
+            file.write(json.dumps({"seed": args.seed, **row._asdict()}) + "\n")
+        if row.words:
+            again = f"python tools/torture.py {name} --seed {args.seed} --case {row.case}"
+            print(f"{name} {row.case}: {row.words}\n    {again}", flush=True)
     return rows
 
 
 def show_case(name: str, args: argparse.Namespace) -> int:
     "One case alone, seen."
     module = importlib.import_module(f"campaigns.{name}")
-    folder = args.folder / f"{name}-{args.seed}-{args.case}"
+    folder = args.folder / "work" / name
     folder.mkdir(parents=True, exist_ok=True)
     words = one_case(module, args.seed, args.case, folder / "case")
     print(f"{words or 'all held'}\nits folder: {folder / 'case'}")
@@ -167,11 +171,19 @@ def main() -> int:
     parser.add_argument("campaigns", nargs="*", choices=[[], *CAMPAIGNS], metavar="CAMPAIGN",
                         help=f"of {', '.join(CAMPAIGNS)}; all without")
     parser.add_argument("--cases", type=int, help="how many of each; without, the whole campaign")
+    parser.add_argument("--short", action="store_true", help="a few of those that have few: what the test command runs")
     parser.add_argument("--minutes", type=float, default=600, help="in all")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--case", type=int, help="this case alone")
-    parser.add_argument("--folder", type=Path, default=ROOT / "outputs/torture", help="where rows are kept")
+    parser.add_argument("--folder", type=Path, help="where rows are kept: outputs/torture; with --short, nowhere")
     args = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="torture-", ignore_cleanup_errors=True) as nowhere:
+        args.folder = (args.folder or (Path(nowhere) if args.short else ROOT / "outputs/torture")).resolve()
+        return run_all(args)
+
+
+def run_all(args: argparse.Namespace) -> int:
+    "What was asked for; 0 when all held."
     if args.case is not None:
         return show_case(args.campaigns[0], args)
     end, failed = time.monotonic() + 60 * args.minutes, 0

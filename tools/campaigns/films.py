@@ -11,6 +11,7 @@ from campaigns._damage import damage, one_line
 from vidbench.core import video
 
 CASES, LIMIT_SEC = 10_000, 90
+SHORT = 50  # of them in the test command
 TIMEOUT_SEC = 10.0
 KINDS = {"mp4": "libx264", "mkv": "libx264", "mov": "mpeg4", "avi": "mpeg4", "webm": "libvpx-vp9", "ts": "libx264",
          "mpg": "mpeg2video", "flv": "flv"}

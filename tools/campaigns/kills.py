@@ -1,5 +1,4 @@
 """A run killed at a random moment, then the same command: results equal to the undisturbed run, nothing left behind."""
-import json
 import random
 import signal
 import time
@@ -7,39 +6,51 @@ from pathlib import Path
 
 from campaigns import _runs
 
-JOBS = ("sensors", "behavior", "grounding", "anomaly", "pretrain", "caption", "agent")
-CASES, LIMIT_SEC, MEMORY_BYTES = 210, 900, 8 * 2**30
+JOBS = tuple(_runs.SMALL)
+CASES, LIMIT_SEC, MEMORY_BYTES = 210, 600, 8 * 2**30
+SHORT = 1  # of them in the test command
+WHOLE = (5, 15)  # of each 15 cases of a job this one by the whole command, with launcher and kernel: ten times dearer
 
 
-def reference(job: str, home: Path) -> tuple[Path, float]:
-    "The undisturbed run, and how long it took; made once for all cases."
-    found, took = home / "outputs" / job / "undisturbed", home / f"{job}.json"
-    if not took.exists():
-        start = time.monotonic()
-        if code := _runs.run(job, home, "undisturbed"):
-            raise RuntimeError(f"{job} did not run undisturbed: exit code {code}")
-        took.write_text(json.dumps(time.monotonic() - start))
-    return found, json.loads(took.read_text())
+def wait_for(moment: "float | Path", process: object, limit_sec: float) -> str:
+    "Until a time has passed or a file is there; says which."
+    end = time.monotonic() + (limit_sec if isinstance(moment, Path) else moment)
+    while time.monotonic() < end and not (isinstance(moment, Path) and moment.exists()):
+        time.sleep(0.002 if isinstance(moment, Path) else max(0.0, min(0.1, end - time.monotonic())))
+    return f"at {moment.name}" if isinstance(moment, Path) else f"after {moment:.1f} s"
+
+
+def moment_of(rng: random.Random, undisturbed: Path, took: float, folder: Path) -> "float | Path":
+    "When to strike: at a random time, or when one of the run's files has just come."
+    if rng.random() < 0.5:
+        return rng.uniform(0, took)
+    names = sorted(p.relative_to(undisturbed) for p in undisturbed.rglob("*") if p.is_file() and p.name != "STOP")
+    return folder / rng.choice(names)
 
 
 def case(rng: random.Random, folder: Path) -> str:
     "One run, disturbed once or twice."
-    job = rng.choice(JOBS)
-    undisturbed, took = reference(job, folder.parent / "reference")
-    times, words = rng.choice((1, 1, 2)), f"{job}:"
-    for _ in range(times):
-        process, moment = _runs.start(job, folder, "disturbed"), rng.uniform(0, 1.1 * took)
+    job, whole = JOBS[rng.case % len(JOBS)], rng.case // len(JOBS) % WHOLE[1] == WHOLE[0]
+    _runs.preload([job])
+    undisturbed, took = _runs.reference(job, folder.parent, whole)
+    disturbed, words = folder / "outputs" / job / "disturbed", f"{job}{' by its command' if whole else ''}:"
+    for _ in range(rng.choice((1, 1, 2))):
+        moment = moment_of(rng, undisturbed, took, disturbed)
         sign = rng.choice((signal.SIGKILL, signal.SIGKILL, signal.SIGTERM, signal.SIGINT))
-        time.sleep(moment)
-        _runs.kill(process, sign)
-        code = _runs.finish(process, 60)
-        words += f" {sign.name} after {moment:.1f} s ({code});"
-        if sign == signal.SIGTERM and code == -1:
-            return f"{words} not stopped after 60 s"
-        time.sleep(3)
+        process = _runs.start(job, folder, "disturbed", whole=whole)
+        when = wait_for(moment, process, 3 * took + 5)
+        time.sleep(rng.uniform(0, 0.05))
+        _runs.kill(process, sign, group=sign == signal.SIGKILL)
+        code = _runs.finish(process, 90)
+        words += f" {sign.name} {when} ({code});"
+        if code == -99:
+            return f"{words} not stopped after 90 s"
+    if left := _runs.processes_of(folder):
+        time.sleep(10)
         if left := _runs.processes_of(folder):
             return f"{words} {len(left)} processes went on"
-    if code := _runs.run(job, folder, "disturbed"):
-        return f"{words} the same command then ended with {code}"
-    problem = _runs.differences(undisturbed, folder / "outputs" / job / "disturbed") or _runs.leftovers(folder)
+    if code := _runs.run(job, folder, "disturbed", whole=whole):
+        said = _runs.last_line(_runs.log_of(job, folder, "disturbed"))
+        return f"{words} the same command then ended with {code}: {said}"
+    problem = _runs.differences(undisturbed, disturbed) or _runs.leftovers(folder)
     return problem and f"{words} {problem}"

@@ -8,6 +8,7 @@ from vidbench.core.config import Config, ConfigError, describe_settings
 from vidbench.launch.jobs import config_class, find_job, list_jobs
 
 CASES, LIMIT_SEC = 5_000, 60
+SHORT = 100  # of them in the test command
 NUMBERS = (True, False, -1, 0, 1, 2**31, 2**63, 2**400, -0.5, 0.5, 1.5, 1e-30, 1e300, float("inf"), float("nan"))
 TEXTS = ("", " ", "none", "auto", "1", "1e3", "1,2", "🐄", "a" * 5000, "\x1b[31m", "../..", "/")
 WRONG = (*NUMBERS, *TEXTS, None, (), (1,), (0, 0), (-1, 5), [], [[]], {}, {"a": {"b": {}}}, {"": 1}, b"x", object)

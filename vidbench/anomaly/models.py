@@ -244,7 +244,7 @@ def bare_base(
 ) -> tuple[PreTrainedModel, ProcessorMixin]:  # on the meta device
     "The model's shapes, and its processor."
     try:
-        config, processor = (kind.from_pretrained(_folder(cfg)) for kind in (AutoConfig, AutoProcessor))
+        config, processor = (kind.from_pretrained(_folder(cfg), trust_remote_code=False) for kind in (AutoConfig, AutoProcessor))
         model = bare_model(config, dtype, "eager" if cfg.attn_implementation == "eager" else "sdpa")
     except (OSError, ValueError, ImportError, KeyError) as error:
         raise say_why(cfg.model, error) from None

@@ -159,9 +159,11 @@ def transformers_network(
     try:
         if weights:
             net = AutoModelForVideoClassification.from_pretrained(
-                name, num_labels=num_classes, ignore_mismatched_sizes=True, dtype=torch.float32)
+                name, num_labels=num_classes, ignore_mismatched_sizes=True, dtype=torch.float32,
+                trust_remote_code=False)
         else:
-            net = AutoModelForVideoClassification.from_config(AutoConfig.from_pretrained(name, num_labels=num_classes))
+            net = AutoModelForVideoClassification.from_config(
+                AutoConfig.from_pretrained(name, num_labels=num_classes, trust_remote_code=False))
     except (OSError, ValueError, KeyError) as error:
         raise ModelError(f"model={name!r} is none of {', '.join(MODELS)}, nor a video classifier of transformers "
                          f"({' '.join(str(error).split())[:200]})") from None
@@ -286,7 +288,7 @@ def _remedy(cfg: BehaviorConfig) -> str:
     if cfg.model in MODELS:
         return "use more frames, larger frames, or r3d_18"
     from transformers import AutoConfig
-    config = AutoConfig.from_pretrained(cfg.model)
+    config = AutoConfig.from_pretrained(cfg.model, trust_remote_code=False)
     frames, side = (next((getattr(config, name) for name in names if getattr(config, name, None)), "?")
                     for names in (("num_frames", "frames_per_clip"), ("image_size", "crop_size")))
     return f"set num_frames={frames} size_px={side}"

@@ -438,7 +438,8 @@ class Decoding(Group):
 class VideoSettings(DataSettings):
     "How video is read: once, into a cache."
     title: ClassVar[str] = "video"
-    renamed: ClassVar[dict[str, str]] = {"frame_px": "size_px"}
+    renamed: ClassVar[dict[str, str]] = {"frame_px": "size_px", "cache_quality": "decoding.quality",
+                                         "decode_sec": "decoding.limit_sec"}
 
     num_frames: int = Field(16, ge=2, le=2_048, description="frames of a clip that the model sees")
     fps: float = Field(12.0, gt=0, le=240, description="frames a second of a clip")

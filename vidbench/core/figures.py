@@ -9,6 +9,7 @@ __all__ = ['STYLE', 'palette', 'Figure', 'new_figure', 'plain', 'dress', 'smooth
            'permutation_figure', 'contact_sheet']
 
 # %% ../../nbs/core/06_figures.ipynb #cell-002
+import base64
 import io
 from collections.abc import Mapping, Sequence
 
@@ -22,6 +23,8 @@ from matplotlib.figure import Figure as BareFigure
 from sklearn.metrics import average_precision_score, precision_recall_curve, roc_auc_score
 from sklearn.metrics import roc_curve as roc_points
 
+from .runs import SHOWN_DPI
+
 # %% ../../nbs/core/06_figures.ipynb #cell-005
 STYLE = {
     **sns.axes_style("whitegrid"), **sns.plotting_context("notebook", font_scale=1.2),
@@ -33,8 +36,8 @@ STYLE = {
 def palette(
     n: int = 8,                                # colours wanted
 ) -> list[tuple[float, float, float]]:         # RGB in [0, 1]
-    "Colours that colour-blind eyes can tell apart, always in the same order."
-    return sns.color_palette("colorblind", n)
+    "Colours that colour-blind eyes can tell apart, always in the same order; above ten, hues all around the circle."
+    return sns.color_palette("colorblind", n) if n <= 10 else sns.husl_palette(n, l=0.6)
 
 # %% ../../nbs/core/06_figures.ipynb #cell-009
 class Figure(BareFigure):
@@ -45,7 +48,12 @@ class Figure(BareFigure):
         self.savefig(file, format="png", bbox_inches="tight")
         return file.getvalue()
 
-# %% ../../nbs/core/06_figures.ipynb #cell-010
+    def _repr_mimebundle_(self, **kwargs: object) -> tuple[dict[str, str], dict[str, dict[str, int]]]:
+        png = self._repr_png_()
+        width = int.from_bytes(png[16:20], "big") * SHOWN_DPI / self.dpi      # one size of letters for all pictures of a page
+        return {"image/png": base64.b64encode(png).decode(), "text/plain": repr(self)}, {"image/png": {"width": round(width)}}
+
+# %% ../../nbs/core/06_figures.ipynb #cell-011
 def new_figure(
     width: float = 7.0,         # inches
     height: float = 4.5,        # inches
@@ -62,14 +70,14 @@ def new_figure(
             ax.set_prop_cycle(color=palette(8), linewidth=[STYLE["lines.linewidth"]] * 8)
     return figure, axes
 
-# %% ../../nbs/core/06_figures.ipynb #cell-013
+# %% ../../nbs/core/06_figures.ipynb #cell-014
 def plain(
     text: object,   # a class name, a file name, anything that was not written for matplotlib
 ) -> str:           # shown as it is
     "Text in which a `$` is a dollar and begins no formula."
     return str(text).replace("$", r"\$")
 
-# %% ../../nbs/core/06_figures.ipynb #cell-015
+# %% ../../nbs/core/06_figures.ipynb #cell-016
 def dress(
     ax: Axes,                  # drawn on already
     title: str = "",           # said above, at the left
@@ -87,14 +95,14 @@ def dress(
             ax.legend(fontsize=STYLE["legend.fontsize"], frameon=False, **beside)
     return ax
 
-# %% ../../nbs/core/06_figures.ipynb #cell-018
+# %% ../../nbs/core/06_figures.ipynb #cell-019
 def _series(metrics: pd.DataFrame, name: str) -> pd.Series:
     "A column by its step, where it is a number."
     if name not in metrics:
         raise ValueError(f"metrics has no column {name!r}: it has {', '.join(metrics.columns)}")
     return metrics.dropna(subset=[name]).set_index("step")[name].replace([np.inf, -np.inf], np.nan).dropna()
 
-# %% ../../nbs/core/06_figures.ipynb #cell-019
+# %% ../../nbs/core/06_figures.ipynb #cell-020
 def smoothed(
     values: pd.Series,      # one value a log line
     span: float = 0,        # weights fall to 1/e² over about this many lines; 0: a fifteenth of the series
@@ -102,7 +110,7 @@ def smoothed(
     "Exponential moving average, corrected for its start (Kingma and Ba 2015, section 3)."
     return values.ewm(span=span or max(2, len(values) / 15), adjust=True).mean()
 
-# %% ../../nbs/core/06_figures.ipynb #cell-021
+# %% ../../nbs/core/06_figures.ipynb #cell-022
 def loss_curves(
     metrics: pd.DataFrame,      # columns step, loss and perhaps eval_loss; NaN where a line lacks one
     title: str = "Loss",        # above the figure
@@ -120,7 +128,7 @@ def loss_curves(
     dress(ax, title, "step", "loss", legend="inside")
     return figure
 
-# %% ../../nbs/core/06_figures.ipynb #cell-024
+# %% ../../nbs/core/06_figures.ipynb #cell-025
 def trace(
     ax: Axes,               # drawn on
     metrics: pd.DataFrame,  # a run's metrics
@@ -137,7 +145,7 @@ def trace(
     else:
         ax.plot(values.index, values, marker="o", markersize=6, color=colour, label=plain(label))
 
-# %% ../../nbs/core/06_figures.ipynb #cell-026
+# %% ../../nbs/core/06_figures.ipynb #cell-027
 def metric_curves(
     metrics: pd.DataFrame,        # a run's metrics
     names: Sequence[str] | str,   # columns to draw, such as `eval_f1_tail`; or what they begin with, such as `rewards/`
@@ -157,7 +165,7 @@ def metric_curves(
     dress(ax, title, "step", y, legend="inside")
     return figure
 
-# %% ../../nbs/core/06_figures.ipynb #cell-030
+# %% ../../nbs/core/06_figures.ipynb #cell-031
 def compare_curves(
     runs: Mapping[str, pd.DataFrame],    # {name of the run: its metrics}
     name: str = "eval_loss",             # the column to compare
@@ -171,7 +179,7 @@ def compare_curves(
     dress(ax, name, "step", legend="inside")
     return figure
 
-# %% ../../nbs/core/06_figures.ipynb #cell-033
+# %% ../../nbs/core/06_figures.ipynb #cell-034
 def confusion_matrix_figure(
     matrix: Sequence[Sequence[int]],     # counts; rows are the true classes
     labels: Sequence[str],               # in the order of the rows
@@ -193,7 +201,7 @@ def confusion_matrix_figure(
     dress(ax, title, "predicted", "true")
     return figure
 
-# %% ../../nbs/core/06_figures.ipynb #cell-039
+# %% ../../nbs/core/06_figures.ipynb #cell-040
 def calibration_bins(
     prob: Float[np.ndarray, " event"],       # predicted probability of the positive class, in [0, 1]
     correct: Bool[np.ndarray, " event"],     # whether the event is positive
@@ -206,7 +214,7 @@ def calibration_bins(
     grouped = table.groupby("bin")
     return grouped.mean().assign(events=grouped.size()).reset_index(drop=True)
 
-# %% ../../nbs/core/06_figures.ipynb #cell-041
+# %% ../../nbs/core/06_figures.ipynb #cell-042
 def reliability_diagram(
     prob: Float[np.ndarray, " event"],       # predicted probability of the positive class, in [0, 1]
     correct: Bool[np.ndarray, " event"],     # whether the event is positive (or the prediction right)
@@ -224,7 +232,7 @@ def reliability_diagram(
     dress(below, "", "predicted probability", "events")
     return figure
 
-# %% ../../nbs/core/06_figures.ipynb #cell-044
+# %% ../../nbs/core/06_figures.ipynb #cell-045
 def roc_curve(
     y_true: Bool[np.ndarray, " event"],      # whether the event is positive
     score: Float[np.ndarray, " event"],      # higher means more likely positive
@@ -239,7 +247,7 @@ def roc_curve(
     dress(ax, title, "false positive rate", "true positive rate", legend="inside")
     return figure
 
-# %% ../../nbs/core/06_figures.ipynb #cell-046
+# %% ../../nbs/core/06_figures.ipynb #cell-047
 def pr_curve(
     y_true: Bool[np.ndarray, " event"],      # whether the event is positive
     score: Float[np.ndarray, " event"],      # higher means more likely positive
@@ -255,7 +263,7 @@ def pr_curve(
     dress(ax, title, "recall", "precision", legend="inside")
     return figure
 
-# %% ../../nbs/core/06_figures.ipynb #c0b0dc0f
+# %% ../../nbs/core/06_figures.ipynb #cell-049
 def class_curves(
     true: Sequence[str],                                 # of each event
     probability: Mapping[str, Float[np.ndarray, " event"]],  # class -> of each event
@@ -275,7 +283,7 @@ def class_curves(
     dress(ax, title, "false positive rate", "true positive rate", legend="inside")
     return figure
 
-# %% ../../nbs/core/06_figures.ipynb #cell-049
+# %% ../../nbs/core/06_figures.ipynb #cell-052
 def _bounds(found: object) -> tuple[float, float, float]:
     "Value and interval of a metric, however it is given: three numbers, an `Interval`, a metric of a report, or one number."
     if isinstance(found, Mapping):
@@ -283,7 +291,7 @@ def _bounds(found: object) -> tuple[float, float, float]:
     value, low, high, *_ = found if isinstance(found, Sequence) else (found, None, None)
     return float(value), float(value if low is None else low), float(value if high is None else high)
 
-# %% ../../nbs/core/06_figures.ipynb #cell-051
+# %% ../../nbs/core/06_figures.ipynb #cell-054
 def interval_figure(
     scores: Mapping[str, Mapping[str, object]],    # {group: {metric: (value, low, high), or a metric of a report}}
     title: str = "Scores with 95 % intervals",     # above the figure
@@ -304,7 +312,7 @@ def interval_figure(
     dress(ax, title, legend="outside")
     return figure
 
-# %% ../../nbs/core/06_figures.ipynb #cell-054
+# %% ../../nbs/core/06_figures.ipynb #cell-057
 def report_figure(
     report: Mapping[str, object],         # of any job: metrics, baselines, headline
     names: Sequence[str] = (),            # metrics to draw; the headline's when not given
@@ -317,7 +325,7 @@ def report_figure(
         scores[baseline] = {name: values[name] for name in names if values.get(name) is not None}
     return interval_figure({group: found for group, found in scores.items() if found}, title)
 
-# %% ../../nbs/core/06_figures.ipynb #ee887917
+# %% ../../nbs/core/06_figures.ipynb #cell-060
 def _many_classes(table: pd.DataFrame, title: str, most: int = 60) -> Figure:
     "A row a class, the most frequent first, a dot a side."
     order = table.sum(axis=1).sort_values(ascending=False, kind="stable").index[:most]
@@ -330,7 +338,7 @@ def _many_classes(table: pd.DataFrame, title: str, most: int = 60) -> Figure:
     dress(ax, title, "events", legend="outside")
     return figure
 
-# %% ../../nbs/core/06_figures.ipynb #cell-057
+# %% ../../nbs/core/06_figures.ipynb #cell-061
 def class_share_figure(
     counts: Mapping[str, Mapping[str, int]],    # {side: {class: events}}
     title: str = "Classes on each side",        # above the figure
@@ -354,7 +362,7 @@ def class_share_figure(
     dress(ax, title, "share of events", legend="outside")
     return figure
 
-# %% ../../nbs/core/06_figures.ipynb #cell-060
+# %% ../../nbs/core/06_figures.ipynb #cell-065
 def probability_by_video(
     prob: Float[np.ndarray, " event"],       # predicted probability of the positive class
     video: Sequence[str],                    # the recording of each event
@@ -376,7 +384,7 @@ def probability_by_video(
     ax.set_xticks([])
     return figure
 
-# %% ../../nbs/core/06_figures.ipynb #cell-063
+# %% ../../nbs/core/06_figures.ipynb #cell-068
 def permutation_figure(
     shuffled: Float[np.ndarray, " permutation"],    # the statistic with the videos shuffled
     observed: float,                                # the statistic as it is
@@ -391,7 +399,7 @@ def permutation_figure(
     dress(ax, "Against shuffled videos", name, "shuffles", legend="outside")
     return figure
 
-# %% ../../nbs/core/06_figures.ipynb #cell-066
+# %% ../../nbs/core/06_figures.ipynb #cell-071
 def _strip(ax: Axes, clip: UInt8[np.ndarray, "time height width 3"], times_sec: Sequence[float] | None, columns: int) -> None:
     "Some frames of a clip side by side, their times below them: on a frame they would hide what it shows."
     shown = np.unique(np.linspace(0, len(clip) - 1, columns).round().astype(int))
@@ -404,7 +412,7 @@ def _strip(ax: Axes, clip: UInt8[np.ndarray, "time height width 3"], times_sec: 
     ax.set(xlim=(0, columns), ylim=(-0.2 * tall if times_sec is not None else 0, tall))
     ax.axis("off")
 
-# %% ../../nbs/core/06_figures.ipynb #cell-067
+# %% ../../nbs/core/06_figures.ipynb #cell-072
 def contact_sheet(
     clips: Sequence[UInt8[np.ndarray, "time height width 3"]],    # one row each
     titles: Sequence[str],                                        # one a clip

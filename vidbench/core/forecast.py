@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['STATES', 'CONTEXT', 'HALVES', 'Ledger', 'Shadow', 'kernels', 'Step', 'foresee', 'shared_out', 'Room', 'free_host',
            'room_of', 'flop_rate', 'gb', 'spell_time', 'planned_steps', 'advise', 'memory_lines', 'disk_line',
-           'time_line', 'measured_step', 'missing_packages', 'weigh_module', 'checkpoint_bytes', 'forecast', 'grown',
-           'forecast_module']
+           'time_line', 'measured_step', 'missing_packages', 'weigh_module', 'checkpoint_bytes', 'host_line',
+           'forecast', 'grown', 'forecast_module']
 
 # %% ../../nbs/core/14_forecast.ipynb #cell-002
 import contextlib
@@ -472,6 +472,18 @@ def checkpoint_bytes(
     "Room that a run's checkpoints take: those kept, the best one, and one being written."
     return (cfg.keep_checkpoints + 2) * (step.gradients + max(step.optimizer, step.gradients // 2))
 
+# %% ../../nbs/core/14_forecast.ipynb #host-line
+def host_line(
+    step: Step,          # of each device
+    room: Room,          # that there is
+    on_cpu: bool,        # whether the device is the host itself
+    processes: int = 1,  # that train together, on this host
+) -> str:
+    "The forecast of the host's memory."
+    host = 1.5e9 + (step.most if on_cpu and not room.planned else step.weights)
+    short = "" if processes * host < room.host or room.planned else "; TOO LITTLE"
+    return f"host      {gb(host)} for each process (weights on their way, libraries); {gb(room.host)} free here{short}"
+
 # %% ../../nbs/core/14_forecast.ipynb #cell-072
 def forecast(
     cfg: TrainingConfig,              # as it would run
@@ -496,9 +508,7 @@ def forecast(
         lines.append(f"          {advise(cfg, each, room.device, changes)}")
     if peak == peak:
         lines.append(f"          measured {gb(peak)} without the optimizer (forecast {gb(step.peak - step.optimizer)})")
-    host = 1.5e9 + step.weights if device.type != "cpu" or room.planned else step.most + 1.5e9
-    short = "" if processes * host < room.host or room.planned else "; TOO LITTLE"
-    lines.append(f"host      {gb(host)} for each process (weights on their way, libraries); {gb(room.host)} free here{short}")
+    lines.append(host_line(step, room, device.type == "cpu", processes))
     rate = math.nan if took or room.planned else flop_rate(device, HALVES[cfg.mixed_precision] or dtype, width)
     return [*lines, disk_line(cache, checkpoint_bytes(cfg, step), download),
             time_line(step, rate, planned_steps(cfg, samples, processes), cfg, took, room.planned)]

@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['logger', 'BEFORE', 'LEAST_MOVED', 'catch_signals', 'evaluation_is_due', 'Course', 'Journal', 'Watcher',
            'sample_weights', 'share_moved', 'Movement', 'TrainResult', 'forget_after', 'finished_training',
-           'out_of_memory', 'explain_out_of_memory', 'train', 'health_summary']
+           'out_of_memory', 'explain_out_of_memory', 'checkpoint_size', 'train', 'health_summary']
 
 # %% ../../nbs/core/09_training.ipynb #cell-002
 import contextlib
@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.utils.data import Dataset, Sampler
@@ -27,8 +28,9 @@ from tqdm.auto import tqdm
 from transformers import TrainerCallback, TrainerState
 from transformers.trainer_callback import PrinterCallback
 
-from .checkpoints import TrainingError, newest_checkpoint, rule_of, since_better, trainer_state
+from .checkpoints import TrainingError, newest_checkpoint, rule_of, since_better, trainer_state, why_foreign
 from .config import TrainingConfig
+from .disk import refuse_without_room
 from .engine import HALF_LINE, Engine, highest, trainer_arguments, warn
 from .runs import Run, log_line, read_lines, write_text
 from .trackers import close_wandb, ready_wandb
@@ -210,10 +212,18 @@ class Movement(TrainerCallback):
     def on_train_end(self, args: Any, state: Any, control: Any, model: nn.Module, **kwargs: Any) -> None:
         "Compare, and say so when next to nothing moved."
         if self.run.leads and state.global_step:
-            self.share = share_moved(load_file(self.run.path(BEFORE)), sample_weights(model))
+            self.share = share_moved(self._before(), sample_weights(model))
         if self.share is not None and self.share < LEAST_MOVED:
             warn(self.run, f"trained, and nothing moved: {self.share:.2%} of the trainable weights have changed; raise "
                            "learning_rate, or train in fp32", state.global_step)
+
+    def _before(self) -> dict[str, Tensor]:
+        "The sample from before the first step; empty when it was damaged since, and nobody can tell what moved."
+        try:
+            return load_file(self.run.path(BEFORE))
+        except (OSError, SafetensorError):
+            logger.warning("%s is gone or damaged: what moved is not known", BEFORE)
+            return {}
 
 # %% ../../nbs/core/09_training.ipynb #cell-026
 @dataclass
@@ -281,6 +291,8 @@ def _start_or_resume(run: Run) -> Path | None:
     "The checkpoint to go on from; logs are cut back to it."
     run.note_environment()
     resume = newest_checkpoint(run.checkpoints)
+    if resume and (reason := why_foreign(resume)):
+        raise TrainingError(reason)
     if run.leads:
         run.path("STOP").unlink(missing_ok=True)
         forget_after(run, trainer_state(resume)["global_step"])
@@ -341,6 +353,15 @@ def _finish_over(
     trainer.state = TrainerState.load_from_json(str(checkpoint / "trainer_state.json"))
     movement.on_train_end(trainer.args, trainer.state, trainer.control, model=trainer.model)
 
+# %% ../../nbs/core/09_training.ipynb #ckptsiz0
+def checkpoint_size(
+    model: nn.Module,  # to be trained
+) -> int:              # bytes; of a peft model, what is trained alone is written
+    "What a checkpoint takes at the least: the weights, and two moments of those that are trained."
+    trained = [p for p in model.parameters() if p.requires_grad]
+    written = trained if hasattr(model, "peft_config") else list(model.parameters())
+    return sum(p.numel() * p.element_size() for p in [*written, *trained, *trained])
+
 # %% ../../nbs/core/09_training.ipynb #cell-044
 def train(
     model: nn.Module,                        # forward(**batch) -> dict with loss, and optionally logits and logs
@@ -379,6 +400,7 @@ def train(
                 metric_for_best_model=select if eval_data is not None else None, **arguments))
         course.engine = trainer
         trainer.remove_callback(PrinterCallback)
+        refuse_without_room(run.folder, checkpoint_size(model), "a checkpoint")
         if _is_over(resume):
             _finish_over(trainer, resume, movement)
         else:

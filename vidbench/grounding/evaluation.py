@@ -42,7 +42,7 @@ def interval_iou(
     overlap = max(0.0, min(pred[1], true[1]) - max(pred[0], true[0]))
     return overlap / ((pred[1] - pred[0]) + (true[1] - true[0]) - overlap)
 
-# %% ../../nbs/grounding/07_evaluation.ipynb #cell-007
+# %% ../../nbs/grounding/07_evaluation.ipynb #cell-008
 def _add_similarity(rows: pd.DataFrame, encoder: Any) -> pd.DataFrame:
     "How near reasons and corrections are to the annotated ones, where there was something to refuse; 0 if it was not."
     refuse = rows.task_type == "refusable"
@@ -57,7 +57,7 @@ def _add_similarity(rows: pd.DataFrame, encoder: Any) -> pd.DataFrame:
     return rows.assign(explain_similarity=similarity(rows.explanation, truth, rows.explanation != ""),
                        correct_similarity=similarity(rows.correction, rows.answerable_query, offered))
 
-# %% ../../nbs/grounding/07_evaluation.ipynb #cell-008
+# %% ../../nbs/grounding/07_evaluation.ipynb #cell-009
 TRUE = {"answerable": "segment", "refusable": "refusal"}  # what a right answer is
 
 def score_rows(
@@ -74,7 +74,7 @@ def score_rows(
     rows["ra_iou"] = np.where(there, rows.right * rows.iou.fillna(0), rows.right)
     return rows if encoder is None else _add_similarity(rows, encoder)
 
-# %% ../../nbs/grounding/07_evaluation.ipynb #cell-011
+# %% ../../nbs/grounding/07_evaluation.ipynb #cell-013
 THRESHOLDS = (0.3, 0.5, 0.7)
 Ratio = tuple[Float[np.ndarray, " row"], Float[np.ndarray, " row"]]  # what each row adds above and below the line
 
@@ -83,14 +83,14 @@ def _mean(values: pd.Series) -> Ratio:
     values = values.to_numpy(float)
     return np.nan_to_num(values), (~np.isnan(values)).astype(float)
 
-# %% ../../nbs/grounding/07_evaluation.ipynb #cell-012
+# %% ../../nbs/grounding/07_evaluation.ipynb #cell-014
 def _kind_scores(rows: pd.DataFrame, kind: str, word: str, name: str) -> dict[str, Ratio]:
     "Precision, recall and F1 of one kind."
     true, said = ((rows[column] == value).to_numpy(float) for column, value in (("task_type", kind), ("said", word)))
     return {f"{name}_precision": (true * said, said), f"{name}_recall": (true * said, true),
             f"{name}_f1": (2 * true * said, true + said)}
 
-# %% ../../nbs/grounding/07_evaluation.ipynb #cell-013
+# %% ../../nbs/grounding/07_evaluation.ipynb #cell-015
 def ratios(
     rows: pd.DataFrame,  # from `score_rows`
 ) -> dict[str, Ratio]:
@@ -106,19 +106,19 @@ def ratios(
             **recalls, "miou_relevant": _mean(iou), **relevant,
             "refusal_rate_answerable": _mean((rows.said == "refusal").where(there)), **more}
 
-# %% ../../nbs/grounding/07_evaluation.ipynb #cell-015
+# %% ../../nbs/grounding/07_evaluation.ipynb #cell-018
 def _divide(above: Any, below: Any) -> Any:
     "A fraction, NaN where nothing is below the line."
     return np.divide(above, below, out=np.full(np.shape(above), np.nan), where=np.asarray(below) != 0)
 
-# %% ../../nbs/grounding/07_evaluation.ipynb #cell-016
+# %% ../../nbs/grounding/07_evaluation.ipynb #cell-019
 def figures_of(
     rows: pd.DataFrame,      # from `score_rows`
 ) -> dict[str, float]:
     "Everything that one table says."
     return {name: float(_divide(above.sum(), below.sum())) for name, (above, below) in ratios(rows).items()}
 
-# %% ../../nbs/grounding/07_evaluation.ipynb #cell-019
+# %% ../../nbs/grounding/07_evaluation.ipynb #cell-023
 def measured(
     rows: pd.DataFrame,         # from `score_rows`, with `group`
 ) -> dict[str, Interval]:
@@ -128,7 +128,7 @@ def measured(
         return {name: _divide(weights @ above, weights @ below) for name, (above, below) in found.items()}
     return intervals(weighted, rows.group, dict.fromkeys(("reward", "explain_similarity", "correct_similarity")))
 
-# %% ../../nbs/grounding/07_evaluation.ipynb #cell-021
+# %% ../../nbs/grounding/07_evaluation.ipynb #cell-026
 def change(
     before: pd.DataFrame,  # scored rows
     after: pd.DataFrame,   # of the same queries
@@ -138,7 +138,7 @@ def change(
     both = before[["event_id", "group", column]].merge(after[["event_id", column]], on="event_id", suffixes=("", "_after"))
     return paired_difference(both[f"{column}_after"], both[column], both.group)
 
-# %% ../../nbs/grounding/07_evaluation.ipynb #cell-023
+# %% ../../nbs/grounding/07_evaluation.ipynb #cell-028
 def by_group(
     rows: pd.DataFrame,  # from `score_rows`
     column: str,         # difficulty or categories
@@ -151,7 +151,7 @@ def by_group(
              for name, part in long[long[column] != ""].groupby(column)}
     return pd.DataFrame(found).T
 
-# %% ../../nbs/grounding/07_evaluation.ipynb #cell-027
+# %% ../../nbs/grounding/07_evaluation.ipynb #cell-033
 def _row(event_id: str, item: Item, query: Query, completion: str) -> dict[str, Any]:
     "A line of the predictions."
     start, end = query.span or (None, None)
@@ -162,7 +162,7 @@ def _row(event_id: str, item: Item, query: Query, completion: str) -> dict[str, 
             "answerable_query": query.answerable_query, "reference_queries": list(query.reference_queries),
             "completion": completion}
 
-# %% ../../nbs/grounding/07_evaluation.ipynb #cell-028
+# %% ../../nbs/grounding/07_evaluation.ipynb #cell-034
 def _batches(data: GroundingData, size: int) -> list[list[tuple[int, int]]]:
     "Item and number of every query, some at a time: the same for any number of processes, and after any stop."
     asked = [(i, k) for i, item in enumerate(data.items) for k in range(len(every_query(item)))]
@@ -172,7 +172,7 @@ def _named(data: GroundingData, batch: list[tuple[int, int]]) -> list[str]:
     "The names of a batch's answers."
     return [f"{data.items[i].item_id}:{k}" for i, k in batch]
 
-# %% ../../nbs/grounding/07_evaluation.ipynb #cell-029
+# %% ../../nbs/grounding/07_evaluation.ipynb #cell-035
 def _answered(model: PreTrainedModel, ask: Asker, waiting: list[tuple], max_new_tokens: int) -> list[str]:
     "What the model says to some queries; nothing to one that is too long for it, which is logged and counts as wrong."
     try:
@@ -186,7 +186,7 @@ def _answered(model: PreTrainedModel, ask: Asker, waiting: list[tuple], max_new_
     ids, _ = sample_completions(model, inputs, max_new_tokens=max_new_tokens, temperature=0)
     return ask.decode(ids)
 
-# %% ../../nbs/grounding/07_evaluation.ipynb #cell-030
+# %% ../../nbs/grounding/07_evaluation.ipynb #cell-036
 def answer_queries(
     model: PreTrainedModel,  # a policy, perhaps with adapters
     ask: Asker,              # in the words of its training
@@ -210,7 +210,7 @@ def answer_queries(
                 append_line(file, _row(name, data.items[i], query, text) | {"order": i})
     return file
 
-# %% ../../nbs/grounding/07_evaluation.ipynb #cell-033
+# %% ../../nbs/grounding/07_evaluation.ipynb #cell-040
 def merge_answers(
     files: Sequence[Path],  # one a process
 ) -> pd.DataFrame:          # a row a query, in the order of the items
@@ -218,14 +218,14 @@ def merge_answers(
     table = pd.DataFrame([line for file in files for line in read_lines(file)])
     return table.drop_duplicates("event_id").sort_values(["order", "event_id"], ignore_index=True).drop(columns="order")
 
-# %% ../../nbs/grounding/07_evaluation.ipynb #parts-of
+# %% ../../nbs/grounding/07_evaluation.ipynb #cell-041
 def parts_of(
     file: Path,     # of answers
 ) -> list[Path]:    # as many as there are
     "A file of answers and those that other processes wrote beside it, of however many there were."
     return [file, *sorted(file.parent.glob(f"{file.stem}.*{file.suffix}"))]
 
-# %% ../../nbs/grounding/07_evaluation.ipynb #cell-037
+# %% ../../nbs/grounding/07_evaluation.ipynb #cell-045
 JUDGE_PROMPT = (
     "You grade why a query was refused. A refusal is right when it names what in the query does not fit the video, as "
     "the annotated reason does; style and length do not count, and further reasons are fine unless they contradict it."
@@ -252,7 +252,7 @@ class Judge(Endpoint):
             raise EndpointError(f"{self.model} gave no score: {reply[:80]!r}")
         return min(5.0, float(found[1]))
 
-# %% ../../nbs/grounding/07_evaluation.ipynb #cell-040
+# %% ../../nbs/grounding/07_evaluation.ipynb #cell-048
 def judged(
     rows: pd.DataFrame,                       # from `score_rows`
     grade: Callable[[str, str, str], float],  # such as `Judge(...).grade`

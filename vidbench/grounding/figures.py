@@ -4,26 +4,28 @@
 
 # %% auto #0
 __all__ = ['KINDS', 'reward_figure', 'policy_figure', 'timeline_figure', 'refusal_figure', 'overlap_figure', 'rollout_table',
-           'RolloutBrowser']
+           'spans_of_group', 'RolloutBrowser']
 
-# %% ../../nbs/grounding/08_figures.ipynb #16b27ce6
+# %% ../../nbs/grounding/08_figures.ipynb #cell-002
 import html
+import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from ..core.figures import Figure, confusion_matrix_figure, contact_sheet, dress, new_figure, palette
+from ..core.figures import Figure, confusion_matrix_figure, dress, new_figure, palette
+from .rewards import read_answer
 
-# %% ../../nbs/grounding/08_figures.ipynb #3b23041e
+# %% ../../nbs/grounding/08_figures.ipynb #cell-005
 def _trace(ax: Any, metrics: pd.DataFrame, name: str, colour: Any, label: str) -> None:
     "One logged value, as it was and smoothed."
     rows = metrics.dropna(subset=[name])
     ax.plot(rows["step"], rows[name], color=colour, alpha=0.25, linewidth=1)
     ax.plot(rows["step"], rows[name].ewm(span=max(2, len(rows) // 10)).mean(), color=colour, label=label)
 
-# %% ../../nbs/grounding/08_figures.ipynb #2ad794b8
+# %% ../../nbs/grounding/08_figures.ipynb #cell-006
 def reward_figure(
     metrics: pd.DataFrame,  # run.metrics()
 ) -> Figure:
@@ -42,7 +44,7 @@ def reward_figure(
         ax.legend(fontsize=10)
     return figure
 
-# %% ../../nbs/grounding/08_figures.ipynb #38d8eabb
+# %% ../../nbs/grounding/08_figures.ipynb #cell-008
 _POLICY = {"kl": ("divergence from reference", "nats a token"), "generation_entropy": ("entropy of draws", "nats a token"),
            "completion_length": ("completion length", "tokens")}
 
@@ -62,7 +64,7 @@ def policy_figure(
     axes[-1].legend(fontsize=10)
     return figure
 
-# %% ../../nbs/grounding/08_figures.ipynb #f3d2d88d
+# %% ../../nbs/grounding/08_figures.ipynb #cell-011
 def timeline_figure(
     rows: pd.DataFrame,  # scored rows of answerable queries, from one video or several
     most: int = 8,       # rows shown
@@ -85,7 +87,7 @@ def timeline_figure(
     ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2, fontsize=10, frameon=False)
     return figure
 
-# %% ../../nbs/grounding/08_figures.ipynb #92df8d3c
+# %% ../../nbs/grounding/08_figures.ipynb #cell-014
 KINDS = ("segment", "refusal")  # what an answer should be
 
 def refusal_figure(
@@ -107,7 +109,7 @@ def refusal_figure(
     ax.grid(False)
     return figure
 
-# %% ../../nbs/grounding/08_figures.ipynb #80658f83
+# %% ../../nbs/grounding/08_figures.ipynb #cell-018
 def overlap_figure(
     rows: pd.DataFrame,  # scored rows: task_type, said, ra_iou
 ) -> Figure:
@@ -129,7 +131,7 @@ def overlap_figure(
     dress(right, "Recall", "IoU at the least", "share of questions")
     return figure
 
-# %% ../../nbs/grounding/08_figures.ipynb #3bf4ad1d
+# %% ../../nbs/grounding/08_figures.ipynb #cell-021
 def rollout_table(
     record: dict[str, Any],  # a line of rollouts.jsonl
 ) -> pd.DataFrame:           # a row a completion, the best first
@@ -138,19 +140,33 @@ def rollout_table(
                           "completion": record["completions"]})
     return table.sort_values("total", ascending=False, ignore_index=True)
 
-# %% ../../nbs/grounding/08_figures.ipynb #747ce1fd
+# %% ../../nbs/grounding/08_figures.ipynb #cell-023
+def _marked(text: object) -> str:
+    "What the model wrote, escaped; its tags stand out from its words."
+    tag = r"&lt;/?(?:think|answer|correction)&gt;"
+    return re.sub(tag, r'<span style="color:#2979c9;opacity:.75">\g<0></span>', html.escape(str(text)))
+
 def _as_html(record: dict[str, Any]) -> str:
     "A group as HTML; what the model wrote is escaped."
     table = rollout_table(record).round(3)
     def cells(kind: str, row: Any) -> str:
         style = "text-align:left;padding:2px 8px"
-        return "<tr>" + "".join(f"<{kind} style='{style}'>{html.escape(str(v))}</{kind}>" for v in row) + "</tr>"
+        return "<tr>" + "".join(f"<{kind} style='{style}'>{_marked(v)}</{kind}>" for v in row) + "</tr>"
     body = cells("th", table.columns) + "".join(cells("td", row) for row in table.to_numpy())
     span = f", true segment {record['span'][0]:g} to {record['span'][1]:g} s" if record.get("span") else ""
     asked = f"{html.escape(record['task_type'])}: <i>{html.escape(record['query'])}</i>{span}"
     return f"<b>step {record['step']}</b> · {asked}<table>{body}</table>"
 
-# %% ../../nbs/grounding/08_figures.ipynb #21dc21cb
+# %% ../../nbs/grounding/08_figures.ipynb #cell-024
+def spans_of_group(
+    record: dict[str, Any],  # a line of rollouts.jsonl
+) -> dict[str, tuple[float, float]]:  # true, answered: seconds
+    "The true segment, and the one that the best of the answers names."
+    best = read_answer(record["completions"][int(np.argmax(record["total"]))])
+    named = {"true": record.get("span"), "answered": (best["pred_start_sec"], best["pred_end_sec"])}
+    return {name: (float(span[0]), float(span[1])) for name, span in named.items() if span and not np.isnan(span[0])}
+
+# %% ../../nbs/grounding/08_figures.ipynb #cell-026
 class RolloutBrowser:
     "Rollouts of a run: choose a step and a group, see the clip, the completions, their rewards and advantages."
 
@@ -158,9 +174,9 @@ class RolloutBrowser:
         self,
         records: Sequence[dict[str, Any]],               # of rollouts.jsonl
         clip_of: Callable[[str], dict] | None = None,    # sample_id -> frames and times_sec
-        frames: int = 8,                                 # of the clip shown
+        player: Callable | None = None,                  # (frames, spans, title, window, fps) -> shows itself as HTML
     ):
-        self.records, self.clip_of, self.frames = list(records), clip_of, frames
+        self.records, self.clip_of, self.player = list(records), clip_of, player
         self.steps = sorted({r["step"] for r in self.records})
 
     def of_step(
@@ -170,38 +186,37 @@ class RolloutBrowser:
         "The groups of a step."
         return [r for r in self.records if r["step"] == step]
 
-    def picture(
+    def clip(
         self,
         record: dict[str, Any],  # a group
-    ) -> Figure | None:          # none when the clips are not at hand
-        "Some frames of a group's clip."
-        if self.clip_of is None:
-            return None
+    ) -> str:                    # HTML; empty when clips are not at hand
+        "A group's clip: the true segment and the one of its best answer below it."
+        if self.clip_of is None or self.player is None:
+            return ""
         clip = self.clip_of(record["sample_id"])
-        keep = np.linspace(0, len(clip["frames"]) - 1, min(self.frames, len(clip["frames"]))).astype(int)
-        return contact_sheet([clip["frames"][keep]], [record["query"]], times_sec=[clip["times_sec"][keep]])
+        times = np.asarray(clip["times_sec"], float)
+        step = float(np.diff(times).mean()) if len(times) > 1 else 1.0
+        window = (float(times[0]), float(times[-1]) + step)
+        return self.player(np.asarray(clip["frames"]), spans_of_group(record), "", window, 1 / step)._repr_html_()
 
     def widget(self) -> Any:  # an ipywidgets box
         "Sliders for step and group above the clip and the table."
         import ipywidgets as widgets
         step = widgets.SelectionSlider(options=self.steps or [0], description="step", continuous_update=False)
-        group = widgets.BoundedIntText(0, min=0, max=max(0, len(self.of_step(step.value)) - 1), description="group")
-        image, text = widgets.Image(format="png"), widgets.HTML()
+        group, text = widgets.BoundedIntText(0, min=0, description="group"), widgets.HTML()
+        many = widgets.Label()
         def show(_: Any = None) -> None:
             groups = self.of_step(step.value)
-            group.max = max(0, len(groups) - 1)
-            if not groups:
-                return
-            record = groups[group.value]
-            figure = self.picture(record)  # drawn first, so that clip and table change together
-            image.value = b"" if figure is None else figure._repr_png_()
-            text.value = _as_html(record)
+            group.max, many.value = max(0, len(groups) - 1), f"0 to {len(groups) - 1} of this step" if groups else ""
+            if groups:
+                text.value = self.clip(groups[group.value]) + _as_html(groups[group.value])
         for control in (step, group):
             control.observe(show, "value")
         show()
-        return widgets.VBox([widgets.HBox([step, group]), image, text])
+        return widgets.VBox([widgets.HBox([step, group, many]), text])
 
     def _repr_html_(self) -> str:
-        "The group with the widest spread of the last step, as a table."
+        "The group with the widest spread of the last step."
         last = self.of_step(self.steps[-1]) if self.steps else []
-        return _as_html(max(last, key=lambda r: np.std(r["total"]))) if last else "no rollouts yet"
+        widest = max(last, key=lambda r: np.std(r["total"]), default=None)
+        return self.clip(widest) + _as_html(widest) if widest else "no rollouts yet"

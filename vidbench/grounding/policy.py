@@ -36,11 +36,11 @@ from .shards import share_like, shared_by_torch
 
 logger = logging.getLogger(__name__)
 
-# %% ../../nbs/grounding/05_policy.ipynb #c9347378
+# %% ../../nbs/grounding/05_policy.ipynb #cell-005
 class TooLong(ValueError):
     "A prompt with more tokens than are allowed; the message is one line."
 
-# %% ../../nbs/grounding/05_policy.ipynb #cell-005
+# %% ../../nbs/grounding/05_policy.ipynb #cell-006
 class Asker:
     "Turns a clip and queries into prompts, always in the same words and order."
 
@@ -74,7 +74,7 @@ class Asker:
         "Completions as text, without special tokens."
         return self.processor.batch_decode(completions, skip_special_tokens=True)
 
-# %% ../../nbs/grounding/05_policy.ipynb #a5741a43
+# %% ../../nbs/grounding/05_policy.ipynb #cell-009
 def prompt_lengths(
     ask: Asker,                          # makes prompts
     clips: Iterable[tuple[dict, Sequence[str]]],  # frames and times_sec of each, and its queries
@@ -90,13 +90,13 @@ def prompt_lengths(
         lengths.append(empty[shape] + max(map(count, queries), default=0))
     return lengths
 
-# %% ../../nbs/grounding/05_policy.ipynb #a71b13e4
+# %% ../../nbs/grounding/05_policy.ipynb #cell-012
 def _shrink(film: UInt8[np.ndarray, "time height width 3"]) -> UInt8[np.ndarray, "time half_height half_width 3"]:
     "A film at half its size, as the cache stores it."
     time, height, width, _ = film.shape
     return film.reshape(time, height // 2, 2, width // 2, 2, 3).mean((2, 4)).round().astype(np.uint8)
 
-# %% ../../nbs/grounding/05_policy.ipynb #5a795864
+# %% ../../nbs/grounding/05_policy.ipynb #cell-013
 def toy_lesson(
     seed: int,       # of the films
     films: int = 8,  # each gives an answerable and a refusable query
@@ -112,13 +112,13 @@ def toy_lesson(
                    for q in asked]
     return lesson
 
-# %% ../../nbs/grounding/05_policy.ipynb #3fb55437
+# %% ../../nbs/grounding/05_policy.ipynb #cell-015
 def toy_texts() -> list[str]:
     "What the tiny model's tokenizer learns from."
     lessons = (toy_lesson(seed, frames=False) for seed in range(25))
     return [f"{item['question']} {item['answer']}" for lesson in lessons for item in lesson]
 
-# %% ../../nbs/grounding/05_policy.ipynb #cell-010
+# %% ../../nbs/grounding/05_policy.ipynb #cell-017
 def warm_up(
     model: PreTrainedModel,      # trained in place
     processor: ProcessorMixin,   # its processor
@@ -130,11 +130,11 @@ def warm_up(
     collate = VideoChatCollator(processor)
     return train_briefly(model, steps, lambda step: collate(toy_lesson(10**6 * (seed + 1) + step)), learning_rate)
 
-# %% ../../nbs/grounding/05_policy.ipynb #48fddfe7
+# %% ../../nbs/grounding/05_policy.ipynb #cell-019
 TOY_PX = 28  # side of a frame as the tiny model sees it: one token for two frames
 TOY_SIZES = {"hidden": 64, "layers": 3, "vision_layers": 2, "intermediate": 256}
 
-# %% ../../nbs/grounding/05_policy.ipynb #fec6830c
+# %% ../../nbs/grounding/05_policy.ipynb #cell-020
 def toy_model(
     folder: str | Path,  # where tiny models are kept
     steps: int,          # of the warm-up
@@ -150,7 +150,7 @@ def toy_model(
         save_vlm(warm, model, processor)
     return warm
 
-# %% ../../nbs/grounding/05_policy.ipynb #cell-013
+# %% ../../nbs/grounding/05_policy.ipynb #cell-023
 def make_tunable(
     model: PreTrainedModel,  # as loaded
     cfg: GroundingConfig,    # what to tune
@@ -168,7 +168,7 @@ def make_tunable(
         adapted.enable_input_require_grads()
     return adapted
 
-# %% ../../nbs/grounding/05_policy.ipynb #5d6124d8
+# %% ../../nbs/grounding/05_policy.ipynb #cell-028
 @contextlib.contextmanager
 def merged(
     model: nn.Module,     # perhaps with adapters
@@ -190,7 +190,7 @@ def merged(
         for layer, weight in zip(layers, kept, strict=True):
             layer.weight.data = weight
 
-# %% ../../nbs/grounding/05_policy.ipynb #cell-016
+# %% ../../nbs/grounding/05_policy.ipynb #cell-032
 class Reference:
     "The policy before it learned."
 
@@ -217,14 +217,14 @@ class Reference:
                 with self.model.disable_adapter():
                     yield self.model
 
-# %% ../../nbs/grounding/05_policy.ipynb #cell-019
+# %% ../../nbs/grounding/05_policy.ipynb #cell-035
 def base_model(
     cfg: GroundingConfig,  # which model
 ) -> Path | str:           # what `load_vlm` loads
     "Where the model that a run starts from is; the tiny one is made when there is none yet."
     return toy_model(workspace() / "data", cfg.toy.warmup_steps, cfg.seed) if cfg.model == "toy" else cfg.model
 
-# %% ../../nbs/grounding/05_policy.ipynb #09ddc3c1
+# %% ../../nbs/grounding/05_policy.ipynb #cell-038
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 def learning_dtype(
@@ -234,7 +234,7 @@ def learning_dtype(
     keeps_its_own = cfg.distributed == "zero3"
     return torch.float32 if cfg.tuning == "full" and not keeps_its_own else DTYPES[cfg.weights_dtype]
 
-# %% ../../nbs/grounding/05_policy.ipynb #6787aa6e
+# %% ../../nbs/grounding/05_policy.ipynb #cell-040
 def load_processor(
     cfg: GroundingConfig,           # whose model
     base: Path | str | None = None, # where it is; `base_model` when none
@@ -242,7 +242,7 @@ def load_processor(
     "What turns text and frames into a model's inputs; its model is not loaded."
     source = base or base_model(cfg)
     try:
-        processor = AutoProcessor.from_pretrained(source)
+        processor = AutoProcessor.from_pretrained(source, trust_remote_code=False)
     except (OSError, ValueError) as error:
         raise ValueError(f"model='{source}' is no folder of a video LLM, and cannot be had from Hugging Face: "
                          f"{' '.join(str(error).split())[:200]}") from None
@@ -254,7 +254,7 @@ def load_processor(
         video.size = {"shortest_edge": 28 * 28, "longest_edge": cfg.max_pixels * frames}
     return processor
 
-# %% ../../nbs/grounding/05_policy.ipynb #7bef9eca
+# %% ../../nbs/grounding/05_policy.ipynb #cell-042
 def load_policy(
     cfg: GroundingConfig,              # which model, and how it is tuned
     checkpoint: Path | None = None,    # its tuned weights; as it was before training when none
@@ -271,7 +271,7 @@ def load_policy(
         return PeftModel.from_pretrained(model, checkpoint).eval(), processor
     return (model if checkpoint else make_tunable(model, cfg)), processor
 
-# %% ../../nbs/grounding/05_policy.ipynb #13898dbc
+# %% ../../nbs/grounding/05_policy.ipynb #cell-046
 def to_device(
     policy: nn.Module,     # as loaded
     cfg: GroundingConfig,  # device
@@ -279,7 +279,7 @@ def to_device(
     "Where it computes; a 4-bit model is there already, and cannot be moved."
     return policy if cfg.four_bit else policy.to(device_of(cfg))
 
-# %% ../../nbs/grounding/05_policy.ipynb #123c6e4d
+# %% ../../nbs/grounding/05_policy.ipynb #cell-048
 def without_adapters(
     cfg: GroundingConfig,  # of the run
     policy: nn.Module,     # tuned
@@ -293,7 +293,7 @@ def without_adapters(
         policy = whole
     return policy.merge_and_unload()
 
-# %% ../../nbs/grounding/05_policy.ipynb #089f183a
+# %% ../../nbs/grounding/05_policy.ipynb #cell-050
 def supervise(
     policy: nn.Module,            # learns in place
     ask: Asker,                   # in the words of what comes after
@@ -308,7 +308,7 @@ def supervise(
         return {k: v.to(device) if isinstance(v, torch.Tensor) else v for k, v in collate(items).items()}
     return train_briefly(policy, steps, batch, learning_rate)
 
-# %% ../../nbs/grounding/05_policy.ipynb #cd2af32a
+# %% ../../nbs/grounding/05_policy.ipynb #cell-052
 def start_of(
     cfg: GroundingConfig,  # of the run
     run: Run,              # that perhaps had a cold start
@@ -317,7 +317,7 @@ def start_of(
     taught = run.path("cold_start")
     return taught if (taught / "config.json").is_file() else base_model(cfg)
 
-# %% ../../nbs/grounding/05_policy.ipynb #4dd4720d
+# %% ../../nbs/grounding/05_policy.ipynb #cell-054
 def cold_start(
     cfg: GroundingConfig,  # how long
     run: Run,              # gets the model, in `cold_start/`
@@ -338,7 +338,7 @@ def cold_start(
     logger.info("cold start: loss %.3f to %.3f in %d steps", losses[0], np.mean(losses[-10:]), len(losses))
     return losses
 
-# %% ../../nbs/grounding/05_policy.ipynb #1670aeaf
+# %% ../../nbs/grounding/05_policy.ipynb #cell-056
 def export_merged(
     cfg: GroundingConfig,  # of the run
     run: Run,              # trained

@@ -6,12 +6,13 @@
 __all__ = ['labels', 'read_report', 'reported', 'scores', 'score_table', 'rival_table', 'settings_table', 'Paired', 'mcnemar',
            'paired_test', 'paired_words', 'differences', 'forest_figure', 'unlike', 'newest_pair', 'comparison_tables',
            'damages', 'comparison_text', 'comparison_data', 'export_comparison', 'logged_metrics', 'picture',
-           'comparison_html', 'has_pairs', 'CompareView']
+           'comparison_html', 'has_pairs', 'RunPicker', 'BesideEachOther', 'CompareView']
 
 # %% ../../nbs/launch/08_compare.ipynb #cell-002
 import base64
 import html
 import io
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -351,9 +352,10 @@ class _Logs:
 
 # %% ../../nbs/launch/08_compare.ipynb #b0e1180c
 def _picture_html(figure: Figure, width_px: int = 520) -> str:
-    "A picture that is part of the page, on white: its colours suit no other ground."
+    "A picture that is part of the page, on a light card: its colours suit no other ground."
     data = base64.b64encode(picture(figure)).decode()
-    return f'<img style="width:{width_px}px;max-width:100%;background:#fff;border-radius:4px" src="data:image/png;base64,{data}">'
+    card = f"width:{width_px}px;max-width:100%;background:#fff;border-radius:8px;vertical-align:top"
+    return f'<img style="{card}" src="data:image/png;base64,{data}">'
 
 def _fold(name: str, inside: str, is_open: bool = False) -> str:
     "A part of the page that can be folded away."
@@ -385,6 +387,66 @@ def has_pairs(first: Run, second: Run) -> bool:
     except (OSError, ValueError, LookupError, RuntimeError, TypeError):
         return False
 
+# %% ../../nbs/launch/08_compare.ipynb #ac52b7a2
+class RunPicker:
+    "A list of runs to pick from: those of a job, those whose row has the words that are searched."
+
+    def __init__(
+        self,
+        runs: list[Run],               # newest first
+        picked: list[Run],             # of them, at first
+        changed: Callable[[Any], None],  # is called after every pick
+    ):
+        import ipywidgets as widgets
+        self.runs, jobs = runs, list(dict.fromkeys(run.job for run in runs))
+        self.rows = [f"{row['job']}/{row['run']}  {row['state']}  {row['started']}" for row in run_rows(runs)]
+        job = picked[0].job if len({run.job for run in picked}) == 1 else ""
+        self.job = widgets.Dropdown(options=[("all jobs", ""), *((each, each) for each in jobs)], value=job, description="job")
+        self.search = widgets.Text(placeholder="part of a name or state", description="search", continuous_update=False)
+        self.list = widgets.SelectMultiple(rows=7, layout=widgets.Layout(width="520px"))
+        self._filter()
+        folders = {run.folder for run in picked}
+        self.list.value = tuple(i for _, i in self.list.options if runs[i].folder in folders)
+        for widget, action in ((self.job, self._filter), (self.search, self._filter), (self.list, changed)):
+            widget.observe(action, "value")
+
+    @property
+    def picked(self) -> list[Run]:
+        "The runs that are picked, the oldest first: the others are compared with it."
+        return [self.runs[i] for i in sorted(self.list.value, reverse=True)]
+
+    def _filter(self, change: Any = None) -> None:
+        words, before = self.search.value.lower().split(), self.list.value
+        kept = [i for i, row in enumerate(self.rows) if self.job.value in ("", self.runs[i].job)
+                and all(word in row.lower() for word in words)]
+        self.list.options = [(self.rows[i], i) for i in kept]
+        self.list.value = tuple(i for i in before if i in kept)
+
+# %% ../../nbs/launch/08_compare.ipynb #1bdca85c
+class BesideEachOther:
+    "The same events of two runs in the browser of samples, which is made when somebody opens it."
+
+    def __init__(self):
+        import ipywidgets as widgets
+        self.box, self.pair = widgets.Accordion(), []
+        self.box.observe(self._open, "selected_index")
+
+    def offer(
+        self,
+        picked: list[Run],  # a pair, or not
+    ) -> None:
+        "Have something to open where two runs answered the same."
+        import ipywidgets as widgets
+        self.pair = picked if len(picked) == 2 and has_pairs(*picked) else []
+        self.box.children = (widgets.VBox(),) if self.pair else ()
+        if self.pair:
+            self.box.titles, self.box.selected_index = ("The same events side by side",), None
+
+    def _open(self, change: Any = None) -> None:
+        if self.box.selected_index == 0 and self.pair and not self.box.children[0].children:
+            first, second = self.pair
+            self.box.children[0].children = (SampleBrowser(second, beside=first).box,)
+
 # %% ../../nbs/launch/08_compare.ipynb #cell-ab9d3a
 class CompareView:
     "Widgets to compare runs with; a page of the same where nobody clicks."
@@ -398,42 +460,22 @@ class CompareView:
     ):
         import ipywidgets as widgets
         self.runs, self.folder, self.logs = all_runs() if runs is None else runs, folder or Path("comparison"), _Logs()
-        self.rows = [f"{r['job']}/{r['run']}  {r['state']}  {r['started']}" for r in run_rows(self.runs)]
-        picked = newest_pair(self.runs) if picked is None else picked
-        self.order, self.changing = [run.folder for run in picked], False
-        jobs = list(dict.fromkeys(run.job for run in self.runs))
-        job = picked[0].job if len({run.job for run in picked}) == 1 else ""
-        self.job = widgets.Dropdown(options=[("all jobs", ""), *((each, each) for each in jobs)], value=job, description="job")
-        self.search = widgets.Text(placeholder="part of a name or state", description="search", continuous_update=False)
-        self.list = widgets.SelectMultiple(rows=7, layout=widgets.Layout(width="520px"))
-        self.metric = widgets.Dropdown(options=[""], description="curve of")
+        self.picker = RunPicker(self.runs, newest_pair(self.runs) if picked is None else picked, self._picked)
+        self.metric, self.beside, self.changing = widgets.Dropdown(options=[""], description="curve of"), BesideEachOther(), False
         self.button = widgets.Button(description="Export", icon="download", tooltip="PNG, CSV and LaTeX")
-        self.said, self.page, self.samples = widgets.HTML(), widgets.HTML(), widgets.Accordion()
-        top = widgets.HBox([self.list, widgets.VBox([self.job, self.search, self.metric, self.button, self.said])])
-        self.box = widgets.VBox([top, self.page, self.samples])
-        self._filter()
-        self.list.value = tuple(i for _, i in self.list.options if self.runs[i].folder in self.order)
+        self.said, self.page = widgets.HTML(), widgets.HTML()
+        aside = widgets.VBox([self.picker.job, self.picker.search, self.metric, self.button, self.said])
+        self.box = widgets.VBox([widgets.HBox([self.picker.list, aside]), self.page, self.beside.box])
+        self.metric.observe(self._draw, "value")
+        self.button.on_click(self._export)
         self._picked()
         if metric in self.metric.options:
             self.metric.value = metric
-        for widget, action in ((self.job, self._filter), (self.search, self._filter), (self.list, self._picked),
-                               (self.metric, self._draw), (self.samples, self._open)):
-            widget.observe(action, "selected_index" if widget is self.samples else "value")
-        self.button.on_click(self._export)
-        self._draw()
 
     @property
     def picked(self) -> list[Run]:
-        "The runs that are picked, the oldest first: the others are compared with it."
-        return [self.runs[i] for i in sorted(self.list.value, reverse=True)]
-
-    def _filter(self, change: Any = None) -> None:
-        "Show the runs of a job whose row has the searched words."
-        words, before = self.search.value.lower().split(), self.list.value
-        kept = [i for i, row in enumerate(self.rows) if self.job.value in ("", self.runs[i].job)
-                and all(word in row.lower() for word in words)]
-        self.list.options = [(self.rows[i], i) for i in kept]
-        self.list.value = tuple(i for i in before if i in kept)
+        "The runs that are picked."
+        return self.picker.picked
 
     def _picked(self, change: Any = None) -> None:
         names, before = _names([self.logs.of(run) for run in self.picked]), self.metric.value
@@ -441,19 +483,8 @@ class CompareView:
         self.metric.options = names or [""]
         self.metric.value = before if before in names else self.metric.options[0]
         self.changing = False
-        pair = len(self.picked) == 2 and has_pairs(*self.picked)
-        self.samples.children = ()
-        if pair:
-            import ipywidgets as widgets
-            self.samples.children, self.samples.titles = (widgets.VBox(),), ("The same events side by side",)
-            self.samples.selected_index = None
+        self.beside.offer(self.picked)
         self._draw()
-
-    def _open(self, change: Any = None) -> None:
-        "The browser of samples is made when it is looked at."
-        if self.samples.selected_index == 0 and self.samples.children and not self.samples.children[0].children:
-            first, second = self.picked
-            self.samples.children[0].children = (SampleBrowser(second, beside=first).box,)
 
     def _draw(self, change: Any = None) -> None:
         if not self.changing:

@@ -20,6 +20,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple, TextIO
 
+from ..core.disk import full_disk
 from ..core.owner import InUse, in_use, owned, owner
 from .jobs import Plan
 
@@ -55,7 +56,7 @@ def _kernel_class(started: list) -> type:
 
 # %% ../../nbs/launch/02_execute.ipynb #cell-048
 class SignalRelay:
-    "Passes SIGINT and SIGTERM on to a kernel as interrupts, and kills it when that does not help."
+    "Passes SIGINT, SIGTERM and SIGHUP on to a kernel as interrupts, and kills it when that does not help."
 
     def __init__(
         self,
@@ -97,7 +98,8 @@ class SignalRelay:
     def listening(self) -> Iterator[None]:
         "Handle signals in this block; leave no process of the kernel behind."
         main = threading.current_thread() is threading.main_thread()
-        before = {n: signal.signal(n, self.handle) for n in (signal.SIGINT, signal.SIGTERM)} if main else {}
+        wanted = [signal.SIGINT, signal.SIGTERM, *([] if signal.getsignal(signal.SIGHUP) == signal.SIG_IGN else [signal.SIGHUP])]
+        before = {n: signal.signal(n, self.handle) for n in wanted} if main else {}
         try:
             yield
         finally:
@@ -122,8 +124,9 @@ class Tee:
     ) -> int:       # characters
         "Write to each stream, and show it at once."
         for stream in self.streams:
-            stream.write(text)
-            stream.flush()
+            with contextlib.suppress(OSError):  # a terminal that was closed or a full disk ends no job
+                stream.write(text)
+                stream.flush()
         return len(text)
 
     def flush(self) -> None:
@@ -195,10 +198,11 @@ def note_failure(
     from vidbench.core.runs import read_status
     stages = read_status(run.folder, living=False)["stages"]
     open_stages = [name for name, stage in stages.items() if stage["state"] == "running"]
-    if not open_stages and run.status["state"] not in ("failed", "interrupted"):
+    if not open_stages and read_status(run.folder, living=False)["state"] not in ("failed", "interrupted"):
         open_stages = ["notebook"]
     for name in open_stages:
-        run.set_stage(name, failure.state, error=failure.reason)
+        with contextlib.suppress(OSError):      # a full disk takes not even this
+            run.set_stage(name, failure.state, error=failure.reason)
 
 # %% ../../nbs/launch/02_execute.ipynb #cell-062
 def shown_path(
@@ -218,6 +222,16 @@ def _results(run: Any) -> str:
     return "\n".join(f"{what:9} {shown_path(path)}" for what, path in there)
 
 # %% ../../nbs/launch/02_execute.ipynb #cell-063
+@contextlib.contextmanager
+def _log(path: Path) -> Iterator[TextIO]:
+    "A file to append to, that a full disk may leave incomplete."
+    log = path.open("a")
+    try:
+        yield log
+    finally:
+        with contextlib.suppress(OSError):
+            log.close()
+
 def run_job(
     plan: Plan,                     # what to run
     name: str | None = None,        # the run's name; made from preset and time when not given
@@ -231,14 +245,16 @@ def run_job(
         plan.parameters["run_name"] = run.name
     if who := owner(run.folder):
         raise InUse(in_use(run.folder, who))
-    with owned(run.folder, "launcher"), run.path("log.txt").open("a") as log:
+    with owned(run.folder, "launcher"), _log(run.path("log.txt")) as log:
         tee = Tee(stream or sys.stdout, log)
         tee.write(f"{plan.job}/{run.name} in {shown_path(run.folder)}; Ctrl-C saves and stops\n")
         failure = execute(plan, run.path("notebook.ipynb"), tee, grace_sec)
         if failure:
+            full = full_disk(run.folder, OSError(failure.reason), "the run") if failure.state == "failed" else ""
+            failure = failure._replace(reason=full or failure.reason)
             note_failure(run, failure)
-            log.write(f"{failure.traceback}\n")
-        elif run.status["state"] == "new" or "notebook" in run.status["stages"]:
+            Tee(log).write(f"{failure.traceback}\n")
+        elif not run.status["stages"] or "notebook" in run.status["stages"]:
             run.set_stage("notebook", "finished", error=None)
         state, reason = (failure.state, f": {failure.reason}") if failure else ("finished", "")
         tee.write(f"{_results(run)}\n{plan.job}/{run.name} {state} after {time.monotonic() - start:.0f} s{reason}\n")

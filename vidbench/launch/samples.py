@@ -361,7 +361,7 @@ class Marking:
         changed: Callable[[], None],        # is called after every mark
     ):
         self.marks, self.in_sight, self.changed = marks, in_sight, changed
-        self.label = _menu("it is", [("not marked", None), *((name, name) for name in names), ("no event", "none")])
+        self.label = _menu("it is", [("not marked", ""), *((name, name) for name in names), ("no event", "none")])
         self.label.observe(lambda change: self._chosen(), "value")
         self.buttons = [
             _button("✓ r", "the label is right", "vb-right", lambda: self.mark(lambda row: row["true"])),
@@ -377,19 +377,19 @@ class Marking:
             self.marks.mark(row, correct(row))
             self.changed()
 
-    def _kept(self) -> str | None:
+    def _kept(self) -> str:
         row = self.in_sight()
-        return None if row is None else self.marks.rows.get(str(row["event_id"]), {}).get("correct_label")
+        return "" if row is None else self.marks.rows.get(str(row["event_id"]), {}).get("correct_label", "")
 
     def _chosen(self) -> None:
         "The menu was used by a person."
         if self.label.value != self._kept():
-            self.mark(lambda row: self.label.value)
+            self.mark(lambda row: self.label.value or None)
 
     def show(self) -> None:
         "Let the menu say the mark of what is in sight."
         kept = self._kept()
-        self.label.value = kept if kept in dict(self.label.options).values() else None
+        self.label.value = kept if kept in dict(self.label.options).values() else ""
 
 # %% ../../nbs/launch/23_samples.ipynb #8d0d8271
 def beside_each_other(

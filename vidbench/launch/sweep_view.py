@@ -9,7 +9,7 @@ __all__ = ['WIDE', 'TALL', 'TOP', 'place_of', 'ticks_of', 'axes_of', 'lines_svg'
 import html
 import math
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -63,34 +63,28 @@ b.querySelectorAll('[data-at]').forEach(x=>{const at=x.dataset.at.split(',').map
 const out=on.some(a=>{const [l,h]=a.dataset.range.split(',').map(Number),v=at[+a.dataset.axis];return v<l-0.03||v>h+0.03});
 b.querySelectorAll('[data-trial="'+x.dataset.trial+'"]').forEach(e=>e.classList.toggle('vb-out',out))})"""
 
-def lines_svg(
-    table: pd.DataFrame,  # from `trials_table`, with values, best first
-    cfg: SweepConfig,     # its space
-) -> str:
-    "The trials as lines; the best is orange, the better the darker."
-    axes = axes_of(table, cfg)
-    x = {name: 60 + WIDE * number for number, name in enumerate(axes)}
-    y = lambda place: TOP + TALL * (1 - place)
-    lines = []
-    for row in reversed(range(len(table))):      # the best in front
-        trial, run, value = table[["trial", "run", "value"]].iloc[row]
-        at = [places[row] for places, _ in axes.values()]
-        points = " ".join(f"{x[name]},{y(place):.1f}" for name, place in zip(axes, at, strict=True))
-        said = ", ".join(f"{name} {_said(table[name].iloc[row])}" for name in cfg.space)
-        strength, places = 1 - 0.75 * row / max(1, len(table) - 1), ",".join(f"{place:.4f}" for place in at)
-        colour, width = ("#d9822b", 3) if row == 0 else ("#2979c9", 2)
-        lines.append(f'<polyline data-trial="{trial}" data-at="{places}" points="{points}" fill="none" stroke="{colour}" '
-                     f'stroke-opacity="{strength:.2f}" stroke-width="{width}" onmouseenter="{_LIT}">'
-                     f"<title>{run}: {cfg.metric} {value:.4g}; {html.escape(said)}</title></polyline>")
-    brush = html.escape(_BRUSH.replace("TOP", str(TOP)).replace("TALL", str(TALL)), quote=True)
-    parts = [_axis(name, x[name], number, ticks, brush) for number, (name, (_, ticks)) in enumerate(axes.items())]
-    return (f'<svg width="{180 + WIDE * (len(axes) - 1)}" height="{TALL + TOP + 16}" style="max-width:100%;overflow:visible">'
-            f'{"".join(lines)}{"".join(parts)}</svg>')
-
 def _said(value: Any) -> str:
     "A value for the eye."
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
+
+# %% ../../nbs/launch/06b_sweep_view.ipynb #66de75f0
+def _line(
+    row: pd.Series,       # a trial
+    place: float,         # 0: the best, to 1: the worst
+    at: Sequence[float],  # its places on the axes, from 0 to 1
+    cfg: SweepConfig,     # what was varied
+) -> str:
+    "A trial as a line that says what it is; the best is orange, the better the darker."
+    points = " ".join(f"{60 + WIDE * number},{TOP + TALL * (1 - height):.1f}" for number, height in enumerate(at))
+    said = ", ".join(f"{name} {_said(row[name])}" for name in cfg.space)
+    colour, width = ("#d9822b", 3) if place == 0 else ("#2979c9", 2)
+    places = ",".join(f"{height:.4f}" for height in at)
+    return (f'<polyline data-trial="{row["trial"]}" data-at="{places}" points="{points}" fill="none" stroke="{colour}" '
+            f'stroke-opacity="{1 - 0.75 * place:.2f}" stroke-width="{width}" onmouseenter="{_LIT}">'
+            f"<title>{row['run']}: {cfg.metric} {row['value']:.4g}; {html.escape(said)}</title></polyline>")
+
+# %% ../../nbs/launch/06b_sweep_view.ipynb #0de1750f
 def _axis(name: str, x: float, number: int, ticks: Mapping[float, str], brush: str) -> str:
     "An axis with its name, its labels in front of the lines, and a place to drag."
     labels = "".join(
@@ -103,6 +97,20 @@ def _axis(name: str, x: float, number: int, ticks: Mapping[float, str], brush: s
             f'<rect data-axis="{number}" x="{x - 9}" y="{TOP}" width="18" height="{TALL}" fill="transparent" '
             f'style="cursor:ns-resize" onmousedown="{brush}" onmouseup="{brush}"/>'
             f'<rect class="vb-brush" x="{x - 5}" width="10" y="{TOP}" height="0" pointer-events="none"/>{labels}')
+
+# %% ../../nbs/launch/06b_sweep_view.ipynb #617bd927
+def lines_svg(
+    table: pd.DataFrame,  # from `trials_table`, with values, best first
+    cfg: SweepConfig,     # its space
+) -> str:
+    "The trials as lines, the best in front."
+    axes, worst = axes_of(table, cfg), max(1, len(table) - 1)
+    lines = [_line(table.iloc[row], row / worst, [places[row] for places, _ in axes.values()], cfg)
+             for row in reversed(range(len(table)))]
+    brush = html.escape(_BRUSH.replace("TOP", str(TOP)).replace("TALL", str(TALL)), quote=True)
+    parts = [_axis(name, 60 + WIDE * number, number, ticks, brush) for number, (name, (_, ticks)) in enumerate(axes.items())]
+    return (f'<svg width="{180 + WIDE * (len(axes) - 1)}" height="{TALL + TOP + 16}" style="max-width:100%;overflow:visible">'
+            f'{"".join(lines)}{"".join(parts)}</svg>')
 
 # %% ../../nbs/launch/06b_sweep_view.ipynb #19faa145
 def best_command(
@@ -129,6 +137,7 @@ _STYLE = """.vb-sweep { font: 14px/1.5 system-ui, sans-serif; color: inherit; ma
 .vb-sweep summary { cursor: pointer; padding: 1px 6px; border-radius: 3px }
 .vb-sweep .vb-lit > summary, .vb-sweep summary:hover { background: rgba(41,121,201,.2) }
 .vb-sweep summary span { display: inline-block; min-width: 110px; margin-right: 10px }
+.vb-sweep summary span:nth-child(n+4) { min-width: 160px }
 .vb-sweep pre { white-space: pre-wrap; background: rgba(128,128,128,.15); padding: 8px; border-radius: 4px; margin: 2px 0 8px }"""
 
 def _opened(run: Run | None) -> str:

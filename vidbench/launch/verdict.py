@@ -6,16 +6,17 @@
 __all__ = ['COLLAPSE', 'RIVAL', 'LINES', 'NEXT', 'TERMS', 'SPELLED', 'LOWER_IS_BETTER', 'MARKS', 'COLOURS', 'BAD',
            'failed_checks', 'by_weight', 'state_of', 'the_one_answer', 'headline', 'what_next', 'term', 'spelled',
            'terms_in', 'strongest_rivals', 'number_said', 'number_rows', 'terms_of', 'verdict_text', 'explained',
-           'verdict_html', 'Verdict']
+           'verdict_html', 'Verdict', 'Lines']
 
 # %% ../../nbs/launch/20_verdict.ipynb #b0763281
 import html
 import re
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from ..core.reports import said
+from .situation import without_bars
 
 # %% ../../nbs/launch/20_verdict.ipynb #ea07b8df
 def failed_checks(
@@ -96,7 +97,8 @@ def what_next(
     found = [NEXT[state_of(report)]]
     groups = [n["groups"] for name in report["headline"] if (n := report["metrics"][name])["groups"]]
     if groups and min(groups) < 10:
-        found.append(f"Only {min(groups)} groups stand behind the intervals: hold out more.")
+        few = "1 group stands" if min(groups) == 1 else f"{min(groups)} groups stand"
+        found.append(f"Only {few} behind the intervals: hold out more.")
     found += [f"The training warned: {line}." for line in dict.fromkeys(report["health"].get("warnings", []))]
     left = sum(row["count"] for row in report["left_out"])
     return found + ([f"{left} items were left out: {report['left_out'][0]['why']}."] if left else [])
@@ -232,11 +234,13 @@ def verdict_text(
     return "\n".join([headline(report), *checks, *_aligned(rows), *steps, *words])
 
 # %% ../../nbs/launch/20_verdict.ipynb #797c16da
-_STYLE = """
+_DARK = """body[data-jp-theme-light="false"] .jp-RenderedImage img { background: #fff; border-radius: 8px; padding: 8px;
+  box-sizing: border-box; filter: brightness(.88) }"""      # a light card: films and scales of colour cannot be inverted
+_STYLE = _DARK + """
 .vb-card { border: 1px solid rgba(128,128,128,.35); border-left: 6px solid var(--vb); border-radius: 6px; padding: 12px 18px;
   max-width: 820px; overflow-x: auto; font: 14px/1.5 system-ui, sans-serif; color: inherit; margin: 6px 0 }
 .vb-card h4 { margin: 0 0 8px; font-size: 18px; color: inherit }
-.vb-card table { border-collapse: collapse; margin: 8px 0; font-size: 14px; display: table; color: inherit }
+.vb-card table { border-collapse: collapse; margin: 8px 0; font-size: 14px; display: table; table-layout: auto; color: inherit }
 .vb-card table:not(.vb-checks) tr { background: none !important }
 .vb-card .vb-checks { width: 100%; border-spacing: 0 2px; border-collapse: separate }
 .vb-card .vb-checks td:first-child { padding-left: 8px }
@@ -313,3 +317,37 @@ class Verdict:
 
     def _repr_html_(self) -> str:
         return verdict_html(self.report)
+
+# %% ../../nbs/launch/20_verdict.ipynb #39f91cf7
+class Lines:
+    "Lines of text whose words stay whole."
+
+    def __init__(
+        self,
+        *texts: Any,  # a line each, or several
+    ):
+        self.text = "\n".join(filter(None, map(str, texts)))
+
+    @classmethod
+    def of(
+        cls,
+        function: Callable[..., Any],  # such as a study's `check`
+        *args: Any,
+        **kwargs: Any,
+    ) -> "Lines":
+        "What a function says; bars of libraries stay away meanwhile."
+        again = without_bars()
+        try:
+            return cls(function(*args, **kwargs))
+        finally:
+            again()
+
+    def __repr__(self) -> str:
+        return self.text
+
+    def _repr_html_(self) -> str:
+        found = [(line, len(head[0]) if (head := re.match(r"\S.{0,14}?  +", line)) else 2) for line in self.text.splitlines()]
+        rows = "".join(f'<div style="padding-left:{hang}ch;text-indent:-{hang}ch">{html.escape(line) or "&nbsp;"}</div>'
+                       for line, hang in found)
+        return (f'<style>{_DARK}</style><div style="font:13px/1.55 ui-monospace,monospace;max-width:110ch;white-space:pre-wrap;'
+                f'overflow-wrap:break-word">{rows}</div>')

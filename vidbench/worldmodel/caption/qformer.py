@@ -158,8 +158,8 @@ def frozen_llm(
     disable_progress_bar()
     path = cfg.model or toy_llm(home, cfg.toy.llm_steps, cfg.prompt)
     try:
-        llm = AutoModelForCausalLM.from_pretrained(path, dtype=_DTYPES[cfg.llm_dtype])
-        tokenizer = AutoTokenizer.from_pretrained(path)
+        llm = AutoModelForCausalLM.from_pretrained(path, trust_remote_code=False, dtype=_DTYPES[cfg.llm_dtype])
+        tokenizer = AutoTokenizer.from_pretrained(path, trust_remote_code=False)
     except (OSError, ValueError) as error:
         raise BridgeError(f"model={str(path)!r} cannot be loaded: {' '.join(str(error).split())[:200]}") from None
     return llm.eval().requires_grad_(False), tokenizer
@@ -253,17 +253,24 @@ class FeatureCache:
             raise ConfigError(f"the features of {len(films)} clips take {need_gb:.2g} GB, more than "
                               f"cache_gb={self.cfg.cache_gb:g}: raise it, or take smaller or fewer frames")
         self.folder.mkdir(parents=True, exist_ok=True)
-        missing = [film for film in films if not self.path(film).exists()]
+        missing = [film for film in films if not self._whole(film)]
         for part in _read_ahead(missing, self.cfg.eval_batch_size, self.cfg.num_workers, problems):
             for (film, _), features in zip(part, self._encode([frames for _, frames in part]), strict=True):
                 _write(self.path(film), features)
         return problems
 
+    def _whole(self, film: Film) -> bool:
+        "Whether a film's features are there, to their end."
+        try:
+            return self.read(film).shape == self.shape
+        except (OSError, ValueError, EOFError):
+            return False
+
     def _encode(self, frames: list[np.ndarray]) -> Sequence[np.ndarray]:
         "Features of a batch, perhaps an empty one."
         return encode_frames(self.encoder, frames, self.cfg.mixed_precision) if frames else []
 
-# %% ../../../nbs/worldmodel/caption/03_qformer.ipynb #d8a8631b
+# %% ../../../nbs/worldmodel/caption/03_qformer.ipynb #cell-033
 class OwnFeatures(nn.Module):
     "Features about what is usual at their place, as large as they vary; as they come, until it has learned what is usual."
 
@@ -289,7 +296,7 @@ class OwnFeatures(nn.Module):
         "In 32 bits."
         return (features.float() - self.usual) / self.spread
 
-# %% ../../../nbs/worldmodel/caption/03_qformer.ipynb #cell-032
+# %% ../../../nbs/worldmodel/caption/03_qformer.ipynb #cell-035
 def qformer_config(
     cfg: CaptionConfig,  # sizes
     width: int,          # of the encoder
@@ -301,7 +308,7 @@ def qformer_config(
         use_qformer_text_input=False, hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0,
         initializer_range=0.02 * (768 / cfg.qformer_hidden) ** 0.5)  # as large as 0.02 is at BERT's width
 
-# %% ../../../nbs/worldmodel/caption/03_qformer.ipynb #cell-034
+# %% ../../../nbs/worldmodel/caption/03_qformer.ipynb #cell-037
 class Bridge(nn.Module):
     "From an encoder's features to embeddings for a language model."
 
@@ -314,10 +321,10 @@ class Bridge(nn.Module):
         llm_scale: float,         # standard deviation of its embeddings
     ):
         super().__init__()
-        (steps, side), self.llm_scale = grid, llm_scale
+        (steps, side), self.llm_scale, self.hide_share = grid, llm_scale, cfg.hide_share
         self.norm = OwnFeatures(steps * side * side, width)
-        self.time = nn.Parameter(0.02 * torch.randn(1, steps, 1, width))
-        self.place = nn.Parameter(0.02 * torch.randn(1, 1, side * side, width))
+        self.time = nn.Parameter(0.5 * torch.randn(1, steps, 1, width))  # beside features of size 1
+        self.place = nn.Parameter(0.5 * torch.randn(1, 1, side * side, width))
         self.queries = nn.Parameter(0.02 * torch.randn(1, cfg.num_query_tokens, cfg.qformer_hidden))
         self.qformer = Blip2QFormerModel(qformer_config(cfg, width))
         self.projection = nn.Linear(cfg.qformer_hidden, llm_width)
@@ -326,8 +333,10 @@ class Bridge(nn.Module):
         self,
         features: Float[Tensor, "batch token width"],      # of the encoder, time first
     ) -> Float[Tensor, "batch token width"]:
-        "Features that say when and where they are."
+        "Features that say when and where they are; a hidden one is what is usual there."
         tokens = self.norm(features).unflatten(1, (self.time.shape[1], -1))
+        if self.training and self.hide_share:
+            tokens = tokens * (torch.rand_like(tokens[..., :1]) >= self.hide_share)
         return (tokens + self.time + self.place).flatten(1, 2)
 
     def forward(
@@ -339,7 +348,7 @@ class Bridge(nn.Module):
         found = self.qformer(self.queries.expand(len(tokens), -1, -1), encoder_hidden_states=tokens).last_hidden_state
         return self.llm_scale * self.projection(found)
 
-# %% ../../../nbs/worldmodel/caption/03_qformer.ipynb #cell-037
+# %% ../../../nbs/worldmodel/caption/03_qformer.ipynb #cell-040
 def prompt_ids(
     tokenizer: PreTrainedTokenizerBase,  # with a chat template or without
     prompt: str,                         # said after the video
@@ -359,7 +368,7 @@ def prompt_ids(
     before, after = text.split(mark)
     return tuple(tokenizer(part, add_special_tokens=False)["input_ids"] if part else [] for part in (before, after))
 
-# %% ../../../nbs/worldmodel/caption/03_qformer.ipynb #cell-039
+# %% ../../../nbs/worldmodel/caption/03_qformer.ipynb #cell-042
 def collate_captions(
     items: Sequence[dict[str, Any]],     # features, caption, sample_id
     tokenizer: PreTrainedTokenizerBase,  # of the language model
@@ -377,7 +386,7 @@ def collate_captions(
             "labels": torch.tensor([[-100] * len(after) + ids + [-100] * (longest - len(ids)) for ids in said]),
             "sample_id": [item["sample_id"] for item in items]}
 
-# %% ../../../nbs/worldmodel/caption/03_qformer.ipynb #cell-042
+# %% ../../../nbs/worldmodel/caption/03_qformer.ipynb #cell-045
 def with_adapters(
     llm: PreTrainedModel,  # frozen here
     cfg: CaptionConfig,    # lora_kind, lora_rank, lora_alpha, lora_dropout, lora_targets
@@ -392,7 +401,7 @@ def with_adapters(
     except ValueError as error:
         raise BridgeError(f"lora_targets={','.join(cfg.lora_targets)}: {' '.join(str(error).split())[:200]}") from None
 
-# %% ../../../nbs/worldmodel/caption/03_qformer.ipynb #cell-044
+# %% ../../../nbs/worldmodel/caption/03_qformer.ipynb #cell-047
 def words_loss(
     logits: Float[Tensor, "batch place vocabulary"],  # from the word before the caption on
     asked: Tensor,                                    # (batch, place): the words to come, -100 elsewhere
@@ -401,14 +410,14 @@ def words_loss(
     each = nn.functional.cross_entropy(logits.float().transpose(1, 2), asked, reduction="none", ignore_index=-100)
     return each.sum(1) / (asked >= 0).sum(1)
 
-# %% ../../../nbs/worldmodel/caption/03_qformer.ipynb #cell-046
+# %% ../../../nbs/worldmodel/caption/03_qformer.ipynb #cell-049
 def learns(
     name: str,  # of a weight of a captioner
 ) -> bool:
     "Whether a weight belongs into a checkpoint."
     return "llm." not in name or "lora_" in name
 
-# %% ../../../nbs/worldmodel/caption/03_qformer.ipynb #cell-048
+# %% ../../../nbs/worldmodel/caption/03_qformer.ipynb #cell-051
 class Captioner(Recomputes, nn.Module):
     "A bridge that learns, before a language model that does not; checkpoints hold what learns."
 
@@ -469,7 +478,7 @@ class Captioner(Recomputes, nn.Module):
         loss = words_loss(self.llm(inputs_embeds=read, logits_to_keep=keep, use_cache=False).logits[:, :-1], asked)
         return {"loss": loss.mean(), "logits": loss.detach()}
 
-# %% ../../../nbs/worldmodel/caption/03_qformer.ipynb #cell-058
+# %% ../../../nbs/worldmodel/caption/03_qformer.ipynb #cell-061
 @torch.no_grad()
 def speak(
     model: Captioner,                              # in evaluation mode
@@ -490,7 +499,7 @@ def speak(
         said += [text.strip() for text in model.tokenizer.batch_decode(ids, skip_special_tokens=True)]
     return said
 
-# %% ../../../nbs/worldmodel/caption/03_qformer.ipynb #cell-060
+# %% ../../../nbs/worldmodel/caption/03_qformer.ipynb #cell-063
 @torch.no_grad()
 def caption_losses(
     model: Captioner,                                 # in evaluation mode
@@ -505,7 +514,7 @@ def caption_losses(
         kept.append(model(*(batch[name].to(device) for name in ("features", "input_ids", "labels")))["logits"].float().cpu())
     return torch.stack(kept).numpy()
 
-# %% ../../../nbs/worldmodel/caption/03_qformer.ipynb #cell-064
+# %% ../../../nbs/worldmodel/caption/03_qformer.ipynb #cell-067
 def find_weights(
     source: str | Path,  # a caption run, or a checkpoint in it
 ) -> Path:               # a checkpoint folder
@@ -517,7 +526,7 @@ def find_weights(
         return best_checkpoint(Run.open(folder))
     raise BridgeError(f"{folder} is neither a caption run nor a checkpoint of one")
 
-# %% ../../../nbs/worldmodel/caption/03_qformer.ipynb #cell-066
+# %% ../../../nbs/worldmodel/caption/03_qformer.ipynb #cell-069
 def load_bridge(
     model: Captioner,    # filled in place
     source: str | Path,  # a caption run, or a checkpoint in it

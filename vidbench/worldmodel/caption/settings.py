@@ -41,6 +41,8 @@ class BridgeSettings(AdapterSettings):
     qformer_depth: int = Field(6, ge=4, le=12, description="layers of the Q-Former, each with cross-attention")
     qformer_hidden: int = Field(768, ge=16, description="width of the Q-Former")
     qformer_heads: int = Field(12, ge=1, description="attention heads of the Q-Former")
+    hide_share: float = Field(
+        0.0, ge=0, le=0.9, description="share of the video that is hidden in training, against learning by heart")
     align_epochs: int = Field(0, ge=0, description="passes of contrast and matching (BLIP-2's first stage) before the captions")
     prompt: str = Field("Describe the video in one sentence.", description="said after the video, before the caption")
     max_caption_tokens: int = Field(64, ge=4, le=1024, description="longer captions are cut, and none longer is written")
