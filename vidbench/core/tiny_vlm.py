@@ -4,10 +4,11 @@
 
 # %% auto #0
 __all__ = ['SPECIAL_TOKENS', 'CHAT_TEMPLATE', 'make_tokenizer', 'make_processor', 'tiny_config', 'make_model', 'sample_times',
-           'read_window', 'clip_metadata', 'conversation', 'VideoChatCollator', 'save_vlm', 'tiny_vlm', 'four_bit_base',
-           'load_vlm', 'train_briefly']
+           'read_window', 'clip_metadata', 'conversation', 'VideoChatCollator', 'free_memory', 'save_vlm', 'tiny_vlm',
+           'four_bit_base', 'load_vlm', 'train_briefly']
 
 # %% ../../nbs/core/11_tiny_vlm.ipynb #cell-002
+import gc
 import hashlib
 import json
 import os
@@ -209,7 +210,14 @@ class VideoChatCollator:
         answer = (seen > prompts[:, None]) & batch["attention_mask"].bool()
         return batch["input_ids"].masked_fill(~answer, -100)
 
-# %% ../../nbs/core/11_tiny_vlm.ipynb #cell-033
+# %% ../../nbs/core/11_tiny_vlm.ipynb #cell-032
+def free_memory() -> None:
+    "Collect what Trainer leaves in circles, so that the next model finds room."
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+
+# %% ../../nbs/core/11_tiny_vlm.ipynb #cell-034
 def save_vlm(
     folder: str | Path,         # does not exist, or is left as it is
     model: PreTrainedModel,     # any
@@ -221,7 +229,7 @@ def save_vlm(
         processor.save_pretrained(draft)
     return make_once(Path(folder) / "config.json", fill).parent
 
-# %% ../../nbs/core/11_tiny_vlm.ipynb #cell-032
+# %% ../../nbs/core/11_tiny_vlm.ipynb #cell-036
 def tiny_vlm(
     folder: str | Path,       # where tiny models are kept
     texts: Sequence[str],     # what they will read and write
@@ -239,7 +247,7 @@ def tiny_vlm(
         save_vlm(final, model, make_processor(tokenizer, max_pixels))
     return final
 
-# %% ../../nbs/core/11_tiny_vlm.ipynb #b42b95cb
+# %% ../../nbs/core/11_tiny_vlm.ipynb #cell-038
 def four_bit_base(
     dtype: torch.dtype,  # in which is computed
 ) -> dict[str, Any]:     # further arguments of `load_vlm`
@@ -252,7 +260,7 @@ def four_bit_base(
                              bnb_4bit_compute_dtype=dtype)
     return {"quantization_config": how, "device_map": {"": int(os.environ.get("LOCAL_RANK", "0"))}}
 
-# %% ../../nbs/core/11_tiny_vlm.ipynb #cell-035
+# %% ../../nbs/core/11_tiny_vlm.ipynb #cell-040
 def load_vlm(
     path: str | Path,                      # a Hugging Face folder or name of a video LLM
     dtype: torch.dtype = torch.float32,    # of the weights
@@ -270,7 +278,7 @@ def load_vlm(
         processor.video_processor.size = {"shortest_edge": 28 * 28, "longest_edge": max_pixels}
     return model.eval(), processor
 
-# %% ../../nbs/core/11_tiny_vlm.ipynb #cell-038
+# %% ../../nbs/core/11_tiny_vlm.ipynb #cell-043
 def train_briefly(
     model: PreTrainedModel,                 # trained in place; in evaluation mode afterwards
     steps: int,                             # as many batches

@@ -4,13 +4,12 @@
 
 # %% auto #0
 __all__ = ['logger', 'FEWEST_TO_JUDGE', 'CURVES', 'HEADLINE', 'Sides', 'draw_sides', 'side_table', 'sides_of', 'Material',
-           'prepare', 'need_extras', 'rewards_of', 'check', 'reward_rows', 'asker_of', 'without_long', 'free_memory',
-           'fit', 'often_true', 'simple_rivals', 'make_figures', 'evaluate', 'questions', 'predict']
+           'prepare', 'need_extras', 'rewards_of', 'check', 'reward_rows', 'asker_of', 'without_long', 'fit',
+           'often_true', 'simple_rivals', 'make_figures', 'evaluate', 'questions', 'predict']
 
 # %% ../../nbs/grounding/09_study.ipynb #cell-002
 import collections
 import functools
-import gc
 import hashlib
 import logging
 import os
@@ -31,9 +30,11 @@ from ..core.figures import Figure
 from ..core.reports import check as passed
 from ..core.reports import checkpoint_of, left_out, make_report, metric, read_predictions, write_predictions
 from ..core.runs import Run, workspace
-from ..core.tiny_vlm import four_bit_base
+from ..core.tiny_vlm import four_bit_base, free_memory
 from ..core.training import TrainResult, finished_training, health_summary, train
 from ..core.video import VIDEO_ENDINGS, ClipCache, VideoError, check_quarantine, probe
+
+# %% ../../nbs/grounding/09_study.ipynb #cell-003
 from .colocated import need_vllm
 from vidbench.grounding.data import (
     AnnotationError,
@@ -58,7 +59,7 @@ from vidbench.grounding.evaluation import (
     parts_of,
     score_rows,
 )
-from .figures import policy_figure, refusal_figure, reward_figure, timeline_figure
+from .figures import overlap_figure, policy_figure, refusal_figure, reward_figure, timeline_figure
 from .grpo import falls_back
 from vidbench.grounding.policy import (
     DTYPES,
@@ -80,7 +81,7 @@ from .weigh import bare_policy, forecast_lines, step_seconds
 
 logger = logging.getLogger(__name__)
 
-# %% ../../nbs/grounding/09_study.ipynb #cell-005
+# %% ../../nbs/grounding/09_study.ipynb #cell-006
 class Sides(NamedTuple):
     "The items of a run by what they are for."
     train: list[Item]       # to learn from
@@ -88,7 +89,7 @@ class Sides(NamedTuple):
     test: list[Item]        # to say how good it is
     problems: pd.DataFrame  # what is wrong with some: item, video, reason, kept
 
-# %% ../../nbs/grounding/09_study.ipynb #cell-007
+# %% ../../nbs/grounding/09_study.ipynb #cell-008
 def _read(cfg: GroundingConfig, file: str | Path, root: str | Path | None) -> tuple[list[Item], pd.DataFrame]:
     "The items of one file, with their groups; an error when none can be used."
     root = root or Path(file).parent
@@ -98,7 +99,7 @@ def _read(cfg: GroundingConfig, file: str | Path, root: str | Path | None) -> tu
                          f"{problems.reason.iloc[0]}; look at video_root={root}")
     return items, problems
 
-# %% ../../nbs/grounding/09_study.ipynb #cell-008
+# %% ../../nbs/grounding/09_study.ipynb #cell-009
 def draw_sides(
     cfg: GroundingConfig,  # which files
 ) -> Sides:
@@ -113,7 +114,7 @@ def draw_sides(
     problems = pd.concat([problems for _, problems in found.values()], ignore_index=True)
     return Sides(sides["train"], sides["val"], sides["test"], problems)
 
-# %% ../../nbs/grounding/09_study.ipynb #cell-011
+# %% ../../nbs/grounding/09_study.ipynb #cell-012
 def side_table(
     items: list[Item],  # of one side
 ) -> pd.DataFrame:      # event_id, group, video_path, label, start_sec, end_sec
@@ -125,7 +126,7 @@ def side_table(
         "start_sec": [i.start_sec + a for i, (a, _) in zip(items, spans, strict=True)],
         "end_sec": [i.start_sec + b for i, (_, b) in zip(items, spans, strict=True)]})
 
-# %% ../../nbs/grounding/09_study.ipynb #cell-013
+# %% ../../nbs/grounding/09_study.ipynb #cell-014
 def _as_written(sides: Sides, written: dict[str, pd.DataFrame]) -> Sides:
     "Today's items on the sides that were drawn before; what came or went since is listed."
     items = {i.item_id: i for side in sides[:3] for i in side}
@@ -137,7 +138,7 @@ def _as_written(sides: Sides, written: dict[str, pd.DataFrame]) -> Sides:
     problems = pd.concat([sides.problems, pd.DataFrame(gone + came, columns=sides.problems.columns)], ignore_index=True)
     return Sides(*([items[n] for n in home.get(side, []) if n in items] for side in ("train", "val", "test")), problems)
 
-# %% ../../nbs/grounding/09_study.ipynb #cell-014
+# %% ../../nbs/grounding/09_study.ipynb #cell-015
 def sides_of(
     cfg: GroundingConfig,  # which files
     run: Run,              # that has its sides, or gets them now
@@ -151,7 +152,7 @@ def sides_of(
         return sides
     return _as_written(sides, written)
 
-# %% ../../nbs/grounding/09_study.ipynb #cell-017
+# %% ../../nbs/grounding/09_study.ipynb #cell-018
 def _cache(cfg: GroundingConfig) -> ClipCache | AspectCache:
     "Where clips are decoded to."
     folder, how = workspace() / "data/clips", {"quality": cfg.decoding.quality, "timeout_sec": cfg.decoding.limit_sec}
@@ -159,7 +160,7 @@ def _cache(cfg: GroundingConfig) -> ClipCache | AspectCache:
         return AspectCache(folder, cfg.size_px, cfg.fps, cfg.cache_gb, cfg.num_frames, **how)
     return ClipCache(folder, cfg.size_px, cfg.fps, cfg.cache_gb, **how)
 
-# %% ../../nbs/grounding/09_study.ipynb #cell-019
+# %% ../../nbs/grounding/09_study.ipynb #cell-020
 def _dataset(cfg: GroundingConfig, items: list[Item]) -> tuple[GroundingData, pd.DataFrame]:
     "Items with their clips decoded; those that cannot be are left out and listed."
     cache = _cache(cfg)
@@ -171,7 +172,7 @@ def _dataset(cfg: GroundingConfig, items: list[Item]) -> tuple[GroundingData, pd
         check_quarantine(bad, len(bad), cfg.max_bad_share)
     return GroundingData(good, cache, cfg.num_frames, blank=cfg.blank_video, tokens=cfg.video_tokens), bad
 
-# %% ../../nbs/grounding/09_study.ipynb #cell-020
+# %% ../../nbs/grounding/09_study.ipynb #cell-021
 class Material(NamedTuple):
     "What a run is made of."
     train: GroundingData     # to learn from
@@ -180,7 +181,7 @@ class Material(NamedTuple):
     left_out: pd.DataFrame   # what, why, kept
     audit: SplitAudit        # of the sides that teach and choose against the one that is reported on
 
-# %% ../../nbs/grounding/09_study.ipynb #cell-024
+# %% ../../nbs/grounding/09_study.ipynb #cell-025
 def prepare(
     cfg: GroundingConfig,  # which data
     run: Run,              # where sides and lists are written
@@ -200,7 +201,7 @@ def prepare(
     audit = audit_split(side_table([*sides.train, *sides.val]), side_table(sides.test))
     return Material(train_data, val, test, pd.concat([problems, unread], ignore_index=True), audit)
 
-# %% ../../nbs/grounding/09_study.ipynb #cell-027
+# %% ../../nbs/grounding/09_study.ipynb #cell-028
 def _counts(name: str, items: list[Item]) -> str:
     "What one side holds, in words."
     queries = [q for item in items for q in every_query(item)]
@@ -208,7 +209,7 @@ def _counts(name: str, items: list[Item]) -> str:
     return (f"{name}: {len(items)} items of {len({i.video for i in items})} videos, {answerable} queries to answer, "
             f"{len(queries) - answerable} to refuse")
 
-# %% ../../nbs/grounding/09_study.ipynb #cell-028
+# %% ../../nbs/grounding/09_study.ipynb #cell-029
 def _about_data(cfg: GroundingConfig, sides: Sides) -> list[str]:
     "What would be learned from, in words."
     audit = audit_split(side_table([*sides.train, *sides.val]), side_table(sides.test))
@@ -218,7 +219,7 @@ def _about_data(cfg: GroundingConfig, sides: Sides) -> list[str]:
             f"power: {power_said(side_table(sides.test)['group'])}",
             f"listed: {len(sides.problems)} items, {int((~sides.problems.kept.astype(bool)).sum())} of them left out"]
 
-# %% ../../nbs/grounding/09_study.ipynb #cell-030
+# %% ../../nbs/grounding/09_study.ipynb #cell-031
 def need_extras(
     cfg: GroundingConfig,  # what would run
 ) -> None:
@@ -231,7 +232,7 @@ def need_extras(
         four_bit_base(torch.bfloat16)
     optimizer_options(cfg.optimizer)
 
-# %% ../../nbs/grounding/09_study.ipynb #cell-032
+# %% ../../nbs/grounding/09_study.ipynb #cell-033
 def rewards_of(
     cfg: GroundingConfig,                           # names, weights, encoder
     own: Mapping[str, Callable] | None = None,      # the user's own
@@ -239,14 +240,14 @@ def rewards_of(
     "The rewards of a run, each tried once."
     return Rewards(cfg.rewards, own, sentence_encoder(cfg.encoder), cfg.reward_mode, cfg.reward_sec)
 
-# %% ../../nbs/grounding/09_study.ipynb #cell-034
+# %% ../../nbs/grounding/09_study.ipynb #cell-035
 def _telling(sides: Sides, count: int = 8) -> list[Item]:
     "The items of all sides with the longest clips, then the longest queries: if these fit, all do."
     items = [item for side in sides[:3] for item in side]
     wordy = max(items, key=lambda i: max(len(q.query) for q in every_query(i)))
     return [*sorted(items, key=lambda i: -i.duration)[:count - 1], wordy]
 
-# %% ../../nbs/grounding/09_study.ipynb #cell-036
+# %% ../../nbs/grounding/09_study.ipynb #cell-037
 def _tried(cfg: GroundingConfig, data: GroundingData, planned: bool) -> tuple[list[str], float | None]:
     "The model and its longest prompts, in words; a step's seconds, unless it is planned for another machine."
     processor, clip, last = load_processor(cfg), data[0], data[len(data) - 1]
@@ -264,7 +265,7 @@ def _tried(cfg: GroundingConfig, data: GroundingData, planned: bool) -> tuple[li
             *(f"falls back: {line}" for line in falls_back(model)),
             f"learns: {learns:,} of {sum(p.numel() for p in model.parameters()):,} weights ({cfg.tuning})"], took
 
-# %% ../../nbs/grounding/09_study.ipynb #cell-038
+# %% ../../nbs/grounding/09_study.ipynb #cell-039
 def check(
     cfg: GroundingConfig,             # what would run
     device_gb: float | None = None,   # plan for a card of this size; none = what is here
@@ -283,7 +284,7 @@ def check(
         f"a step: {cfg.batch_size} clips, {2 * cfg.batch_size} groups of {cfg.group_size} completions",
         *forecast_lines(cfg, data, device_gb, processes, len(sides.train), took)])
 
-# %% ../../nbs/grounding/09_study.ipynb #cell-041
+# %% ../../nbs/grounding/09_study.ipynb #cell-042
 FEWEST_TO_JUDGE = 30  # answers; from fewer nothing is concluded about whether the video is used
 
 def _world_size() -> int:
@@ -299,12 +300,12 @@ def _meet() -> None:
     if _world_size() > 1:
         torch.distributed.barrier()
 
-# %% ../../nbs/grounding/09_study.ipynb #cell-042
+# %% ../../nbs/grounding/09_study.ipynb #cell-043
 def _of_device(file: Path, rank: int) -> Path:
     "A device's own part of a file; the first one's has its plain name."
     return file.with_name(f"{file.stem}.{rank}{file.suffix}") if rank else file
 
-# %% ../../nbs/grounding/09_study.ipynb #cell-043
+# %% ../../nbs/grounding/09_study.ipynb #cell-044
 def _answer(cfg: GroundingConfig, policy: nn.Module, ask: Asker, data: GroundingData, file: Path) -> pd.DataFrame:
     "Answers of a policy, shared out over devices, from the files as far as they are there."
     own = _of_device(file, _rank())
@@ -315,7 +316,7 @@ def _answer(cfg: GroundingConfig, policy: nn.Module, ask: Asker, data: Grounding
     _meet()
     return merge_answers([own] if together else parts_of(file))
 
-# %% ../../nbs/grounding/09_study.ipynb #cell-044
+# %% ../../nbs/grounding/09_study.ipynb #cell-045
 def reward_rows(
     rewards: Rewards,   # of the training
     rows: pd.DataFrame, # answers
@@ -330,7 +331,7 @@ def reward_rows(
         "reference_queries": rows.reference_queries.tolist()})
     return rows.assign(reward=total)
 
-# %% ../../nbs/grounding/09_study.ipynb #cell-046
+# %% ../../nbs/grounding/09_study.ipynb #cell-047
 def _scored(cfg: GroundingConfig, policy: nn.Module, ask: Asker, rewards: Rewards, data: GroundingData,
             file: Path) -> pd.DataFrame:
     "Fresh answers of a policy with their scores."
@@ -340,7 +341,7 @@ def _scored(cfg: GroundingConfig, policy: nn.Module, ask: Asker, rewards: Reward
     _meet()
     return score_rows(reward_rows(rewards, _answer(cfg, policy, ask, data, file)))
 
-# %% ../../nbs/grounding/09_study.ipynb #cell-047
+# %% ../../nbs/grounding/09_study.ipynb #cell-048
 def _evaluator(cfg: GroundingConfig, run: Run, ask: Asker, rewards: Rewards, data: GroundingData) -> Callable:
     "Figures of the policy while it trains, and what the video is worth to it: the gain over black frames."
     seen, dark = (data.but(items=data.items[:cfg.eval_items], blank=blank) for blank in (data.blank, True))
@@ -353,19 +354,19 @@ def _evaluator(cfg: GroundingConfig, run: Run, ask: Asker, rewards: Rewards, dat
         return {"reward": float(rows.reward.mean())} | {k: found[k] for k in keep} | {"video_gain": gain.value} | sure
     return evaluate
 
-# %% ../../nbs/grounding/09_study.ipynb #cell-048
+# %% ../../nbs/grounding/09_study.ipynb #cell-049
 def _arguments(cfg: GroundingConfig) -> dict[str, Any]:
     "Trainer's arguments for several devices."
     sharded = {"deepspeed": ZERO3_OFFLOAD} if cfg.distributed == "zero3" else {}
     return {"ddp_timeout": cfg.timeout_sec, **sharded}
 
-# %% ../../nbs/grounding/09_study.ipynb #cell-049
+# %% ../../nbs/grounding/09_study.ipynb #cell-050
 def _to_learn_from(cfg: GroundingConfig, data: GroundingData, encoder: Any) -> GroundingData:
     "Training clips in the order that the curriculum wants."
     items = levels_by_similarity(data.items, encoder) if cfg.curriculum == "similarity" else data.items
     return data.but(items=items, curriculum=cfg.curriculum != "none")
 
-# %% ../../nbs/grounding/09_study.ipynb #cell-050
+# %% ../../nbs/grounding/09_study.ipynb #cell-051
 def asker_of(
     cfg: GroundingConfig,  # which prompt
     run: Run,              # that has kept it
@@ -374,7 +375,7 @@ def asker_of(
     "How a run asks, also in a process in which its prompt is not registered."
     return Asker(processor, find_prompt(cfg.prompt, run.path("prompt.json")), cfg.max_prompt_tokens)
 
-# %% ../../nbs/grounding/09_study.ipynb #cell-052
+# %% ../../nbs/grounding/09_study.ipynb #cell-053
 def without_long(
     data: GroundingData,  # to train on
     ask: Asker,           # makes prompts
@@ -389,14 +390,7 @@ def without_long(
     kept = [item for item in data.items if item.item_id not in set(long)]
     return data.but(items=kept), long
 
-# %% ../../nbs/grounding/09_study.ipynb #cell-054
-def free_memory() -> None:
-    "Collect what Trainer leaves in circles, so that the next model finds room."
-    gc.collect()
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()
-
-# %% ../../nbs/grounding/09_study.ipynb #cell-056
+# %% ../../nbs/grounding/09_study.ipynb #cell-055
 def _train(cfg: GroundingConfig, run: Run, rewards: Rewards) -> TrainResult:
     "Train; everything that holds a model is gone when this returns, and cycles are collected."
     material = prepare(cfg, run)
@@ -419,12 +413,12 @@ def _train(cfg: GroundingConfig, run: Run, rewards: Rewards) -> TrainResult:
                  higher_is_better=True, watch=alarms, engine=functools.partial(GrpoEngine, job=job),
                  memory_settings=("group_size", "max_completion_tokens", "num_frames", "max_pixels"), **_arguments(cfg))
 
-# %% ../../nbs/grounding/09_study.ipynb #cell-057
+# %% ../../nbs/grounding/09_study.ipynb #cell-056
 # what a dashboard draws while it trains
 CURVES = {"reward (band: spread)": ["reward", "eval_reward"], "KL to the start": ["kl"],
           "share refused": ["refusal_rate/refusable", "refusal_rate/answerable"]}
 
-# %% ../../nbs/grounding/09_study.ipynb #cell-058
+# %% ../../nbs/grounding/09_study.ipynb #cell-057
 def fit(
     cfg: GroundingConfig,                       # what to run
     run: Run,                                   # where it goes; resumes what is there
@@ -440,14 +434,14 @@ def fit(
         finally:
             free_memory()
 
-# %% ../../nbs/grounding/09_study.ipynb #cell-063
+# %% ../../nbs/grounding/09_study.ipynb #cell-062
 def _kept_under(checkpoint: Path | None) -> str:
     "A name for the answers of a checkpoint: its step, and what its seal says of its content."
     if checkpoint is None:
         return "untrained"
     return f"{checkpoint.name}-{hashlib.blake2b((checkpoint / SEAL).read_bytes(), digest_size=5).hexdigest()}"
 
-# %% ../../nbs/grounding/09_study.ipynb #cell-064
+# %% ../../nbs/grounding/09_study.ipynb #cell-063
 def _asked(cfg: GroundingConfig, run: Run, checkpoint: Path | None, clips: Mapping[str, GroundingData],
            base: Any = None) -> dict[str, pd.DataFrame]:
     "Answers of one model about some clips; the model is gone afterwards."
@@ -460,7 +454,7 @@ def _asked(cfg: GroundingConfig, run: Run, checkpoint: Path | None, clips: Mappi
     free_memory()
     return rows
 
-# %% ../../nbs/grounding/09_study.ipynb #cell-065
+# %% ../../nbs/grounding/09_study.ipynb #cell-064
 def _answers(cfg: GroundingConfig, run: Run, data: GroundingData) -> dict[str, pd.DataFrame]:
     "Answers of the policy before training, after it, and after it with black frames."
     black = data.but(blank=True)
@@ -470,7 +464,7 @@ def _answers(cfg: GroundingConfig, run: Run, data: GroundingData) -> dict[str, p
         found |= _asked(cfg, run, None, {"cold start": data}, start)
     return found | _asked(cfg, run, best_checkpoint(run), {"after": data, "blank video": black}, start)
 
-# %% ../../nbs/grounding/09_study.ipynb #cell-067
+# %% ../../nbs/grounding/09_study.ipynb #cell-066
 def _valued(rewards: Rewards, rows: pd.DataFrame) -> pd.DataFrame:
     "Answers with their rewards and scores."
     return score_rows(reward_rows(rewards, rows), rewards.encoder)
@@ -479,7 +473,7 @@ def _constant(rewards: Rewards, rows: pd.DataFrame, say: Callable[[float, str], 
     "The same queries, answered without a look: from the clip's length and the query's words."
     return _valued(rewards, rows.assign(completion=[say(*row) for row in zip(rows.duration_sec, rows["query"], strict=True)]))
 
-# %% ../../nbs/grounding/09_study.ipynb #cell-068
+# %% ../../nbs/grounding/09_study.ipynb #cell-067
 def often_true(
     train: list[Item],  # to count in
 ) -> Callable[[str], bool]:
@@ -489,7 +483,7 @@ def often_true(
         counts[query.query] += 1 if query.task_type == "answerable" else -1
     return lambda text: counts.get(text, counts.total()) > 0
 
-# %% ../../nbs/grounding/09_study.ipynb #cell-070
+# %% ../../nbs/grounding/09_study.ipynb #cell-069
 def simple_rivals(
     rewards: Rewards,      # of the training
     rows: pd.DataFrame,    # answers to the queries
@@ -508,7 +502,7 @@ def simple_rivals(
     return {name: _constant(rewards, rows, say)
             for name, say in (("refuse always", refuse), ("mean segment", mean), ("words alone", by_words))}
 
-# %% ../../nbs/grounding/09_study.ipynb #cell-073
+# %% ../../nbs/grounding/09_study.ipynb #cell-072
 def _sees(gain: Interval) -> dict[str, Any]:
     "Whether the video is used, as far as the difference to black frames can tell."
     how = word(gain)
@@ -522,7 +516,7 @@ def _sees(gain: Interval) -> dict[str, Any]:
         used, words = None, "That it uses the video is not shown"
     return {"used": used, "words": f"{words}: RA-IoU {said(gain, sign=True)} over black frames.", "gain": metric(gain)}
 
-# %% ../../nbs/grounding/09_study.ipynb #cell-075
+# %% ../../nbs/grounding/09_study.ipynb #cell-074
 _MOVED = {"above": "rose", "below": "fell"}
 
 def _verdict(ra_iou: Interval, gains: Mapping[str, Interval], sees: Mapping[str, Any]) -> str:
@@ -534,14 +528,14 @@ def _verdict(ra_iou: Interval, gains: Mapping[str, Interval], sees: Mapping[str,
     return (f"On unseen videos RA-IoU is {said(ra_iou)}; by tuning it {moved} ({said(tuned, sign=True)}). Without a look "
             f"at the video: {beside}. {sees['words']}")
 
-# %% ../../nbs/grounding/09_study.ipynb #cell-078
+# %% ../../nbs/grounding/09_study.ipynb #cell-077
 HEADLINE = ["ra_iou", "miou_relevant", "refusal_f1", "reward"]
 
 def _gains(tables: Mapping[str, pd.DataFrame]) -> dict[str, Interval]:
     "RA-IoU after training against each baseline, query by query."
     return {name: change(rows, tables["after"], "ra_iou") for name, rows in tables.items() if name != "after"}
 
-# %% ../../nbs/grounding/09_study.ipynb #cell-079
+# %% ../../nbs/grounding/09_study.ipynb #cell-078
 def _checks(gains: Mapping[str, Interval], sees: Mapping[str, Any], health: Mapping[str, Any]) -> list[dict[str, Any]]:
     "What a good run passes."
     def beats(name: str) -> dict[str, Any]:
@@ -554,7 +548,7 @@ def _checks(gains: Mapping[str, Interval], sees: Mapping[str, Any], health: Mapp
             passed("uses the video", sees["used"], sees["words"]),
             *(beats(name) for name in gains if name != "blank video")]
 
-# %% ../../nbs/grounding/09_study.ipynb #cell-081
+# %% ../../nbs/grounding/09_study.ipynb #cell-080
 def _report(run: Run, tables: Mapping[str, pd.DataFrame], material: Material) -> dict[str, Any]:
     "The report of some scored tables: `after`, and the baselines by their names."
     after, gains, health = tables["after"], _gains(tables), health_summary(run)
@@ -570,21 +564,21 @@ def _report(run: Run, tables: Mapping[str, pd.DataFrame], material: Material) ->
         audit=material.audit.to_dict(), health=health, checkpoint=checkpoint_of(run, "highest eval_reward"),
         left_out=left_out(material.left_out, "what", "why"), video_used=sees, details=details)
 
-# %% ../../nbs/grounding/09_study.ipynb #cell-082
+# %% ../../nbs/grounding/09_study.ipynb #cell-081
 def _in_order(rows: pd.DataFrame) -> pd.DataFrame:
     "Answers with the columns that every job's predictions begin with."
     first = ["event_id", "group", "true", "pred"]
     rows = rows.assign(pred=rows.said)
     return rows[first + [c for c in rows if c not in first]]
 
-# %% ../../nbs/grounding/09_study.ipynb #cell-083
+# %% ../../nbs/grounding/09_study.ipynb #cell-082
 def _beside(after: pd.DataFrame, before: pd.DataFrame) -> pd.DataFrame:
     "Answers with what was answered before tuning beside them, for the eye."
     names = {"said": "pred_before", "pred_start_sec": "pred_before_start_sec", "pred_end_sec": "pred_before_end_sec",
              "completion": "answer_before"}
     return after.merge(before[["event_id", *names]].rename(columns=names), on="event_id", how="left")
 
-# %% ../../nbs/grounding/09_study.ipynb #cell-084
+# %% ../../nbs/grounding/09_study.ipynb #cell-083
 def make_figures(
     cfg: GroundingConfig,  # of the run
     run: Run,              # evaluated
@@ -592,9 +586,9 @@ def make_figures(
     "Figures of a run, from its folder."
     rows, log = read_predictions(run), run.metrics()
     return {"rewards": reward_figure(log), "policy": policy_figure(log), "timeline": timeline_figure(rows),
-            "refusals": refusal_figure(rows)}
+            "refusals": refusal_figure(rows), "overlap": overlap_figure(rows)}
 
-# %% ../../nbs/grounding/09_study.ipynb #cell-086
+# %% ../../nbs/grounding/09_study.ipynb #cell-085
 def evaluate(
     cfg: GroundingConfig,                       # as it was trained
     run: Run,                                   # trained
@@ -618,7 +612,7 @@ def evaluate(
             run.save_figure(figure, name)
     return run.report
 
-# %% ../../nbs/grounding/09_study.ipynb #cell-095
+# %% ../../nbs/grounding/09_study.ipynb #cell-094
 def questions(
     query: str = "",                  # one
     queries: str | Path | Sequence[str] | None = None,  # several, or a file: one a line, or a CSV's column `query`
@@ -636,7 +630,7 @@ def questions(
         raise AnnotationError("nothing is asked: give --query \"a person waves\", or --queries with a file of one a line")
     return asked
 
-# %% ../../nbs/grounding/09_study.ipynb #cell-097
+# %% ../../nbs/grounding/09_study.ipynb #cell-096
 def _asked_items(inputs: Any, asked: Sequence[str]) -> tuple[list[Item], list[dict[str, Any]]]:
     "An item a film and question; what cannot be opened, with the reason."
     given = [inputs] if isinstance(inputs, str | Path) else list(inputs)
@@ -651,7 +645,7 @@ def _asked_items(inputs: Any, asked: Sequence[str]) -> tuple[list[Item], list[di
             lost.append({"what": str(film), "why": error.reason, "count": 1})
     return items, lost
 
-# %% ../../nbs/grounding/09_study.ipynb #cell-099
+# %% ../../nbs/grounding/09_study.ipynb #cell-098
 def _told(rows: pd.DataFrame) -> pd.DataFrame:
     "Answers as `core.bouts` writes them: a row a film and question, whose span is the segment, or the film where there is none."
     said = pd.DataFrame([read_answer(text) for text in rows.completion], index=rows.index)
@@ -661,7 +655,7 @@ def _told(rows: pd.DataFrame) -> pd.DataFrame:
             "end_sec": spans.pred_end_sec.where(there, rows.duration_sec), "pred": said.said}
     return pd.DataFrame(told).join(spans).join(about)
 
-# %% ../../nbs/grounding/09_study.ipynb #cell-101
+# %% ../../nbs/grounding/09_study.ipynb #cell-100
 def predict(
     run: Run,                             # that has trained
     inputs: Any,                          # a film, a folder of films, or several
