@@ -277,7 +277,8 @@ def heal_log(
         return
     lines = read_lines(run.path("metrics.jsonl"))
     there = {_line_of(line) for line in lines}
-    wanted = [line for line in state["log_history"] if "loss" in line or any(k.startswith("eval_") for k in line)]
+    wanted = [line for line in state["log_history"] if not line.get(HALF_LINE)
+              and ("loss" in line or any(k.startswith("eval_") for k in line))]
     if lost := [line for line in wanted if _line_of(line) not in there]:
         logger.warning("metrics.jsonl has lost %d lines: made again from %s", len(lost), checkpoint.name)
         lost = [{"step": line["step"], "epoch": line.get("epoch")} | {k: v for k, v in line.items() if not _is_speed(k)}
