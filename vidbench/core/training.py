@@ -281,8 +281,9 @@ def heal_log(
               and ("loss" in line or any(k.startswith("eval_") for k in line))]
     if lost := [line for line in wanted if _line_of(line) not in there]:
         logger.warning("metrics.jsonl has lost %d lines: made again from %s", len(lost), checkpoint.name)
-        lost = [{"step": line["step"], "epoch": line.get("epoch")} | {k: v for k, v in line.items() if not _is_speed(k)}
-                for line in lost]
+        unknown = {"time": round(checkpoint.stat().st_mtime, 3), "step_ms": float("nan"), "eta_sec": float("nan")}
+        lost = [{"time": unknown["time"], "step": line["step"], "epoch": line.get("epoch")}
+                | {k: v for k, v in line.items() if not _is_speed(k)} | (unknown if "loss" in line else {}) for line in lost]
         whole = sorted([*lines, *lost], key=lambda line: (line.get("step") or 0, "loss" not in line))
         write_text(run.path("metrics.jsonl"), "".join(json.dumps(line) + "\n" for line in whole))
 
