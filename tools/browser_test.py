@@ -258,6 +258,7 @@ def stop_training(tally: Tally, lab: Lab, workspace: Path, name: str, limit_sec:
     logs = "outputs/*/*/metrics.jsonl"    # with a validation score, there are two pictures to photograph
     until(lambda: any("eval_" in path.read_text() for path in workspace.glob(logs)), 15)
     time.sleep(1.5)
+    lab.to_top(lab.page.locator(".vb-dashboard").last)
     if pinned:
         lab.page.locator(".vb-pin").last.click()
         bar = lab.page.locator(".vb-pinned")
@@ -522,7 +523,8 @@ def sweep_test(tally: Tally, page, address, workspace: Path, screenshots: Path, 
 
 def reload_test(tally: Tally, page, address, workspace: Path, screenshots: Path, limit_sec: float) -> None:
     "The page is saved and reloaded while a cell trains; another notebook opens the view of the running job, and stops it."
-    first = address(written(workspace, "train", TOY[:3]))
+    long = TOY[2].replace("fit(run)", "fit(run, steps=20_000)")       # a slow machine needs minutes to open two pages
+    first = address(written(workspace, "train", (*TOY[:2], long)))
     lab = Lab(page, first, screenshots)
     lab.command("notebook:run-all-cells")
     until(lambda: "running" in states(workspace).values(), limit_sec)

@@ -62,7 +62,6 @@ EQUIVALENT: list[tuple[str, str, str, str]] = [  # notebook, in the line, in the
     ("behavior/04_confounding", "step = max(1, int(2e6 / len(values)))", "", "rows at a time"),
     ("behavior/04_confounding", "np.argsort(stratum + rng.random(", "- rng", "a random order within strata, turned"),
     ("behavior/04_confounding", "prepend=-1", "", "any number that is no cell begins the first one"),
-    ("behavior/04_confounding", "min(step, permutations - first)", "min(step, permutations)", "the rest is one piece here; see rows at a time"),
     ("behavior/03_evaluation", "np.maximum(both, 1)", "2", "who is there once in both together has no hit"),
     ("behavior/03_evaluation", "if slope > 0", ">= 0", "a slope of 0 to the last bit"),
     ("behavior/03_evaluation", "for _ in range(60)", "", "a halving more than doubles hold"),
@@ -447,15 +446,17 @@ def main() -> int:
     parser.add_argument("names", nargs="*", help="parts of notebooks' paths; all rooms where none is named")
     parser.add_argument("--count", type=int, default=0, help="draw so many; all of them where not given")
     parser.add_argument("--seed", type=int, default=0, help="of the draw")
+    parser.add_argument("--whole", action="store_true", help="draw from all rooms, judge those that are named: a draw in parts")
     parser.add_argument("--slow", type=float, default=6.0, help="cells of more processor seconds are no tests here; 0: all are")
     parser.add_argument("--limit", type=float, default=60.0, help="processor seconds of a mutation; more counts as noticed")
     parser.add_argument("--list", action="store_true", help="show the mutations and stop")
     args = parser.parse_args()
     rooms = [room for room in ROOMS if not args.names or any(name in room for name in args.names)]
-    chosen = all_mutations(rooms)
+    chosen = all_mutations(ROOMS if args.whole else rooms)
     total = len(chosen)
     if args.count:
         chosen = random.Random(args.seed).sample(chosen, min(args.count, total))
+    chosen = [m for m in chosen if m.room in rooms]
     same = [m for m in chosen if m.equivalent]
     if args.list:
         print(*chosen, sep="\n")

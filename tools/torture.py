@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 """Mistreats the project on purpose, and says what did not hold: a table, and the exact command for each failure.
 
-Usage: torture.py [CAMPAIGN ...] [--cases N | --short] [--minutes M] [--seed S] [--case K] [--folder F]
+Usage: torture.py [CAMPAIGN ...] [--cases N | --short] [--minutes M] [--seed S] [--case K] [--jobs J,J] [--folder F]
 
 Each campaign (tools/campaigns/) is a number of cases, told apart by their seed alone: case K of seed S is the same today
 and tomorrow. A case says what went wrong, or nothing. Cases run in child processes: one that dies, hangs or grows beyond
 2 GB has failed, and the next one goes on. What is done is written to FOLDER/CAMPAIGN.jsonl; the same command goes on there.
-`--case K` runs one case alone, with its folder kept, and shows what happens.
+`--case K` runs one case alone, with its folder kept, and shows what happens. `--jobs sensors,behavior` leaves out the
+other jobs, where a campaign runs jobs.
 """
 import argparse
 import importlib
@@ -175,8 +176,12 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=600, help="in all")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--case", type=int, help="this case alone")
+    parser.add_argument("--jobs", help="such as sensors,behavior; all without")
     parser.add_argument("--folder", type=Path, help="where rows are kept: outputs/torture; with --short, nowhere")
     args = parser.parse_args()
+    args.jobs = args.jobs or ("points" if args.short else "")
+    if args.jobs:
+        os.environ["TORTURE_JOBS"] = args.jobs
     with tempfile.TemporaryDirectory(prefix="torture-", ignore_cleanup_errors=True) as nowhere:
         args.folder = (args.folder or (Path(nowhere) if args.short else ROOT / "outputs/torture")).resolve()
         return run_all(args)

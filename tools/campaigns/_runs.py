@@ -32,9 +32,13 @@ SMALL: dict[str, tuple[str, str, dict[str, Any]]] = {
         "epochs": 3, "probe_epochs": 2, "supervised_epochs": 1, "toy": {"clips": 32, "pairs": 5}}),
     "caption": ("vidbench.worldmodel.caption", "CaptionConfig", {
         "epochs": 3, "watch_clips": 4, "toy": {"clips": 24, "llm_steps": 15}}),
+    "points": ("campaigns._points", "PointsConfig", {}),
     "agent": ("vidbench.worldmodel.agent", "AgentConfig", {
         "total_steps": 1536, "checkpoint_every": 1, "val_episodes": 4, "test_episodes": 4}),
 }
+
+JOBS = tuple(job for job in SMALL if job in os.environ.get("TORTURE_JOBS", ",".join(SMALL)).split(","))
+COMMANDS = tuple(job for job in JOBS if job != "points")  # those with a notebook
 
 
 def preload(jobs: Any = SMALL) -> None:
@@ -112,12 +116,12 @@ class Forked:
         return self.process.exitcode
 
 
-def command(job: str, name: str, *words: str) -> list[str]:
+def command(job: str, name: str) -> list[str]:
     "What a user types, for the same run as by `perform`."
     given = [f"{k}.{k2}={v2}" for k, v in SMALL[job][2].items() if isinstance(v, dict) for k2, v2 in v.items()]
     given += [f"{k}={v}" for k, v in SMALL[job][2].items() if not isinstance(v, dict)]
     return [sys.executable, "-m", "vidbench", "run", job, "--preset", "smoke", "--name", name,
-            *(word for one in given for word in ("-p", one)), *words]
+            *(word for one in given for word in ("-p", one))]
 
 
 def log_of(job: str, home: Path, name: str) -> Path:
@@ -125,14 +129,15 @@ def log_of(job: str, home: Path, name: str) -> Path:
     return home / f"{job}-{name}.log"
 
 
-def start(job: str, home: Path, name: str, whole: bool = False, words: tuple = (), **more: Any) -> Any:
+def start(job: str, home: Path, name: str, whole: bool = False, log: Path | None = None) -> Any:
     "Begin a run, in a session of its own: its verbs, or the whole command."
     (home / "outputs").mkdir(parents=True, exist_ok=True)
+    log = log or log_of(job, home, name)
     if not whole:
-        return Forked(perform, home, log_of(job, home, name), job, name, **more)
-    log = log_of(job, home, name).open("ab")
-    return subprocess.Popen(command(job, name, *words), cwd=home, env=os.environ | environment(home),
-                            stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
+        return Forked(perform, home, log, job, name)
+    with log.open("ab") as file:
+        return subprocess.Popen(command(job, name), cwd=home, env=os.environ | environment(home),
+                                stdin=subprocess.DEVNULL, stdout=file, stderr=file, start_new_session=True)
 
 
 def finish(process: Any, limit_sec: float = LIMIT_SEC) -> int:
@@ -161,9 +166,14 @@ def stamp() -> str:
     return hashlib.blake2b(b"".join(p.read_bytes() for p in files), digest_size=4).hexdigest()
 
 
+def kept(work: Path) -> Path:
+    "Where runs to compare with are kept, for all campaigns; `work` is one's own."
+    return work.parent / f"reference-{stamp()}"
+
+
 def reference(job: str, work: Path, whole: bool = False) -> tuple[Path, float]:
     "The undisturbed run, and how long it took; made once for all cases."
-    home = work / f"reference-{stamp()}"
+    home = kept(work)
     name = "undisturbed-whole" if whole else "undisturbed"
     found, took = home / "outputs" / job / name, home / f"{job}-{name}.json"
     if not took.exists():
@@ -187,9 +197,18 @@ def timeless(value: Any) -> Any:
     return [timeless(v) for v in value] if isinstance(value, list) else value
 
 
+def read_lines(path: Path) -> list[dict]:
+    "The lines of a log; what was cut in the middle is none."
+    found = []
+    for line in path.read_text().splitlines():
+        with contextlib.suppress(ValueError):
+            found.append(json.loads(line))
+    return found
+
+
 def logged(run: Path) -> list[dict]:
     "The log of a run, line by line, without times."
-    return [timeless(json.loads(line)) for line in (run / "metrics.jsonl").read_text().splitlines() if line.strip()]
+    return [timeless(line) for line in read_lines(run / "metrics.jsonl")]
 
 
 def other_keys(a: Any, b: Any, at: str = "") -> str:

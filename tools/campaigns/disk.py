@@ -10,9 +10,10 @@ from pathlib import Path
 from campaigns import _runs
 from campaigns._damage import one_line
 
-JOBS = tuple(_runs.SMALL)
+JOBS = _runs.JOBS
 WAYS = ("full", "full", "full", "read-only", "descriptors", "memory", "path", "home")
 CASES, LIMIT_SEC, MEMORY_BYTES = 8 * len(JOBS), 600, 8 * 2**30
+SHORT = 8 * (os.geteuid() == 0)  # of them in the test command, where it may mount a disk
 
 
 @contextlib.contextmanager
@@ -43,19 +44,20 @@ def limited(job: str, name: str, way: str) -> None:
     _runs.perform(job, name)
 
 
-def refused(job: str, home: Path, words: tuple[str, ...]) -> str:
+def refused(log: Path, words: tuple[str, ...]) -> str:
     "What is wrong with how a run was refused."
-    said = _runs.last_line(_runs.log_of(job, home, "disturbed"))
+    said = _runs.last_line(log)
     return one_line(said) or ("" if any(word in said for word in words) else f"said: {said}")
 
 
 def on_small_disk(rng: random.Random, job: str, way: str, folder: Path, undisturbed: Path) -> str:
     "A disk that is full or read-only, made good again."
-    home = folder / "disk"
-    taken = sum(p.stat().st_blocks * 512 for p in undisturbed.parents[2].rglob(f"*{job}*/**/*") if p.is_file())
+    home, log = folder / "disk", folder / "said.log"
+    made = [undisturbed, *([undisturbed.parents[2] / "data"] if job not in ("sensors", "points") else [])]
+    taken = sum(p.stat().st_blocks * 512 for place in made for p in place.rglob("*") if p.is_file())
     size = int(taken * rng.uniform(0.1, 0.9)) if way == "full" else 2 * taken + 2**24
     with small_disk(home, size):
-        process = _runs.start(job, home, "disturbed")
+        process = _runs.start(job, home, "disturbed", log=log)
         if way == "read-only":
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(rng.uniform(0.5, 5))
@@ -63,11 +65,11 @@ def on_small_disk(rng: random.Random, job: str, way: str, folder: Path, undistur
                 remount(home, "ro")
         code = _runs.finish(process)
         words = f"{job} on {way} disk of {size} bytes ({code}):"
-        if code and (problem := refused(job, home, ("is full", "Read-only file system", "too little room"))) and way == "full":
+        if code and (problem := refused(log, ("is full", "Read-only file system", "too little room"))) and way == "full":
             return f"{words} {problem}"
         remount(home, f"rw,size={4 * taken + 2**26}")
-        if again := _runs.run(job, home, "disturbed"):
-            return f"{words} after room was made {again}: {_runs.last_line(_runs.log_of(job, home, 'disturbed'))}"
+        if again := _runs.run(job, home, "disturbed", log=log):
+            return f"{words} after room was made {again}: {_runs.last_line(log)}"
         problem = _runs.differences(undisturbed, home / "outputs" / job / "disturbed") or _runs.leftovers(home)
         return problem and f"{words} {problem}"
 

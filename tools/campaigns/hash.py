@@ -4,13 +4,13 @@ from pathlib import Path
 
 from campaigns import _runs
 
-JOBS = tuple(_runs.SMALL)
+JOBS = _runs.JOBS
 CASES, LIMIT_SEC, MEMORY_BYTES = 2 * len(JOBS), 600, 8 * 2**30
 
 
 def case(rng: random.Random, folder: Path) -> str:
     "A job twice: with the hashes of seed 0, and with others."
-    job, home = JOBS[rng.case % len(JOBS)], folder.parent / f"reference-{_runs.stamp()}"
+    job, home = JOBS[rng.case % len(JOBS)], _runs.kept(folder.parent)
     first = home / "outputs" / job / "hash-0"
     if not (first / "report.json").exists() and (code := _runs.in_words(job, home, "hash-0", PYTHONHASHSEED="0")):
         return f"{job} ended with {code}: {_runs.last_line(_runs.log_of(job, home, 'hash-0'))}"

@@ -6,18 +6,20 @@ import random
 import shutil
 import signal
 import time
+import traceback
 from pathlib import Path
 
 from campaigns import _runs
 from campaigns._damage import one_line
 
-JOBS = tuple(_runs.SMALL)
+JOBS = _runs.JOBS
 CASES, LIMIT_SEC, MEMORY_BYTES = 500, 600, 8 * 2**30
+SHORT = 8  # of them in the test command
 
 
 def stopped(job: str, work: Path, share: float) -> Path:
     "A workspace in which a run was killed after a share of its time; made once for all cases."
-    home = work / f"reference-{_runs.stamp()}" / f"stopped-{job}-{round(10 * share)}"
+    home = _runs.kept(work) / f"stopped-{job}-{round(10 * share)}"
     if not (home / "made").exists():
         shutil.rmtree(home, ignore_errors=True)
         _, took = _runs.reference(job, work)
@@ -46,13 +48,20 @@ def looked_at(folder: Path, job: str) -> str:
     from vidbench.launch.cli import main
     os.environ.update(_runs.environment(folder))
     os.chdir(folder)
-    for verb in (["runs"], ["status", f"{job}/disturbed"], ["compare", f"{job}/disturbed", f"{job}/disturbed"]):
+    beside = sorted(p.name for p in (folder / "outputs" / job).iterdir() if p.name != "disturbed")
+    one, two = f"{job}/disturbed", f"{job}/{(beside or ['disturbed'])[0]}"
+    for verb in (["runs"], ["runs", "--json"], ["status"], ["status", one], ["compare", one, two], ["logs", one],
+                 ["report", one]):
         said = io.StringIO()
         try:
-            with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
+            with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said), contextlib.suppress(SystemExit):
                 main(verb)
         except Exception as error:
-            return f"vidbench {verb[0]} ends in {type(error).__name__}: {' '.join(str(error).split())[:200]}"
+            place = traceback.extract_tb(error.__traceback__)[-1]
+            return (f"vidbench {verb[0]} ends in {type(error).__name__} at {Path(place.filename).name}:{place.lineno}: "
+                    f"{' '.join(str(error).split())[:200]}")
+        if verb == ["runs"] and beside and two.split("/")[1] not in said.getvalue():
+            return f"vidbench runs does not show the run beside: {said.getvalue()[:200]}"
     return ""
 
 
@@ -77,7 +86,7 @@ def case(rng: random.Random, folder: Path) -> str:
         return problem and f"{words} {problem}"
     last = _runs.last_line(log)
     kind, _, said = last.partition(": ")
-    if kind not in ("RunError", "TrainingError", "ReportError", "ConfigError", "VideoError", "DiskError", "ValueError"):
+    if kind not in ("RunError", "TrainingError", "ReportError", "ConfigError", "VideoError", "DiskError", "EventError"):
         return f"{words} exit code {code}: {last}"
     named = path.name in said or path.parent.name in said
     return one_line(said) or ("" if named else f"{words} refused without the file's name: {last}")

@@ -48,6 +48,7 @@ from vidbench.anomaly.models import (
 from .settings import AnomalyConfig
 from .stability import StableEngine, final_line, health_warnings
 from ..core.checkpoints import TrainingError, best_checkpoint, trainer_state, why_unusable
+from ..core.disk import reading
 from ..core.doubt import Interval, intervals
 from ..core.engine import device_of
 from ..core.events import EventError, audit_split, read_sides, write_sides
@@ -221,7 +222,8 @@ def prepare(
         _draw_once(cfg, run)
     sides = {side: _typed(rows) for side, rows in read_sides(run.path("sides.csv")).items()}
     every = pd.concat(list(sides.values()), ignore_index=True)
-    out = pd.read_csv(run.path("left_out.csv"), dtype=str)
+    with reading(run.path("left_out.csv"), "remove it and sides.csv to have the sides drawn anew"):
+        out = pd.read_csv(run.path("left_out.csv"), dtype=str)
     gone = [path for path in every.video_path.unique() if not Path(path).is_file()]
     gone = pd.DataFrame({"video_path": gone, "reason": "gone since the sides were drawn"})
     broken = decode(every[~every.video_path.isin(gone.video_path)], cfg)
@@ -248,12 +250,12 @@ def _tune(cfg: AnomalyConfig, run: Run, material: Material) -> TrainResult:
     return train(model, cfg, run, *sides, collate=Collate(processor, cfg.drill_nan_share, cfg.seed), watch=health_warnings,
                  engine=functools.partial(StableEngine, cfg=cfg), memory_settings=MEMORY, **_arguments(cfg))
 
-# %% ../../nbs/anomaly/08_study.ipynb #curves
+# %% ../../nbs/anomaly/08_study.ipynb #cell-033
 # what a dashboard draws while it trains
 CURVES = {"loss": ["loss", "eval_loss"], "norm of the gradient": ["grad_norm"],
           "share held back": ["clipped_share", "clamped_share"]}
 
-# %% ../../nbs/anomaly/08_study.ipynb #cell-038
+# %% ../../nbs/anomaly/08_study.ipynb #cell-034
 def fit(
     cfg: AnomalyConfig,  # what to run
     run: Run,            # where it goes; resumes what is there
@@ -267,7 +269,7 @@ def fit(
     free_memory()
     return result
 
-# %% ../../nbs/anomaly/08_study.ipynb #cell-041
+# %% ../../nbs/anomaly/08_study.ipynb #cell-037
 def _checkpoint(run: Run, name: str | Path | None) -> tuple[Path, dict[str, Any]]:
     "The checkpoint to evaluate, looked at first, and how the report names it."
     if name is None:
@@ -279,26 +281,26 @@ def _checkpoint(run: Run, name: str | Path | None) -> tuple[Path, dict[str, Any]
         raise TrainingError(f"checkpoint {folder.name}: {reason}; usable ones: {', '.join(there) or 'none'}")
     return folder, {"name": folder.name, "step": trainer_state(folder).get("global_step", 0), "rule": "named by hand"}
 
-# %% ../../nbs/anomaly/08_study.ipynb #cell-042
+# %% ../../nbs/anomaly/08_study.ipynb #cell-038
 def _load(cfg: AnomalyConfig, folder: Path) -> tuple[PeftModel, ProcessorMixin]:
     "A tuned model where it is to run."
     model, processor = load_adapter(cfg, folder)
     on_gpu = torch.cuda.is_available() and cfg.device != "cpu"
     return (model.to("cuda") if on_gpu and not cfg.four_bit else model), processor
 
-# %% ../../nbs/anomaly/08_study.ipynb #cell-043
+# %% ../../nbs/anomaly/08_study.ipynb #cell-039
 def _attention(cfg: AnomalyConfig, folder: Path, data: ClipData) -> pd.DataFrame:
     "Attention on the video, with a model that shows it."
     model, processor = _load(cfg.replace(attn_implementation="eager"), folder)
     items = [data[i] for i in range(min(len(data), cfg.eval_batch_size))]
     return ev.attention_shares(model, {k: v.to(model.device) for k, v in VideoChatCollator(processor)(items).items()})
 
-# %% ../../nbs/anomaly/08_study.ipynb #cell-045
+# %% ../../nbs/anomaly/08_study.ipynb #cell-041
 def _labelled(danger: pd.Series) -> bool:
     "Whether both classes are there, and no clip is without a label."
     return bool(len(danger) and danger.notna().all() and danger.nunique() == 2)
 
-# %% ../../nbs/anomaly/08_study.ipynb #cell-046
+# %% ../../nbs/anomaly/08_study.ipynb #cell-042
 def _rivals(cfg: AnomalyConfig, material: Material, found: ev.Findings, on_val: pd.DataFrame | None) -> dict[str, ev.Rival]:
     "The simple rivals on the test side; adds their columns to the table."
     others = pd.concat([material.train, material.val], ignore_index=True)
@@ -313,7 +315,7 @@ def _rivals(cfg: AnomalyConfig, material: Material, found: ev.Findings, on_val: 
                                                 on_val.danger.to_numpy(bool), found.table.answer_length.to_numpy(float))
     return rivals
 
-# %% ../../nbs/anomaly/08_study.ipynb #cell-047
+# %% ../../nbs/anomaly/08_study.ipynb #cell-043
 def _at_threshold(table: pd.DataFrame, threshold: float | None) -> dict[str, Interval]:
     "False alarms and misses where danger is called from a threshold on."
     if threshold is None:
@@ -322,7 +324,7 @@ def _at_threshold(table: pd.DataFrame, threshold: float | None) -> dict[str, Int
     found = intervals(ev.told_apart(table.danger.to_numpy(bool), score, score >= threshold, "_at_threshold"), table.group)
     return {name: found[name] for name in ("false_alarms_at_threshold", "misses_at_threshold")}
 
-# %% ../../nbs/anomaly/08_study.ipynb #cell-048
+# %% ../../nbs/anomaly/08_study.ipynb #cell-044
 _TOLD = ("auc", "average_precision", "false_alarms", "misses")
 
 def _numbers(table: pd.DataFrame, told: dict, gains: dict, more: dict, health: dict) -> dict[str, dict]:
@@ -335,7 +337,7 @@ def _numbers(table: pd.DataFrame, told: dict, gains: dict, more: dict, health: d
     return {name: metric(value) for name, value in found.items()} | {
         "success_rate": metric(health["success_rate"], health["steps"])}
 
-# %% ../../nbs/anomaly/08_study.ipynb #cell-049
+# %% ../../nbs/anomaly/08_study.ipynb #cell-045
 def _baselines(table: pd.DataFrame, told: dict, rivals: dict, frames: dict) -> dict[str, dict]:
     "Before the tuning, and the simple rivals."
     before = {"loss": metric(float(table.loss_before.mean()), len(table))}
@@ -347,7 +349,7 @@ def _baselines(table: pd.DataFrame, told: dict, rivals: dict, frames: dict) -> d
             found[rival]["frame_auc"] = metric(frames.pop(name))
     return found
 
-# %% ../../nbs/anomaly/08_study.ipynb #cell-050
+# %% ../../nbs/anomaly/08_study.ipynb #cell-046
 def _video_used(effects: pd.DataFrame, least: float = 0.01) -> dict[str, Any]:
     "Whether the answers depend on what is shown."
     after = effects[effects.side == "after"].set_index("control").distance
@@ -357,7 +359,7 @@ def _video_used(effects: pd.DataFrame, least: float = 0.01) -> dict[str, Any]:
                                    f"distribution from that on other frames: {words}.",
             "effects": effects.to_dict("records")}
 
-# %% ../../nbs/anomaly/08_study.ipynb #cell-051
+# %% ../../nbs/anomaly/08_study.ipynb #cell-047
 def _details(cfg: AnomalyConfig, run: Run, found: ev.Findings, policy: str, threshold: float | None) -> dict[str, Any]:
     "What is this study's own."
     table = found.table
@@ -368,12 +370,12 @@ def _details(cfg: AnomalyConfig, run: Run, found: ev.Findings, policy: str, thre
             "tokens": found.tokens.to_dict("records"),
             "attention": found.attention.to_dict("records") if found.attention is not None else None}
 
-# %% ../../nbs/anomaly/08_study.ipynb #cell-052
+# %% ../../nbs/anomaly/08_study.ipynb #cell-048
 def _moved(run: Run) -> float | None:
     "Share of the weights that moved in training, as the engine counted it."
     return run.status["stages"].get("fit", {}).get("result", {}).get("moved")
 
-# %% ../../nbs/anomaly/08_study.ipynb #cell-053
+# %% ../../nbs/anomaly/08_study.ipynb #cell-049
 def _report(cfg: AnomalyConfig, run: Run, material: Material, found: ev.Findings, on_val: pd.DataFrame | None,
             chosen: dict) -> dict[str, Any]:
     "The whole report."
@@ -395,7 +397,7 @@ def _report(cfg: AnomalyConfig, run: Run, material: Material, found: ev.Findings
         left_out=left_out(material.left_out), video_used=_video_used(found.effects),
         details=_details(cfg, run, found, material.policy, threshold))
 
-# %% ../../nbs/anomaly/08_study.ipynb #cell-054
+# %% ../../nbs/anomaly/08_study.ipynb #cell-050
 def _curve(cfg: AnomalyConfig, run: Run, material: Material, table: pd.DataFrame) -> pd.DataFrame:
     "Danger over the test films, into the run's folder."
     windows = material.test.assign(**{name: table[name].to_numpy() for name in ("score_after", "score_before",
@@ -404,7 +406,7 @@ def _curve(cfg: AnomalyConfig, run: Run, material: Material, table: pd.DataFrame
     curve.to_csv(run.path("curve.csv"), index=False)
     return curve
 
-# %% ../../nbs/anomaly/08_study.ipynb #cell-055
+# %% ../../nbs/anomaly/08_study.ipynb #cell-051
 def _predictions(table: pd.DataFrame, clips: pd.DataFrame) -> pd.DataFrame:
     "What was said of each clip, beginning as every study's table."
     true = ["" if pd.isna(danger) else "danger" if danger else "normal" for danger in table.danger]
@@ -413,7 +415,7 @@ def _predictions(table: pd.DataFrame, clips: pd.DataFrame) -> pd.DataFrame:
     rest = table.drop(columns=["event_id", "group", "danger"])
     return pd.concat([first, rest, clips[["video_path", "start_sec", "end_sec"]].reset_index(drop=True)], axis=1)
 
-# %% ../../nbs/anomaly/08_study.ipynb #cell-056
+# %% ../../nbs/anomaly/08_study.ipynb #cell-052
 def _found(cfg: AnomalyConfig, folder: Path, material: Material) -> tuple[ev.Findings, pd.DataFrame | None]:
     "What a checkpoint says of the test side and of the val side; the model is gone afterwards."
     model, processor = _load(cfg, folder)
@@ -447,7 +449,7 @@ def evaluate(
             run.save_figure(figure, name)
     return run.report
 
-# %% ../../nbs/anomaly/08_study.ipynb #cell-058
+# %% ../../nbs/anomaly/08_study.ipynb #cell-054
 def _answers(cfg: AnomalyConfig, run: Run, table: pd.DataFrame) -> Figure:
     "Clips with what the model said of them."
     clips = read_sides(run.path("sides.csv"))["test"].set_index("event_id")
@@ -456,7 +458,7 @@ def _answers(cfg: AnomalyConfig, run: Run, table: pd.DataFrame) -> Figure:
     shown = [data.frames(i) for i in range(len(data))]
     return draw.answer_sheet([frames for frames, _ in shown], rows, [times for _, times in shown])
 
-# %% ../../nbs/anomaly/08_study.ipynb #cell-059
+# %% ../../nbs/anomaly/08_study.ipynb #cell-055
 def make_figures(
     cfg: AnomalyConfig,  # as it was trained
     run: Run,            # evaluated
@@ -478,7 +480,7 @@ def make_figures(
         found["danger_over_time"] = draw.curve_figure(pd.read_csv(run.path("curve.csv")), details["threshold"])
     return found
 
-# %% ../../nbs/anomaly/08_study.ipynb #cell-065
+# %% ../../nbs/anomaly/08_study.ipynb #cell-061
 def _windows(cfg: AnomalyConfig, run: Run, inputs: str | Path | Sequence[str | Path]) -> tuple[pd.DataFrame, pd.DataFrame]:
     "The films as windows; what cannot be read."
     named = [inputs] if isinstance(inputs, str | Path) else list(inputs)
@@ -492,7 +494,7 @@ def _windows(cfg: AnomalyConfig, run: Run, inputs: str | Path | Sequence[str | P
     undecoded = decode(windows, cfg)
     return windows[usable(windows, undecoded)].reset_index(drop=True), pd.concat([bad, undecoded[["video_path", "reason"]]])
 
-# %% ../../nbs/anomaly/08_study.ipynb #cell-066
+# %% ../../nbs/anomaly/08_study.ipynb #cell-062
 def _summary(table: pd.DataFrame, run: Run, threshold: float | None, bad: pd.DataFrame) -> dict[str, Any]:
     "What was found, film by film."
     films = []
@@ -505,7 +507,7 @@ def _summary(table: pd.DataFrame, run: Run, threshold: float | None, bad: pd.Dat
     return {"run": f"{run.job}/{run.name}", "checkpoint": best_checkpoint(run).name, "threshold": threshold, "films": films,
             "left_out": left_out(bad)}
 
-# %% ../../nbs/anomaly/08_study.ipynb #cell-067
+# %% ../../nbs/anomaly/08_study.ipynb #cell-063
 def predict(
     run: Run,                                   # trained, and evaluated for a threshold
     inputs: str | Path | Sequence[str | Path],  # a film, a folder of films, or several

@@ -45,7 +45,7 @@ from vidbench.core.events import (
     split_within_video,
     write_sides,
 )
-from ..core.runs import Run, workspace, write_text
+from ..core.runs import Run, read_json, workspace, write_text
 from ..core.toys import make_toy_videos
 from ..core.video import ClipCache, TooManyBadVideos, clip_cache, fill_windows, usable
 
@@ -79,10 +79,8 @@ def view_starts(
     last_sec: float,   # latest start
     views: int,        # how many
 ) -> list[float]:      # ascending, in seconds
-    "Starts of several views, evenly spread; a single one in the middle."
-    if views == 1:
-        return [(first_sec + last_sec) / 2]
-    return np.linspace(first_sec, last_sec, views).tolist()
+    "Starts of several views, evenly spread, the ends themselves left out: clips from there answer worse."
+    return np.linspace(first_sec, last_sec, views + 2)[1:-1].tolist()
 
 # %% ../../nbs/behavior/01_data.ipynb #cell-011
 def cut(
@@ -535,8 +533,11 @@ def draw_sides(
         share = cfg.val_share / (1 - cfg.test_share)     # val_share is of all events
     if val is None:
         rest, val = draw_val(cfg, rest, share)
-    sides = {"train": rest, "val": val}
-    return sides if test is None else {**sides, "test": test}
+    for side, rows, way in (("train", rest, "lower val_share or test_share"), ("val", val, "raise val_share to 0.34")):
+        if rows.empty:
+            raise ConfigError(f"the side {side} has none of the {len(events)} events (val_share={cfg.val_share:g}, "
+                              f"test_share={cfg.test_share:g}): {way}, or give more events")
+    return {"train": rest, "val": val} if test is None else {"train": rest, "val": val, "test": test}
 
 # %% ../../nbs/behavior/01_data.ipynb #cell-088
 ADDED = "added "    # how the numbers of events begin that came by corrections
@@ -704,7 +705,7 @@ def read_material(
     sides = read_sides(run.path("sides.csv"))
     if not sides or not run.path("material.json").is_file():
         return None
-    known = json.loads(run.path("material.json").read_text())
+    known = read_json(run.path("material.json"))
     sides = {side: rows.assign(label=rows["label"].astype(str)) for side, rows in sides.items()}
     audit = audit_sides(cfg, sides["train"], sides.get("test", sides["val"]))
     return Material(sides, known["classes"], known["positive"], clip_cache(cfg), audit, pd.read_csv(run.path("quarantine.csv")))

@@ -7,7 +7,8 @@ __all__ = ['logger', 'fuse_views', 'event_metrics', 'criterion', 'choice', 'Even
            'draw_answers', 'AnswerPanel', 'split_groups', 'LayeredEngine', 'engine_for', 'watched', 'fit_network',
            'frozen_model', 'weights_stamp', 'features_key', 'side_features', 'FeatureDataset', 'fit_head']
 
-# %% ../../nbs/behavior/07_training.ipynb #1c778b7d
+# %% ../../nbs/behavior/07_training.ipynb #cell-002
+import contextlib
 import hashlib
 import json
 import logging
@@ -34,6 +35,7 @@ from vidbench.behavior.data import (
     balanced_weights,
     evaluation_data,
     training_data,
+    view_starts,
 )
 from .evaluation import in_top, softmax
 from .models import Head, VideoClassifier, build_model, learning_rate_shares, logits_and_features
@@ -46,7 +48,7 @@ from ..core.training import TrainResult, train
 
 logger = logging.getLogger(__name__)
 
-# %% ../../nbs/behavior/07_training.ipynb #7abcbdfc
+# %% ../../nbs/behavior/07_training.ipynb #cell-005
 def fuse_views(
     logits: Float[np.ndarray, "events views classes"],  # of every view
     how: str = "mean_logits",                           # mean_logits, mean_prob or max
@@ -56,7 +58,7 @@ def fuse_views(
         return np.log(softmax(logits.reshape(-1, logits.shape[-1])).reshape(logits.shape).mean(1))
     return logits.max(1) if how == "max" else logits.mean(1)
 
-# %% ../../nbs/behavior/07_training.ipynb #a17c1bf6
+# %% ../../nbs/behavior/07_training.ipynb #cell-008
 def event_metrics(
     logits: Float[np.ndarray, "events classes"],    # fused
     labels: Int[np.ndarray, " events"],             # the number of the true class
@@ -77,7 +79,7 @@ def event_metrics(
         found["top5_accuracy"] = float(in_top(logits, labels).mean())
     return found | {"collapsed": has_collapsed(answer, labels)}
 
-# %% ../../nbs/behavior/07_training.ipynb #db2af42c
+# %% ../../nbs/behavior/07_training.ipynb #cell-011
 def criterion(
     cfg: BehaviorConfig,  # select
     positive: str,        # the class that matters most, if any
@@ -89,7 +91,7 @@ def criterion(
         return "macro_f1"                     # there is no one class to rank by
     return f"{cfg.select}_{positive}" if cfg.select in ("f1", "recall") else cfg.select
 
-# %% ../../nbs/behavior/07_training.ipynb #d94b2e6a
+# %% ../../nbs/behavior/07_training.ipynb #cell-013
 def choice(
     found: dict[str, float],                        # from `event_metrics`
     name: str,                                      # from `criterion`
@@ -100,7 +102,7 @@ def choice(
     likely = np.log(np.maximum(softmax(logits)[np.arange(len(labels)), labels], 1e-9)).mean()
     return float(found[name] + 1e-6 * found["macro_f1"] + 1e-9 * likely)
 
-# %% ../../nbs/behavior/07_training.ipynb #be154407
+# %% ../../nbs/behavior/07_training.ipynb #cell-015
 @dataclass(frozen=True)
 class EventMetrics:
     "Metrics of events from the logits of their views, for the engine; what was answered is kept."
@@ -123,7 +125,7 @@ class EventMetrics:
             np.save(self.folder / f"{len(list(self.folder.glob('*.npy'))):05d}.npy", logits.argmax(1).astype(np.int32))
         return found
 
-# %% ../../nbs/behavior/07_training.ipynb #e67c3672
+# %% ../../nbs/behavior/07_training.ipynb #cell-018
 def training_warnings(
     metrics: pd.DataFrame,  # run.metrics() so far
     positive: str,          # the class that matters most; empty: none
@@ -144,7 +146,7 @@ def training_warnings(
         warnings.append("validation loss is not finite")
     return warnings
 
-# %% ../../nbs/behavior/07_training.ipynb #2c462bae
+# %% ../../nbs/behavior/07_training.ipynb #cell-021
 def make_sampler(
     cfg: BehaviorConfig,                    # balanced or uniform
     labels: Int[np.ndarray, " events"],     # class of each training event
@@ -153,7 +155,7 @@ def make_sampler(
     weights = balanced_weights(labels) if cfg.sampler == "balanced" else None
     return SeededSampler(len(labels), cfg.seed, weights)
 
-# %% ../../nbs/behavior/07_training.ipynb #0662c3d5
+# %% ../../nbs/behavior/07_training.ipynb #cell-024
 @torch.no_grad()
 def draw_answers(
     model: nn.Module,          # in evaluation mode
@@ -169,7 +171,7 @@ def draw_answers(
     shown = [data.frames(i, start).permute(0, 2, 3, 1).numpy() for i, start in starts.items()]
     return figures.contact_sheet(shown, titles, [start + np.arange(data.num_frames) / fps for start in starts])
 
-# %% ../../nbs/behavior/07_training.ipynb #f6244cd4
+# %% ../../nbs/behavior/07_training.ipynb #cell-026
 class AnswerPanel(TrainerCallback):
     "After an evaluation, shows some clips with the present answers; now and then, since drawing takes time."
 
@@ -191,7 +193,7 @@ class AnswerPanel(TrainerCallback):
             self.run.save_panel("clips", draw_answers(model, self.data, self.events, self.classes))
             self.drawn = time.monotonic()
 
-# %% ../../nbs/behavior/07_training.ipynb #623ede04
+# %% ../../nbs/behavior/07_training.ipynb #cell-029
 def split_groups(
     groups: list[dict[str, Any]],    # of an optimizer
     shares: dict[int, float],        # id of a parameter -> share of the learning rate
@@ -204,7 +206,7 @@ def split_groups(
             found.append({**group, "params": mine, "lr": group["lr"] * share})
     return found
 
-# %% ../../nbs/behavior/07_training.ipynb #9a9acac8
+# %% ../../nbs/behavior/07_training.ipynb #cell-031
 class LayeredEngine(Engine):
     "The engine, with a learning rate for each part of a network (`layer_decay`)."
 
@@ -218,7 +220,7 @@ class LayeredEngine(Engine):
         optimizer.param_groups[:] = split_groups(optimizer.param_groups, by_id)
         return optimizer
 
-# %% ../../nbs/behavior/07_training.ipynb #24d077ca
+# %% ../../nbs/behavior/07_training.ipynb #cell-033
 def engine_for(
     cfg: BehaviorConfig,    # layer_decay
 ) -> type[Engine]:
@@ -227,7 +229,7 @@ def engine_for(
         return Engine
     return type("LayeredEngine", (LayeredEngine,), {"decay": cfg.layer_decay})
 
-# %% ../../nbs/behavior/07_training.ipynb #eed55e0d
+# %% ../../nbs/behavior/07_training.ipynb #cell-036
 def watched(
     cfg: BehaviorConfig,    # how views are fused, what is selected by
     run: Run,               # where answers are kept
@@ -241,7 +243,7 @@ def watched(
             "higher_is_better": name != "loss", "watch": lambda found: training_warnings(found, material.positive),
             "memory_settings": ("batch_size", "num_frames", "size_px")}
 
-# %% ../../nbs/behavior/07_training.ipynb #7f5665f5
+# %% ../../nbs/behavior/07_training.ipynb #cell-038
 def fit_network(
     cfg: BehaviorConfig,    # what to train, and how
     run: Run,               # where it goes
@@ -257,7 +259,7 @@ def fit_network(
                  callbacks=(AnswerPanel(run, held_out, material),), engine=engine_for(cfg),
                  **watched(cfg, run, material))
 
-# %% ../../nbs/behavior/07_training.ipynb #c69c26ec
+# %% ../../nbs/behavior/07_training.ipynb #cell-042
 def frozen_model(
     cfg: BehaviorConfig,    # model and its weights
     num_classes: int,
@@ -266,7 +268,7 @@ def frozen_model(
     torch.manual_seed(cfg.seed)    # of random weights, where there are no others
     return build_model(cfg.replace(class_weights="none"), num_classes).eval().to(device_of(cfg))
 
-# %% ../../nbs/behavior/07_training.ipynb #b99df28b
+# %% ../../nbs/behavior/07_training.ipynb #cell-044
 def weights_stamp(
     model: str,          # of the settings
 ) -> list[list[int]]:    # size and time of each weights file of a folder; empty where it is none
@@ -274,19 +276,20 @@ def weights_stamp(
     files = sorted(Path(model).rglob("*.safetensors")) if Path(model).is_dir() else []
     return [[path.stat().st_size, path.stat().st_mtime_ns] for path in files]
 
-# %% ../../nbs/behavior/07_training.ipynb #18798ce9
+# %% ../../nbs/behavior/07_training.ipynb #cell-046
 def features_key(
     cfg: BehaviorConfig,      # what features depend on
     events: pd.DataFrame,     # whose features
 ) -> str:
     "A name for the features of some events by some network."
     names = ("model", "pretrained", "num_frames", "size_px", "fps", "views", "temporal_jitter_sec", "head_dropout")
-    what = {name: getattr(cfg, name) for name in names} | {"seed": None if cfg.pretrained else cfg.seed}
+    what = {name: getattr(cfg, name) for name in names} | {"seed": None if cfg.pretrained else cfg.seed,
+                                                           "starts": view_starts(0.0, 1.0, cfg.views)}
     rows = events[["event_id", "video_path", "start_sec", "end_sec"]].astype(str).to_numpy().tolist()
     found = [what, weights_stamp(cfg.model), rows]
     return hashlib.blake2b(json.dumps(found, default=str).encode(), digest_size=8).hexdigest()
 
-# %% ../../nbs/behavior/07_training.ipynb #91a747ad
+# %% ../../nbs/behavior/07_training.ipynb #cell-048
 def side_features(
     cfg: BehaviorConfig,         # views, model
     model: VideoClassifier,      # from `frozen_model`
@@ -296,7 +299,7 @@ def side_features(
 ) -> Float[np.ndarray, "view feature"]:    # `cfg.views` rows an event
     "The features of every view of some events, computed once."
     path = workspace() / "data" / "features" / f"{features_key(cfg, events)}.npy"
-    if path.exists():
+    with contextlib.suppress(OSError, ValueError, EOFError):   # not there, or torn: made anew
         return np.load(path)
     data = evaluation_data(cfg, events, material.cache, material.classes)
     loader = DataLoader(data, cfg.eval_batch_size, collate_fn=Collate(0), num_workers=cfg.num_workers)
@@ -308,7 +311,7 @@ def side_features(
     half.replace(path)
     return found
 
-# %% ../../nbs/behavior/07_training.ipynb #0006dd84
+# %% ../../nbs/behavior/07_training.ipynb #cell-050
 class FeatureDataset(Dataset):
     "Features of the views of events; a draw takes one view at random."
 
@@ -328,7 +331,7 @@ class FeatureDataset(Dataset):
             item.index * self.views + int(np.random.default_rng(item.seed).integers(self.views)))
         return {"features": self.features[row], "labels": int(self.labels[row // self.views])}
 
-# %% ../../nbs/behavior/07_training.ipynb #bec66c60
+# %% ../../nbs/behavior/07_training.ipynb #cell-052
 def fit_head(
     cfg: BehaviorConfig,    # what to train, and how
     run: Run,               # where it goes

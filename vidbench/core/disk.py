@@ -4,9 +4,10 @@
 
 # %% auto #0
 __all__ = ['LITTLE', 'DiskError', 'free_bytes', 'mount_of', 'size_of', 'spell_bytes', 'causes', 'is_full', 'full_disk',
-           'refuse_without_room', 'links_outside', 'refuse_links', 'append_text', 'replace_file', 'sweep']
+           'refuse_without_room', 'reading', 'links_outside', 'refuse_links', 'append_text', 'replace_file', 'sweep']
 
 # %% ../../nbs/core/01b_disk.ipynb #f6b17a9e
+import contextlib
 import errno
 import os
 import shutil
@@ -113,6 +114,19 @@ def refuse_without_room(
         raise DiskError(f"too little room: {what} takes {spell_bytes(need)}, and disk {mount_of(folder)} has {spell_bytes(free)} "
                         "free; make room, or set VIDBENCH_HOME to a folder on a larger disk")
 
+# %% ../../nbs/core/01b_disk.ipynb #dmgd0001
+@contextlib.contextmanager
+def reading(
+    path: Path,                                      # of a run
+    remedy: str = "remove it, and run again",        # that makes it anew
+) -> Iterator[None]:
+    "Name the file that cannot be read, in one line."
+    try:
+        yield
+    except Exception as error:
+        said = " ".join(f"{type(error).__name__}: {error}".split())[:120]
+        raise DiskError(f"{path}: not readable ({said}): {remedy}") from error
+
 # %% ../../nbs/core/01b_disk.ipynb #fd9039e0
 def links_outside(
     folder: Path,      # of a run
@@ -166,6 +180,8 @@ def replace_file(
     try:
         with part.open("xb") as file:
             file.write(data)
+            file.flush()
+            os.fsync(file.fileno())  # or a loss of power could leave the new name with nothing in it
         os.replace(part, path)
     except OSError as error:
         part.unlink(missing_ok=True)

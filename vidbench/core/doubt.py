@@ -173,7 +173,8 @@ def _on_odds(value: float, without: np.ndarray, n: int, t: float) -> tuple[float
     half = 0.5 / n                    # keeps 0 and 1 finite
     odds = lambda share: np.log((share + half) / (1 - share + half))
     middle, reach = odds(value), t * standard_error(odds(without))
-    return tuple(1 / (1 + np.exp(-(middle + side * reach))) for side in (-1, 1))
+    back = lambda odds: (1 + 2 * half) / (1 + np.exp(-odds))
+    return tuple(value + (back(middle + side * reach) - back(middle)) for side in (-1, 1))
 
 # %% ../../nbs/core/04_doubt.ipynb #cell-032
 def _near_ends(value: float, without: np.ndarray, n: int) -> tuple[float, float]:

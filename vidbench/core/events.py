@@ -560,6 +560,8 @@ def read_sides(
         columns = map(_column, zip(*cells, strict=True), zip(*values, strict=True))
         table = pd.DataFrame(dict(zip(names, columns, strict=True)))
         sides = {str(side): rows for side, rows in table.groupby("side", sort=False)}
+        if not lines[-1].endswith("\n"):
+            raise ValueError("its last line is cut")
     except (ValueError, KeyError) as error:
         raise EventError(f"{path}: not the sides of a run any more ({error}): remove it to have them drawn anew") from None
     return {side: rows.drop(columns="side").reset_index(drop=True) for side, rows in sides.items()}
@@ -661,7 +663,7 @@ def best_cut(
     misses = np.abs(sums - wanted).sum(axis=1) / wanted.sum() + np.abs(sums / wanted - 1).mean(axis=1)
     return float(misses.min()), int(first + misses.argmin()) + 1
 
-# %% ../../nbs/core/03_events.ipynb #cell-116
+# %% ../../nbs/core/03_events.ipynb #cell-117
 def split_by_video(
     events: pd.DataFrame,      # an event table
     val_share: float = 0.2,    # share of the events to hold back, in (0, 1)
@@ -681,13 +683,13 @@ def split_by_video(
     best = min(range(draws), key=lambda i: cuts[i][0])
     return _sides(events, np.isin(codes, orders[best][:cuts[best][1]]))
 
-# %% ../../nbs/core/03_events.ipynb #cell-123
+# %% ../../nbs/core/03_events.ipynb #cell-125
 def _every_nth(strata: pd.Series, share: float, rng: np.random.Generator) -> pd.Series:
     shuffled = strata.sample(frac=1.0, random_state=rng).sort_values(kind="stable")
     steps = np.floor((np.arange(len(shuffled) + 1) + rng.random() / share) * share)
     return pd.Series(np.diff(steps) > 0, index=shuffled.index).reindex(strata.index)
 
-# %% ../../nbs/core/03_events.ipynb #cell-124
+# %% ../../nbs/core/03_events.ipynb #cell-126
 def split_within_video(
     events: pd.DataFrame,      # an event table
     val_share: float = 0.2,    # share of the events to hold back, in (0, 1)
@@ -707,7 +709,7 @@ def split_within_video(
     emptied = held.groupby(runs["video"]).transform("all") & ~runs.duplicated("video")
     return _sides(events, table["run"].isin(held.index[held & ~emptied]).to_numpy())
 
-# %% ../../nbs/core/03_events.ipynb #cell-129
+# %% ../../nbs/core/03_events.ipynb #cell-132
 def boost_minority(
     train: pd.DataFrame,         # the training side of a split
     label: str | None = None,    # the class to repeat; the rarest where None
@@ -726,7 +728,7 @@ def boost_minority(
                                                   random_state=np.random.default_rng(seed))
     return pd.concat([train, extra], ignore_index=True)
 
-# %% ../../nbs/core/03_events.ipynb #cell-132
+# %% ../../nbs/core/03_events.ipynb #cell-136
 def _overlapping(train: pd.DataFrame, val: pd.DataFrame) -> np.ndarray:
     "Which validation windows share a moment with a training window of the same film."
     reach = train.sort_values("start", kind="stable")
@@ -738,18 +740,18 @@ def _overlapping(train: pd.DataFrame, val: pd.DataFrame) -> np.ndarray:
     same = pd.MultiIndex.from_frame(val).isin(pd.MultiIndex.from_frame(train))      # an instant overlaps only itself
     return (furthest.to_numpy() > val["start"].to_numpy()) | same
 
-# %% ../../nbs/core/03_events.ipynb #cell-133
+# %% ../../nbs/core/03_events.ipynb #cell-137
 def _number_shared(train: pd.Series | None, val: pd.Series | None) -> int | None:
     "How many values two columns have in common; none where there is no column."
     if train is None or val is None:
         return None
     return len(set(train.dropna()) & set(val.dropna()))
 
-# %% ../../nbs/core/03_events.ipynb #cell-138
+# %% ../../nbs/core/03_events.ipynb #cell-142
 def _plural(n: int, thing: str) -> str:
     return f"{n:,} {thing}" + ("" if n == 1 else "s")
 
-# %% ../../nbs/core/03_events.ipynb #cell-139
+# %% ../../nbs/core/03_events.ipynb #cell-143
 def _leaks(a: "SplitAudit") -> list[str]:
     said = []
     if a.events_shared:
@@ -766,7 +768,7 @@ def _leaks(a: "SplitAudit") -> list[str]:
         said.append(f"Training has no {label!r}, validation has: it cannot be learned.")
     return said
 
-# %% ../../nbs/core/03_events.ipynb #cell-140
+# %% ../../nbs/core/03_events.ipynb #cell-144
 def _company(a: "SplitAudit") -> list[str]:
     if a.videos_shared:
         said = [f"{a.videos_shared:,} of {_plural(a.videos_val, 'validation video')} also in training: the score is "
@@ -782,7 +784,7 @@ def _company(a: "SplitAudit") -> list[str]:
                     f"({a.duplicates_train / a.events_train:.0%}): what boosting does, and otherwise a fault.")
     return said
 
-# %% ../../nbs/core/03_events.ipynb #cell-142
+# %% ../../nbs/core/03_events.ipynb #cell-146
 @dataclass(frozen=True)
 class SplitAudit:
     "What a training and a validation side have in common: counts, class shares, and a verdict in words."
@@ -842,14 +844,14 @@ class SplitAudit:
         said = "".join(f"<li>{escape(line)}</li>" for line in [*_leaks(self), *_company(self)])
         return f"<table>{rows}</table><ul>{said}</ul>"
 
-# %% ../../nbs/core/03_events.ipynb #cell-144
+# %% ../../nbs/core/03_events.ipynb #cell-149
 def _two_peoples(rows: pd.DataFrame) -> bool:
     "Whether events of both sides under one recording's name are of two people's, in folders of their own."
     train, val = (rows[rows["side"] == side] for side in ("train", "val"))
     apart = not set(map(os.path.dirname, train["video_path"])) & set(map(os.path.dirname, val["video_path"]))
     return apart and rows["individual"].notna().all() and not set(train["individual"]) & set(val["individual"])
 
-# %% ../../nbs/core/03_events.ipynb #cell-145
+# %% ../../nbs/core/03_events.ipynb #cell-150
 def videos_shared(
     both: pd.DataFrame,   # events of the sides `train` and `val`, in a column `side`
 ) -> int:
@@ -862,7 +864,7 @@ def videos_shared(
     apart = sum(_two_peoples(rows) for _, rows in on_both[~one_film].groupby("recording"))
     return on_both["recording"].nunique() - apart
 
-# %% ../../nbs/core/03_events.ipynb #cell-147
+# %% ../../nbs/core/03_events.ipynb #cell-153
 def audit_split(
     train: pd.DataFrame,    # video_path, label, start_sec, end_sec; and source, camera, individual if known
     val: pd.DataFrame,      # the same columns

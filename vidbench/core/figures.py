@@ -36,8 +36,8 @@ STYLE = {
 def palette(
     n: int = 8,                                # colours wanted
 ) -> list[tuple[float, float, float]]:         # RGB in [0, 1]
-    "Colours that colour-blind eyes can tell apart, always in the same order."
-    return sns.color_palette("colorblind", n)
+    "Colours that colour-blind eyes can tell apart, always in the same order; above ten, hues all around the circle."
+    return sns.color_palette("colorblind", n) if n <= 10 else sns.husl_palette(n, l=0.6)
 
 # %% ../../nbs/core/06_figures.ipynb #cell-009
 class Figure(BareFigure):

@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from .disk import reading
 from .doubt import Interval, mean_interval, paired_difference
-from .runs import Run
+from .runs import Run, write_text
 
 # %% ../../nbs/core/05_reports.ipynb #95db5f11
 def _plain(value: Any) -> float | None:
@@ -166,9 +167,7 @@ def write_predictions(
     repeated = table["event_id"].astype(str).duplicated()
     if repeated.any():
         _refuse(run.job, f"event_id '{table['event_id'][repeated].iloc[0]}' stands in predictions twice")
-    part = run.path(".predictions.part")
-    table.to_csv(part, index=False)
-    return part.replace(run.path("predictions.csv"))
+    return write_text(run.path("predictions.csv"), table.to_csv(index=False))
 
 # %% ../../nbs/core/05_reports.ipynb #bba1ed3c
 def read_predictions(
@@ -178,7 +177,8 @@ def read_predictions(
     path = run.path("predictions.csv")
     if not path.exists():
         return pd.DataFrame(columns=list(FIRST))
-    return pd.read_csv(path, dtype=dict.fromkeys(FIRST, str), keep_default_na=False, na_values=[""])
+    with reading(path, "remove it and status.json, and run again"):
+        return pd.read_csv(path, dtype=dict.fromkeys(FIRST, str), keep_default_na=False, na_values=[""])
 
 # %% ../../nbs/core/05_reports.ipynb #2aad16a2
 def event_scores(

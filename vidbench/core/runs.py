@@ -11,6 +11,7 @@ __all__ = ['PACKAGES', 'STATES', 'SHOWN_DPI', 'AFTER', 'workspace', 'write_text'
 # %% ../../nbs/core/01_runs.ipynb #cell-002
 import contextlib
 import datetime as dt
+import io
 import json
 import os
 import platform
@@ -219,9 +220,9 @@ def _write_panel(folder: Path, name: str, content: Any) -> None:
     if isinstance(content, str):
         write_text(folder / f"{name}.txt", content)
         return
-    folder.mkdir(exist_ok=True)
-    content.savefig(folder / f".{name}.part", dpi=90, format="png")
-    os.replace(folder / f".{name}.part", folder / f"{name}.png")
+    picture = io.BytesIO()
+    content.savefig(picture, dpi=90, format="png")
+    replace_file(folder / f"{name}.png", picture.getvalue())
 
 # %% ../../nbs/core/01_runs.ipynb #cell-038
 SHOWN_DPI = 80    # pixels of a page for an inch of a figure: its letters are then as large as the text beside it

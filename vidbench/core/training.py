@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['logger', 'BEFORE', 'LEAST_MOVED', 'catch_signals', 'evaluation_is_due', 'Course', 'Journal', 'Watcher',
-           'sample_weights', 'share_moved', 'Movement', 'TrainResult', 'forget_after', 'finished_training',
+           'sample_weights', 'share_moved', 'Movement', 'TrainResult', 'forget_after', 'heal_log', 'finished_training',
            'out_of_memory', 'explain_out_of_memory', 'checkpoint_size', 'train', 'health_summary']
 
 # %% ../../nbs/core/09_training.ipynb #cell-002
@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.utils.data import Dataset, Sampler
@@ -211,10 +212,18 @@ class Movement(TrainerCallback):
     def on_train_end(self, args: Any, state: Any, control: Any, model: nn.Module, **kwargs: Any) -> None:
         "Compare, and say so when next to nothing moved."
         if self.run.leads and state.global_step:
-            self.share = share_moved(load_file(self.run.path(BEFORE)), sample_weights(model))
+            self.share = share_moved(self._before(), sample_weights(model))
         if self.share is not None and self.share < LEAST_MOVED:
             warn(self.run, f"trained, and nothing moved: {self.share:.2%} of the trainable weights have changed; raise "
                            "learning_rate, or train in fp32", state.global_step)
+
+    def _before(self) -> dict[str, Tensor]:
+        "The sample from before the first step; empty when it was damaged since, and nobody can tell what moved."
+        try:
+            return load_file(self.run.path(BEFORE))
+        except (OSError, SafetensorError):
+            logger.warning("%s is gone or damaged: what moved is not known", BEFORE)
+            return {}
 
 # %% ../../nbs/core/09_training.ipynb #cell-026
 @dataclass
@@ -247,13 +256,42 @@ def forget_after(
             kept = [json.dumps(r) + "\n" for r in read_lines(path) if r.get("step", 0) <= step and not r.get(HALF_LINE)]
             write_text(path, "".join(kept))
 
+# %% ../../nbs/core/09_training.ipynb #heal0001
+def _line_of(line: dict[str, Any]) -> tuple:
+    "What tells a line of the log from the others."
+    return line.get("step"), "loss" in line
+
+def heal_log(
+    run: Run,                  # whose metrics.jsonl may have lost lines
+    checkpoint: Path | None,   # that remembers them
+) -> None:
+    "Put back the lines of the log that are gone."
+    if not checkpoint or not run.leads:
+        return
+    try:
+        state = trainer_state(checkpoint)
+    except (OSError, ValueError):          # of another engine, or damaged: its seal tells that where it is read
+        return
+    lines = read_lines(run.path("metrics.jsonl"))
+    there = {_line_of(line) for line in lines}
+    wanted = [line for line in state["log_history"] if "loss" in line or any(k.startswith("eval_") for k in line)]
+    if lost := [line for line in wanted if _line_of(line) not in there]:
+        logger.warning("metrics.jsonl has lost %d lines: made again from %s", len(lost), checkpoint.name)
+        lost = [{"step": line["step"], "epoch": line.get("epoch")} | {k: v for k, v in line.items() if not _is_speed(k)}
+                for line in lost]
+        whole = sorted([*lines, *lost], key=lambda line: (line.get("step") or 0, "loss" not in line))
+        write_text(run.path("metrics.jsonl"), "".join(json.dumps(line) + "\n" for line in whole))
+
 # %% ../../nbs/core/09_training.ipynb #cell-030
 def finished_training(
     run: Run,             # any run
 ) -> TrainResult | None:  # none when there is still something to do
     "How the run's training ended, when it did."
     result = run.status["stages"].get("fit", {}).get("result") or {}
-    return TrainResult(**result) if result.get("finished") else None
+    if not result.get("finished"):
+        return None
+    heal_log(run, run.checkpoints / f"checkpoint-{result['step']}")
+    return TrainResult(**result)
 
 # %% ../../nbs/core/09_training.ipynb #cell-032
 def out_of_memory(
@@ -287,6 +325,7 @@ def _start_or_resume(run: Run) -> Path | None:
     if run.leads:
         run.path("STOP").unlink(missing_ok=True)
         forget_after(run, trainer_state(resume)["global_step"])
+        heal_log(run, resume)
     if resume:
         logger.info("resuming %s/%s from %s", run.job, run.name, resume.name)
     return resume

@@ -11,6 +11,7 @@ __all__ = ['logger', 'Group', 'reward_columns', 'group_metrics', 'mean_of', 'ala
 
 # %% ../../nbs/grounding/06_engine.ipynb #cell-002
 import functools
+import json
 import logging
 import math
 import time
@@ -79,7 +80,7 @@ class Group:
         "What to hand to the model: the prompt, with the clip's features in place of its pixels where they are kept."
         return seen_clip(model, self.tower, self.inputs)
 
-# %% ../../nbs/grounding/06_engine.ipynb #02b8fd0d
+# %% ../../nbs/grounding/06_engine.ipynb #cell-007
 def reward_columns(
     groups: Sequence[Group],  # sampled, not yet scored
 ) -> dict[str, list]:         # one entry a completion
@@ -91,7 +92,7 @@ def reward_columns(
     references = [list(q.reference_queries) for q, _ in each]
     return columns | {"completions": [text for _, text in each], "reference_queries": references}
 
-# %% ../../nbs/grounding/06_engine.ipynb #cell-008
+# %% ../../nbs/grounding/06_engine.ipynb #cell-010
 def group_metrics(
     group: Group,          # scored
     longest: int,          # tokens at which completions are cut
@@ -110,7 +111,7 @@ def group_metrics(
             "cut_share": share(len(ids) >= longest and ids[-1] not in ends for ids in group.ids),
             "generation_entropy": group.entropy, "no_variance_share": float(total.max() == total.min())}
 
-# %% ../../nbs/grounding/06_engine.ipynb #20ec105d
+# %% ../../nbs/grounding/06_engine.ipynb #cell-012
 def mean_of(
     rows: Sequence[dict[str, float]],  # some scalars each, not always the same
 ) -> dict[str, float]:
@@ -118,17 +119,17 @@ def mean_of(
     names = dict.fromkeys(name for row in rows for name in row)
     return {name: float(np.mean([row[name] for row in rows if name in row])) for name in names}
 
-# %% ../../nbs/grounding/06_engine.ipynb #cell-011
+# %% ../../nbs/grounding/06_engine.ipynb #cell-015
 def _recent(metrics: pd.DataFrame, name: str, steps: int = 10) -> float:
     "Mean of the last logged values."
     return float(metrics[name].dropna().tail(steps).mean()) if name in metrics else math.nan
 
-# %% ../../nbs/grounding/06_engine.ipynb #f136cb26
+# %% ../../nbs/grounding/06_engine.ipynb #cell-016
 def _first(metrics: pd.DataFrame, name: str, steps: int = 10) -> float:
     "Mean of the first logged values."
     return float(metrics[name].dropna().head(steps).mean()) if name in metrics else math.nan
 
-# %% ../../nbs/grounding/06_engine.ipynb #cf10887b
+# %% ../../nbs/grounding/06_engine.ipynb #cell-017
 def alarms(
     metrics: pd.DataFrame,  # run.metrics()
 ) -> list[str]:             # one line a worry
@@ -153,7 +154,7 @@ def alarms(
         (now("eval_video_gain_low", 1) <= 0, "the video is not seen: with black frames the answers are worth as much")]
     return [line for bad, line in limits if bad]
 
-# %% ../../nbs/grounding/06_engine.ipynb #cell-014
+# %% ../../nbs/grounding/06_engine.ipynb #cell-020
 def rollout_record(
     group: Group,  # scored
     step: int,     # of the training
@@ -163,7 +164,7 @@ def rollout_record(
             "span": group.query.span, "completions": group.texts, "rewards": group.rewards, "total": group.total,
             "advantages": [round(float(a), 4) for a in group.advantages]}
 
-# %% ../../nbs/grounding/06_engine.ipynb #7c2de220
+# %% ../../nbs/grounding/06_engine.ipynb #cell-022
 def show_group(
     record: dict[str, Any],  # from `rollout_record`
 ) -> str:                    # some lines
@@ -173,7 +174,7 @@ def show_group(
     return "\n".join([head, *(f"  {record['total'][i]:6.2f} {record['advantages'][i]:+6.2f} | "
                               f"{' '.join(record['completions'][i].split())[:200]}" for i in order)])
 
-# %% ../../nbs/grounding/06_engine.ipynb #810c0cce
+# %% ../../nbs/grounding/06_engine.ipynb #cell-024
 def cut_rollouts(
     run: Run,  # about to resume
 ) -> None:
@@ -182,18 +183,16 @@ def cut_rollouts(
     step = trainer_state(resume)["global_step"] if resume else 0
     kept = [json_line for json_line in read_lines(run.path("rollouts.jsonl")) if json_line["step"] <= step]
     if run.path("rollouts.jsonl").exists():
-        write_text(run.path("rollouts.jsonl"), "")
-        for record in kept:
-            append_line(run.path("rollouts.jsonl"), record)
+        write_text(run.path("rollouts.jsonl"), "".join(json.dumps(record) + "\n" for record in kept))
 
-# %% ../../nbs/grounding/06_engine.ipynb #548401c0
+# %% ../../nbs/grounding/06_engine.ipynb #cell-027
 def collate_visits(
     items: Sequence[dict[str, Any]],  # from the data set
 ) -> dict[str, Any]:
     "A batch is a list of visits: nothing is padded, each group is run alone."
     return {"visits": list(items), "sample_id": [item["sample_id"] for item in items]}
 
-# %% ../../nbs/grounding/06_engine.ipynb #cell-017
+# %% ../../nbs/grounding/06_engine.ipynb #cell-029
 @dataclass
 class Job:
     "What a GRPO engine needs beside a model and data."
@@ -204,7 +203,7 @@ class Job:
     evaluate: Callable[[nn.Module, int], dict[str, float]] | None = None  # (policy, step) -> figures without `eval_`
     base: Path | str = ""               # where the model is that the policy starts from, for another engine
 
-# %% ../../nbs/grounding/06_engine.ipynb #0baca21a
+# %% ../../nbs/grounding/06_engine.ipynb #cell-033
 def draw_here(
     roller: Any,                  # the `Roller`
     policy: nn.Module,            # speaks
@@ -225,7 +224,7 @@ def draw_here(
         mine = slice(i * cfg.group_size, (i + 1) * cfg.group_size)
         group.ids, group.entropy = ids[mine], float(entropy[mine].mean())
 
-# %% ../../nbs/grounding/06_engine.ipynb #a1609c0e
+# %% ../../nbs/grounding/06_engine.ipynb #cell-034
 def draw_beside(
     roller: Any,                  # the `Roller`
     policy: nn.Module,            # whose weights are drawn with
@@ -240,7 +239,7 @@ def draw_beside(
         group.ids, group.sampled_logps = found.ids, found.logps
         group.entropy = -float(np.mean([p for row in found.logps for p in row]))
 
-# %% ../../nbs/grounding/06_engine.ipynb #cell-022
+# %% ../../nbs/grounding/06_engine.ipynb #cell-036
 @dataclass
 class Roller:
     "Writes groups of completions for visits."
@@ -297,7 +296,7 @@ class Roller:
         parts = [asked[first:first + size] for first in range(0, len(asked), size)]
         return [group for part in parts for group in self.sample(policy, part)]
 
-# %% ../../nbs/grounding/06_engine.ipynb #cell-025
+# %% ../../nbs/grounding/06_engine.ipynb #cell-039
 def score_groups(
     groups: Sequence[Group],   # sampled; scored in place
     rewards: Rewards,          # score all of them in one call
@@ -315,7 +314,7 @@ def score_groups(
         group.total, group.rewards = total[part], {name: values[part] for name, values in each.items()}
         group.advantages = advantages[part]
 
-# %% ../../nbs/grounding/06_engine.ipynb #5d304603
+# %% ../../nbs/grounding/06_engine.ipynb #cell-041
 def loss_weights(
     groups: Sequence[Group],   # of this device
     cfg: GroundingConfig,      # loss_type, max_completion_tokens
@@ -331,7 +330,7 @@ def loss_weights(
     return (devices / sum(everywhere([len(groups)])),
             {"loss_type": cfg.loss_type, "max_completion_length": cfg.max_completion_tokens})
 
-# %% ../../nbs/grounding/06_engine.ipynb #cell-028
+# %% ../../nbs/grounding/06_engine.ipynb #cell-044
 def taught_lengths(
     group: Group,            # sampled
     cfg: GroundingConfig,    # mask_cut
@@ -340,7 +339,7 @@ def taught_lengths(
     "How many tokens of each completion teach."
     return [0 if cfg.mask_cut and ids[-1] not in ends else len(ids) for ids in group.ids]
 
-# %% ../../nbs/grounding/06_engine.ipynb #26858950
+# %% ../../nbs/grounding/06_engine.ipynb #cell-046
 def _engine_weights(group: Group, logps: Tensor, mask: Tensor, cfg: GroundingConfig) -> tuple[Tensor | None, dict[str, Tensor]]:
     "Importance weights of a group that another engine drew, and what is logged of them; none for our own."
     if not group.sampled_logps:
@@ -349,7 +348,7 @@ def _engine_weights(group: Group, logps: Tensor, mask: Tensor, cfg: GroundingCon
     first = logps if group.old_logps is None else group.old_logps.to(logps)
     return truncated_weights(first, nn.utils.rnn.pad_sequence(rows, batch_first=True), mask, cfg.sampling.max_ratio)
 
-# %% ../../nbs/grounding/06_engine.ipynb #fa517db6
+# %% ../../nbs/grounding/06_engine.ipynb #cell-047
 def group_loss(
     group: Group,          # scored
     policy: nn.Module,     # learns
@@ -374,7 +373,7 @@ def group_loss(
                               beta=cfg.beta, epsilon=cfg.epsilon, epsilon_high=cfg.epsilon_high, weights=weights, **how)
     return loss, metrics | found
 
-# %% ../../nbs/grounding/06_engine.ipynb #cell-031
+# %% ../../nbs/grounding/06_engine.ipynb #cell-051
 def save_groups(
     groups: Iterable[Group],  # with updates to come
     file: Path,               # new
@@ -382,7 +381,7 @@ def save_groups(
     "Write groups without their prompts."
     torch.save([{**vars(g), "inputs": {}, "tower": None, "query": asdict(g.query)} for g in groups], file)
 
-# %% ../../nbs/grounding/06_engine.ipynb #36f3ebd2
+# %% ../../nbs/grounding/06_engine.ipynb #cell-053
 def load_groups(
     file: Path,        # from `save_groups`
 ) -> dict[tuple, Group]:  # by clip and query
@@ -390,7 +389,7 @@ def load_groups(
     groups = [Group(**{**g, "query": Query(**g["query"])}) for g in torch.load(file, weights_only=True)]
     return {(g.sample_id, g.query): g for g in groups}
 
-# %% ../../nbs/grounding/06_engine.ipynb #06a0cf97
+# %% ../../nbs/grounding/06_engine.ipynb #cell-055
 def recall_groups(
     kept: dict[tuple, Group],          # by clip and query
     roller: Roller,                    # makes prompts again after a resume
@@ -408,7 +407,7 @@ def recall_groups(
         groups += found
     return groups
 
-# %% ../../nbs/grounding/06_engine.ipynb #580a7809
+# %% ../../nbs/grounding/06_engine.ipynb #cell-058
 def wait_at_most(
     seconds: float,  # that a device waits for another
 ) -> None:
@@ -417,7 +416,7 @@ def wait_at_most(
         dist.set_timeout(timedelta(seconds=seconds)) if hasattr(dist, "set_timeout") else \
             dist.distributed_c10d._set_pg_timeout(timedelta(seconds=seconds))
 
-# %% ../../nbs/grounding/06_engine.ipynb #1c61eb40
+# %% ../../nbs/grounding/06_engine.ipynb #cell-061
 @dataclass
 class Devices:
     "All devices that train together."
@@ -455,7 +454,7 @@ class Devices:
             if weight.requires_grad:
                 weight.grad = self.mean(torch.zeros_like(weight) if weight.grad is None else weight.grad)
 
-# %% ../../nbs/grounding/06_engine.ipynb #cell-034
+# %% ../../nbs/grounding/06_engine.ipynb #cell-064
 @dataclass
 class Learner:
     "Makes gradients from scored groups."
@@ -489,7 +488,7 @@ class Learner:
             return [(group, teaches) for group, teaches in each if teaches]
         return each + [(groups[0], False)] * (max(self.devices.everywhere([len(groups)])) - len(groups))
 
-# %% ../../nbs/grounding/06_engine.ipynb #redraw-flat
+# %% ../../nbs/grounding/06_engine.ipynb #cell-067
 def redraw_flat(
     roller: Roller,                  # draws
     policy: nn.Module,               # speaks
@@ -505,7 +504,7 @@ def redraw_flat(
                 groups[place], = roller.sample(policy, [(visit, number, group.tower)], again)
     return groups
 
-# %% ../../nbs/grounding/06_engine.ipynb #cell-037
+# %% ../../nbs/grounding/06_engine.ipynb #cell-068
 @dataclass
 class Rollouts:
     "Samples and scores groups, keeps those with updates to come, and writes them into the run."
@@ -559,7 +558,7 @@ class Rollouts:
         if file.is_file():
             self.kept = load_groups(file)
 
-# %% ../../nbs/grounding/06_engine.ipynb #cell-040
+# %% ../../nbs/grounding/06_engine.ipynb #cell-073
 def step_scalars(
     groups: Sequence[Group],             # of this device
     learned: Sequence[dict[str, float]], # scalars of their losses
@@ -574,7 +573,7 @@ def step_scalars(
     spent = dict(zip(("rollout_sec", "reward_sec", "update_sec"), map(float, seconds), strict=True))
     return mean_of(rows) | spent | {"tokens_per_sec": tokens / max(1e-9, sum(seconds))}
 
-# %% ../../nbs/grounding/06_engine.ipynb #6b836472
+# %% ../../nbs/grounding/06_engine.ipynb #cell-075
 def engine_beside(
     job: Job,           # whose settings say whether one is wanted
     policy: nn.Module,  # whose completions it draws
@@ -584,7 +583,7 @@ def engine_beside(
         return None
     return Colocated(job.cfg, job.ask, job.base, stop_tokens(policy), forbidden_tokens(policy))
 
-# %% ../../nbs/grounding/06_engine.ipynb #4acb6acc
+# %% ../../nbs/grounding/06_engine.ipynb #cell-077
 class GrpoEngine(Engine):
     "The core engine with a step that samples, rewards and learns."
 

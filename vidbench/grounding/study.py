@@ -59,7 +59,7 @@ from vidbench.grounding.evaluation import (
     parts_of,
     score_rows,
 )
-from .figures import policy_figure, refusal_figure, reward_figure, timeline_figure
+from .figures import overlap_figure, policy_figure, refusal_figure, reward_figure, timeline_figure
 from .grpo import falls_back
 from vidbench.grounding.policy import (
     DTYPES,
@@ -586,7 +586,7 @@ def make_figures(
     "Figures of a run, from its folder."
     rows, log = read_predictions(run), run.metrics()
     return {"rewards": reward_figure(log), "policy": policy_figure(log), "timeline": timeline_figure(rows),
-            "refusals": refusal_figure(rows)}
+            "refusals": refusal_figure(rows), "overlap": overlap_figure(rows)}
 
 # %% ../../nbs/grounding/09_study.ipynb #cell-085
 def evaluate(

@@ -23,7 +23,7 @@ from ..core.runs import Run
 from .jobs import find_job, study_function
 from .player import ClipPlayer, curve_rows, time_bar
 from .samples import REFUSALS, spans_of
-from .situation import live_or_page
+from .situation import live_or_page, without_bars
 
 # %% ../../nbs/launch/24_ask.ipynb #c809f5d2
 DANGER = ("score_after", "danger", "score", "unusual")
@@ -148,7 +148,11 @@ def ask(
     predict = predict or study_function(find_job(run.job), "predict")
     more = {"query": query} if takes_query(predict) else {}
     with tempfile.TemporaryDirectory(prefix="vidbench-ask-") as out:
-        answered = predict(run, [str(film)], Path(out), **more)
+        again = without_bars()
+        try:
+            answered = predict(run, [str(film)], Path(out), **more)
+        finally:
+            again()
         written = Path(out) / "predictions.csv"
         table = answered if isinstance(answered, pd.DataFrame) else pd.read_csv(written)
     return Answer(str(film), table.reset_index(drop=True), query if more else "")

@@ -354,7 +354,8 @@ class _Logs:
 def _picture_html(figure: Figure, width_px: int = 520) -> str:
     "A picture that is part of the page, on a light card: its colours suit no other ground."
     data = base64.b64encode(picture(figure)).decode()
-    return f'<img style="width:{width_px}px;max-width:100%;background:#fff;border-radius:8px" src="data:image/png;base64,{data}">'
+    card = f"width:{width_px}px;max-width:100%;background:#fff;border-radius:8px;vertical-align:top"
+    return f'<img style="{card}" src="data:image/png;base64,{data}">'
 
 def _fold(name: str, inside: str, is_open: bool = False) -> str:
     "A part of the page that can be folded away."

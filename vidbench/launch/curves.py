@@ -175,9 +175,8 @@ def has_plotly() -> bool:
     "Whether live curves can be had."
     return all(importlib.util.find_spec(name) for name in ("plotly", "anywidget"))
 
-def _empty_widget(panels: Sequence[Panel]) -> Any:
-    "A plotly widget with a place for each panel."
-    from plotly.graph_objects import FigureWidget
+def _empty_figure(panels: Sequence[Panel]) -> Any:
+    "A plotly figure with a place for each panel."
     from plotly.subplots import make_subplots
     figure = make_subplots(1, len(panels), subplot_titles=[f"<b>{panel.title}</b>" for panel in panels], horizontal_spacing=0.09)
     clear = "rgba(0,0,0,0)"
@@ -193,15 +192,32 @@ def _empty_widget(panels: Sequence[Panel]) -> Any:
             "orientation": "h", "x": left, "y": 1.12, "yanchor": "top", "bgcolor": clear}})
     figure.update_xaxes(title_text="step", tickformat="d", gridcolor=GRID, zeroline=False, minallowed=0)
     figure.update_yaxes(gridcolor=GRID, zeroline=False)
+    return figure
+
+def _as_widget(figure: Any) -> Any:
+    "A figure as a widget, as wide as its place; whole from the start, for what is added while its script loads is lost."
+    from plotly.graph_objects import FigureWidget
     widget = FigureWidget(figure)
-    widget._config = {"responsive": True, "displaylogo": False}    # as wide as its place
+    widget._config = {"responsive": True, "displaylogo": False}
     return widget
 
-# %% ../../nbs/launch/06a_curves.ipynb #8ac961a8
+# %% ../../nbs/launch/06a_curves.ipynb #3c159f6d
 def _hex(colour: Sequence[float], alpha: float = 1.0) -> str:
     "A colour for plotly."
     return f"rgba({','.join(str(round(255 * part)) for part in colour[:3])},{alpha})"
 
+def _fill(traces: Sequence[Any], made: Mapping[str, int], line: Line) -> None:
+    "Give a line's traces its numbers."
+    many = len(line.steps) > 40
+    values = smoothed(pd.Series(line.values)).to_numpy(np.float32) if many else line.values
+    traces[made["line"]].update(x=line.steps, y=values, mode="lines" if many else "lines+markers")
+    if many:
+        traces[made["raw"]].update(x=line.steps, y=line.values)
+    if "band" in made and line.spread is not None:
+        edge = np.concatenate([line.values + line.spread, (line.values - line.spread)[::-1]])
+        traces[made["band"]].update(x=np.concatenate([line.steps, line.steps[::-1]]), y=edge)
+
+# %% ../../nbs/launch/06a_curves.ipynb #8ac961a8
 class LiveCurves:
     "Panels as a widget that is told what is new."
 
@@ -209,7 +225,7 @@ class LiveCurves:
         self,
         panels: Sequence[Panel],  # as they are now
     ):
-        self.widget, self.places, self.sent = _empty_widget(panels), {}, {}
+        self.widget, self.places, self.sent = _empty_figure(panels), {}, {}
         self.empty = {}
         for column, panel in enumerate(panels, 1):
             suffix = column if column > 1 else ""
@@ -217,6 +233,7 @@ class LiveCurves:
             self.widget.add_annotation(text="" if panel.lines else "not logged yet", showarrow=False, xref=f"x{suffix} domain",
                                        yref=f"y{suffix} domain", x=0.5, y=0.5)
         self.update(panels)
+        self.widget = _as_widget(self.widget)
 
     def _traces(self, column: int, number: int, line: Line) -> dict[str, int]:
         "Places of a line among the widget's traces; made when it is drawn for the first time."
@@ -236,17 +253,6 @@ class LiveCurves:
             self.places[key] = made
         return self.places[key]
 
-    def _draw(self, made: dict[str, int], line: Line) -> None:
-        "The numbers of a line."
-        traces, many = self.widget.data, len(line.steps) > 40
-        values = smoothed(pd.Series(line.values)).to_numpy(np.float32) if many else line.values
-        traces[made["line"]].update(x=line.steps, y=values, mode="lines" if many else "lines+markers")
-        if many:
-            traces[made["raw"]].update(x=line.steps, y=line.values)
-        if "band" in made and line.spread is not None:
-            edge = np.concatenate([line.values + line.spread, (line.values - line.spread)[::-1]])
-            traces[made["band"]].update(x=np.concatenate([line.steps, line.steps[::-1]]), y=edge)
-
     def update(
         self,
         panels: Sequence[Panel],  # as many as at first
@@ -258,7 +264,7 @@ class LiveCurves:
             for made, line in placed:
                 stamp = (len(line.steps), int(line.steps[-1]), float(line.values[-1]))
                 if self.sent.get(made["line"]) != stamp:
-                    self._draw(made, line)
+                    _fill(self.widget.data, made, line)
                     self.sent[made["line"]] = stamp
             for column, panel in enumerate(panels, 1):
                 note = self.widget.layout.annotations[self.empty[column]]

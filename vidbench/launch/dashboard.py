@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['LIGHTS', 'QUIET_SEC', 'STEEP', 'SHOWN_PX', 'WATCH_SEC', 'Snapshot', 'Logs', 'snapshot', 'progress_line', 'gradient',
            'health', 'panels', 'charts', 'caption', 'picture', 'View', 'TextView', 'LiveView', 'Follower', 'make_view',
-           'without_bars', 'Dashboard']
+           'Dashboard']
 
 # %% ../../nbs/launch/07_dashboard.ipynb #cell-002
 import datetime as dt
@@ -32,7 +32,7 @@ from matplotlib.image import imsave
 
 from ..core.runs import SHOWN_DPI, Run, duration, log_line, read_lines
 from .curves import Columns, LiveCurves, Panel, curves_of, has_plotly, panels_figure, panels_of
-from .situation import _kernel, live_or_page, situation
+from .situation import _kernel, live_or_page, situation, without_bars
 
 # %% ../../nbs/launch/07_dashboard.ipynb #cell-003
 _log = logging.getLogger(__name__)
@@ -440,6 +440,11 @@ def _meanwhile(
     return (f"<pre>{html.escape(caption(snap))}</pre><p>So it stood when this was shown first. While its cell runs, another "
             f"notebook shows the run as it goes: <code>{html.escape(again)}</code></p>")
 
+def _last_words(snap: Snapshot, drawn: bool, lasted_sec: float) -> str:
+    "How a stage ended: where nothing was logged, there is little to tell."
+    return caption(snap) if drawn or snap.state == "failed" else f"{snap.part or snap.label}: over after {duration(lasted_sec)}"
+
+
 # %% ../../nbs/launch/07_dashboard.ipynb #c24ca680
 class LiveView:
     "Widgets in a notebook that somebody looks at."
@@ -497,15 +502,15 @@ class LiveView:
         self.run.on_look = lambda: None
         self.top.button.on_click(self._stop, remove=True)   # a click that waited until now must not stop the next training
         png = picture(snap, alone=True) if self.charts else b""
-        brief = f"{snap.part or snap.label}: over after {duration(time.monotonic() - self.opened)}"
-        said = caption(snap) if png or snap.state == "failed" else brief      # nothing was logged: nothing to tell
+        said = _last_words(snap, bool(png), time.monotonic() - self.opened)
+        layout = {"max_width": "100%", "object_fit": "contain"}
         words = widgets.HTML(f"<pre>{html.escape(said)}</pre>")
-        shown = widgets.Image(value=png, width=SHOWN_PX, layout={"max_width": "100%", "object_fit": "contain"}) if png else words
-        self.box.children = (shown,)
+        self.box.children = (widgets.Image(value=png, width=SHOWN_PX, layout=layout) if png else words,)
         if png:
             _keep(snap, self.handle, png)
         elif self.handle:
             self.handle.update({"text/plain": said}, raw=True)
+
 
 # %% ../../nbs/launch/07_dashboard.ipynb #de5016fd
 def _update_panels(view: LiveView) -> None:
@@ -582,21 +587,10 @@ def make_view(
         return LiveView(run, can_stop, news_only)
     return TextView(picture=place == "batch")
 
-# %% ../../nbs/launch/07_dashboard.ipynb #afba5222
-def without_bars() -> Callable[[], None]:
-    "Leave tqdm's bars out, also those of libraries, until what is returned is called."
-    from tqdm import std
-    usual = std.tqdm.__init__
-
-    def hidden(bar: Any, *args: Any, **kwargs: Any) -> None:
-        usual(bar, *args, **(kwargs | {"disable": True}))
-
-    std.tqdm.__init__ = hidden
-    return lambda: setattr(std.tqdm, "__init__", usual)
-
-# %% ../../nbs/launch/07_dashboard.ipynb #cell-067
+# %% ../../nbs/launch/07_dashboard.ipynb #94fc358c
 WATCH_SEC = 3600.0  # a run that wrote nothing for so long is not watched any further
 
+# %% ../../nbs/launch/07_dashboard.ipynb #cell-067
 class Dashboard:
     "A live view of a run: `with Dashboard(run): fit(cfg, run)`, or `Dashboard(run).show()` for a run elsewhere."
     shown: ClassVar[dict[str, "Dashboard"]] = {}  # the views that `show` opened, by run folder

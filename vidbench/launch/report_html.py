@@ -31,10 +31,14 @@ def embedded_picture(
 ) -> str:
     "A picture that is part of the page, shown at the size that it was drawn for."
     from PIL import Image
-    picture = Image.open(io.BytesIO(png))
-    width = round(picture.width * SHOWN_DPI / picture.info.get("dpi", (100,))[0])
     small = io.BytesIO()
-    picture.convert("RGB").quantize(256, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(small, "PNG", optimize=True)
+    try:
+        picture = Image.open(io.BytesIO(png))
+        width = round(picture.width * SHOWN_DPI / picture.info.get("dpi", (100,))[0])
+        few = picture.convert("RGB").quantize(256, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
+        few.save(small, "PNG", optimize=True)
+    except (OSError, SyntaxError, ValueError):
+        return f"<p>{html.escape(name)} is damaged and cannot be shown</p>"
     data = base64.b64encode(min(png, small.getvalue(), key=len)).decode()
     return f'<img alt="{html.escape(name)}" width="{width}" src="data:image/png;base64,{data}">'
 

@@ -12,10 +12,11 @@ __all__ = ['COLLAPSE', 'RIVAL', 'LINES', 'NEXT', 'TERMS', 'SPELLED', 'LOWER_IS_B
 import html
 import re
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from ..core.reports import said
+from .situation import without_bars
 
 # %% ../../nbs/launch/20_verdict.ipynb #ea07b8df
 def failed_checks(
@@ -326,6 +327,20 @@ class Lines:
         *texts: Any,  # a line each, or several
     ):
         self.text = "\n".join(filter(None, map(str, texts)))
+
+    @classmethod
+    def of(
+        cls,
+        function: Callable[..., Any],  # such as a study's `check`
+        *args: Any,
+        **kwargs: Any,
+    ) -> "Lines":
+        "What a function says; bars of libraries stay away meanwhile."
+        again = without_bars()
+        try:
+            return cls(function(*args, **kwargs))
+        finally:
+            again()
 
     def __repr__(self) -> str:
         return self.text

@@ -33,7 +33,7 @@ from ..core.figures import Figure
 from ..core.forecast import HALVES, Step, forecast, measured_step, weigh_module
 from ..core.reports import check as looked_at
 from ..core.reports import checkpoint_of, make_report, metric, read_predictions, said, write_predictions
-from ..core.runs import Run, write_text
+from ..core.runs import Run, read_json, write_text
 from ..core.training import TrainResult, finished_training, health_summary, train
 from . import batches, evaluation, figures, readers, recordings, windows
 from .batches import Normaliser, WindowData
@@ -327,12 +327,12 @@ def _train(cfg: SensorsConfig, run: Run, material: Material) -> TrainResult:
         callbacks=(ScheduleCallback(objective, cfg.freeze_epochs),),
         engine=functools.partial(SensorsEngine, cfg=cfg), memory_settings=("batch_size", "hidden_dims"))
 
-# %% ../../nbs/sensors/08_study.ipynb #311a6bbb
+# %% ../../nbs/sensors/08_study.ipynb #cell-044
 # what a dashboard draws while it trains
 CURVES = {"loss": ["loss", "eval_loss"], "scores (higher is better)": ["eval_macro_f1", "eval_unseen_macro_f1"],
           "errors (lower is better)": ["eval_ece", "eval_reconstruction"]}
 
-# %% ../../nbs/sensors/08_study.ipynb #cell-044
+# %% ../../nbs/sensors/08_study.ipynb #cell-045
 def fit(
     cfg: SensorsConfig,  # what to run
     run: Run,            # where it goes; resumes what is there
@@ -346,7 +346,7 @@ def fit(
             write_text(run.path("data.json"), json.dumps(describe(material), indent=2))
         return _train(cfg, run, material)
 
-# %% ../../nbs/sensors/08_study.ipynb #cell-055
+# %% ../../nbs/sensors/08_study.ipynb #cell-056
 def load_model(
     cfg: SensorsConfig,   # of the run
     run: Run,             # that has trained
@@ -356,7 +356,7 @@ def load_model(
     objective = Objective(build_model(cfg.replace(model=""), material), cfg)
     return load_weights(objective, best_checkpoint(run)).model.eval()
 
-# %% ../../nbs/sensors/08_study.ipynb #cell-057
+# %% ../../nbs/sensors/08_study.ipynb #cell-058
 def answers_of(
     cfg: SensorsConfig,   # of the run
     run: Run,             # that has trained
@@ -367,7 +367,7 @@ def answers_of(
     return {name: evaluation.predict(model, data, cfg.eval_batch_size) for name, data in material.sides.items()
             if name != "train"}
 
-# %% ../../nbs/sensors/08_study.ipynb #cell-060
+# %% ../../nbs/sensors/08_study.ipynb #cell-061
 def prediction_table(
     cfg: SensorsConfig,               # of the run
     found: dict[str, Predictions],    # side -> predictions
@@ -389,13 +389,13 @@ def prediction_table(
             **about, **{f"probability_{name}": answers.probability[:, i] for i, name in enumerate(names)}}))
     return pd.concat(tables, ignore_index=True)
 
-# %% ../../nbs/sensors/08_study.ipynb #cell-063
+# %% ../../nbs/sensors/08_study.ipynb #cell-064
 def _coded(table: pd.DataFrame, names: tuple[str, ...], *columns: str) -> list[np.ndarray]:
     "Columns of names as numbers."
     index = {name: i for i, name in enumerate(names)}
     return [table[column].map(index).to_numpy(int) for column in columns]
 
-# %% ../../nbs/sensors/08_study.ipynb #cell-064
+# %% ../../nbs/sensors/08_study.ipynb #cell-065
 def side_metrics(
     table: pd.DataFrame,          # of `prediction_table`, one side
     vocabulary: tuple[str, ...],  # activities
@@ -405,7 +405,7 @@ def side_metrics(
     sure = calibration_interval(table["confidence"].to_numpy(float), true == pred, table["group"])
     return intervals(evaluation.side_scores(true, pred, vocabulary), table["group"]) | {"ece": sure}
 
-# %% ../../nbs/sensors/08_study.ipynb #cell-066
+# %% ../../nbs/sensors/08_study.ipynb #cell-067
 def by_recording(
     rows: pd.DataFrame,   # of `prediction_table`, one side
 ) -> pd.DataFrame:        # recording, group, true, pred, forest, majority; empty where a recording holds several activities
@@ -418,7 +418,7 @@ def by_recording(
     common = each["forest"].agg(lambda answers: answers.mode().iloc[0])
     return found.assign(pred=shares.idxmax(axis=1).str.removeprefix("probability_"), forest=common).reset_index()
 
-# %% ../../nbs/sensors/08_study.ipynb #cell-068
+# %% ../../nbs/sensors/08_study.ipynb #cell-069
 def recording_metrics(
     rows: pd.DataFrame,         # of `prediction_table`, one side
     *answers: str,              # columns of answers: pred, forest, majority
@@ -427,7 +427,7 @@ def recording_metrics(
     whole = by_recording(rows)
     return {name: mean_interval((whole[name] == whole["true"]).to_numpy(float), whole["group"]) for name in answers if len(whole)}
 
-# %% ../../nbs/sensors/08_study.ipynb #cell-070
+# %% ../../nbs/sensors/08_study.ipynb #cell-071
 MAIN = ("macro_f1", "accuracy", "ece")
 
 def report_metrics(
@@ -448,7 +448,7 @@ def report_metrics(
         found["recording_accuracy"] = metric(whole["pred"])
     return found
 
-# %% ../../nbs/sensors/08_study.ipynb #cell-072
+# %% ../../nbs/sensors/08_study.ipynb #cell-073
 def rivals(
     table: pd.DataFrame,          # of `prediction_table`
     vocabulary: tuple[str, ...],  # activities
@@ -463,7 +463,7 @@ def rivals(
             found[rival]["recording_accuracy"] = metric(whole[rival])
     return found
 
-# %% ../../nbs/sensors/08_study.ipynb #cell-075
+# %% ../../nbs/sensors/08_study.ipynb #cell-076
 def _baseline_table(run: Run, name: str) -> pd.DataFrame:
     "Answers of the run to compare with."
     found = read_predictions(Run(run.folder.parent / name))
@@ -471,7 +471,7 @@ def _baseline_table(run: Run, name: str) -> pd.DataFrame:
         raise WindowError(f"baseline '{name}': {run.folder.parent / name} has no predictions; evaluate that run first")
     return found
 
-# %% ../../nbs/sensors/08_study.ipynb #cell-076
+# %% ../../nbs/sensors/08_study.ipynb #cell-077
 def against(
     table: pd.DataFrame,           # of `prediction_table`
     baseline: pd.DataFrame,        # of another run, with the same sides
@@ -486,7 +486,7 @@ def against(
     names = tuple(sorted(set(both["true"]) | set(both["pred"]) | set(both["pred_other"])))
     return evaluation.gain(*_coded(both, names, "true", "pred", "pred_other"), names, both["group"])
 
-# %% ../../nbs/sensors/08_study.ipynb #cell-079
+# %% ../../nbs/sensors/08_study.ipynb #cell-080
 def _compared(gained: dict[str, Any], than: str) -> str:
     "Better, worse, or neither, in words."
     if gained["low"] is None:
@@ -494,7 +494,7 @@ def _compared(gained: dict[str, Any], than: str) -> str:
     word = "better than" if gained["low"] > 0 else "worse than" if gained["high"] < 0 else "not to be told from"
     return f"{word} {than} ({gained['value']:+.2f} [{gained['low']:+.2f}, {gained['high']:+.2f}])"
 
-# %% ../../nbs/sensors/08_study.ipynb #cell-080
+# %% ../../nbs/sensors/08_study.ipynb #cell-081
 def _about_forest(gained: dict[str, Any], forest: dict[str, Any]) -> str:
     "The network beside the strongest simple rival."
     rival = f"a random forest on window statistics ({said(forest)})"
@@ -504,7 +504,7 @@ def _about_forest(gained: dict[str, Any], forest: dict[str, Any]) -> str:
                                if gained["value"] < 0 else "as well") + f": {gained['value']:+.2f}" + (
         f" [{gained['low']:+.2f}, {gained['high']:+.2f}]" if gained["low"] is not None else "")
 
-# %% ../../nbs/sensors/08_study.ipynb #cell-082
+# %% ../../nbs/sensors/08_study.ipynb #cell-083
 def _probe_words(probes: dict[str, float]) -> str:
     "What a linear probe reads from the latent."
     noisy = probes.get("domain_probe_drawn")
@@ -512,7 +512,7 @@ def _probe_words(probes: dict[str, float]) -> str:
             + (f"(from a draw of it {noisy:.2f}, " if noisy is not None else "(")
             + f"untrained {probes['domain_probe_untrained']:.2f}, chance {probes['domain_chance']:.2f})")
 
-# %% ../../nbs/sensors/08_study.ipynb #cell-083
+# %% ../../nbs/sensors/08_study.ipynb #cell-084
 def verdict(
     metrics: dict[str, dict],      # of `report_metrics`
     baselines: dict[str, dict],    # of `rivals`
@@ -535,7 +535,7 @@ def verdict(
         parts.append(_probe_words(details["probes"]))
     return "; ".join(parts if audit["clean"] else [*parts, audit["verdict"]])
 
-# %% ../../nbs/sensors/08_study.ipynb #cell-085
+# %% ../../nbs/sensors/08_study.ipynb #cell-086
 def _checks(metrics: dict[str, dict], table: pd.DataFrame, primary: str, audit: dict[str, Any]) -> list[dict]:
     "What was looked at before the result may be believed."
     rows, found = table[table["side"] == primary], metrics["macro_f1"]
@@ -553,7 +553,7 @@ def _checks(metrics: dict[str, dict], table: pd.DataFrame, primary: str, audit: 
             beats("majority", "the majority's answer"), beats("forest", "a random forest on window statistics"),
             looked_at("enough groups", found["groups"] >= 5, f"{found['groups']} groups on the side that is reported")]
 
-# %% ../../nbs/sensors/08_study.ipynb #cell-087
+# %% ../../nbs/sensors/08_study.ipynb #cell-088
 def _probes(cfg: SensorsConfig, material: Material, trained: Predictions) -> dict[str, float]:
     "How well the domain can be read from the latent, before training and after."
     if not material.adversary:
@@ -565,14 +565,14 @@ def _probes(cfg: SensorsConfig, material: Material, trained: Predictions) -> dic
             "domain_chance": 1 / len(material.domain_names),
             "domain_head_accuracy": float((trained.domain == data.domain).mean()) if cfg.lambda_dom else None}
 
-# %% ../../nbs/sensors/08_study.ipynb #cell-088
+# %% ../../nbs/sensors/08_study.ipynb #cell-089
 def _audit(material: Material, adapt: str = "none") -> dict[str, Any]:
     "What training and the primary side share."
     audit = batches.audit_split(material.sides["train"].windows, material.sides[material.primary].windows)
     seen = "" if adapt == "none" else f"; its {audit.windows_test} windows, without labels, were in training (adapt={adapt})"
     return asdict(audit) | {"clean": audit.clean, "verdict": audit.verdict + seen}
 
-# %% ../../nbs/sensors/08_study.ipynb #cell-090
+# %% ../../nbs/sensors/08_study.ipynb #cell-091
 def _details(cfg: SensorsConfig, run: Run, material: Material, found: dict[str, Predictions]) -> dict[str, Any]:
     "What this study says beside the numbers."
     inside, generative = found["in_domain"], cfg.lambda_rec or cfg.beta
@@ -583,14 +583,14 @@ def _details(cfg: SensorsConfig, run: Run, material: Material, found: dict[str, 
                        "active_units": evaluation.active_units(inside.latent)},
             "rules": evaluation.compare_rules(run.metrics()).to_dict("records"), "read": material.notes}
 
-# %% ../../nbs/sensors/08_study.ipynb #cell-091
+# %% ../../nbs/sensors/08_study.ipynb #cell-092
 def _moved(health: dict[str, Any]) -> dict:
     "Whether training did anything at all."
     share = health.get("weights_moved")
     words = "not known" if share is None else f"{share:.0%} of the weights changed"
     return looked_at("weights moved", health.get("learned"), words)
 
-# %% ../../nbs/sensors/08_study.ipynb #cell-093
+# %% ../../nbs/sensors/08_study.ipynb #cell-094
 def build_report(
     cfg: SensorsConfig,             # of the run
     run: Run,                       # that has trained
@@ -612,7 +612,7 @@ def build_report(
         checks=[*_checks(metrics, table, primary, audit), _moved(health_summary(run))], audit=audit, health=health_summary(run),
         checkpoint=checkpoint_of(run, RULE_WORDS[cfg.select]), left_out=material.left_out, details=details)
 
-# %% ../../nbs/sensors/08_study.ipynb #cell-096
+# %% ../../nbs/sensors/08_study.ipynb #cell-097
 def _keep_looks(run: Run, cfg: SensorsConfig, model: TCNVAE, material: Material, found: dict[str, Predictions]) -> None:
     "What pictures need beside tables: latents, and one window of each of the first activities with its reconstruction."
     both, data = ("in_domain", material.primary), material.sides[material.primary]
@@ -627,7 +627,7 @@ def _keep_looks(run: Run, cfg: SensorsConfig, model: TCNVAE, material: Material,
         windows=data.windows.x[rows], drawn=drawn, titles=data.windows.activity[rows].astype(str),
         channels=np.array(data.windows.channels), rate_hz=data.windows.sample_rate_hz)
 
-# %% ../../nbs/sensors/08_study.ipynb #cell-097
+# %% ../../nbs/sensors/08_study.ipynb #cell-098
 def make_figures(
     cfg: SensorsConfig,         # of the run
     run: Run,                   # that was evaluated
@@ -645,7 +645,7 @@ def make_figures(
             looks["windows"], looks["drawn"], looks["titles"], looks["channels"].tolist(), float(looks["rate_hz"]))
     return found
 
-# %% ../../nbs/sensors/08_study.ipynb #cell-099
+# %% ../../nbs/sensors/08_study.ipynb #cell-100
 def evaluate(
     cfg: SensorsConfig,      # of the run
     run: Run,                # that has trained
@@ -666,17 +666,17 @@ def evaluate(
             run.save_figure(figure, name)
     return run.report
 
-# %% ../../nbs/sensors/08_study.ipynb #cell-106
+# %% ../../nbs/sensors/08_study.ipynb #cell-107
 def load_trained(
     run: Run,                                 # that has trained
 ) -> tuple[SensorsConfig, TCNVAE, dict]:      # settings, model in evaluation mode, data.json
     "A model ready for use, from its run's folder alone."
-    cfg, known = SensorsConfig.load(run.path("config.yaml")), json.loads(run.path("data.json").read_text())
+    cfg, known = SensorsConfig.load(run.path("config.yaml")), read_json(run.path("data.json"))
     model = TCNVAE(len(known["normaliser"]["channels"]), cfg.hidden_dims, cfg.latent_dim, len(known["vocabulary"]),
                    max(1, len(known["domains"])), cfg.dropout, cfg.kernel_size, cfg.answer_from)
     return cfg, load_weights(Objective(model, cfg), best_checkpoint(run)).model.eval(), known
 
-# %% ../../nbs/sensors/08_study.ipynb #cell-108
+# %% ../../nbs/sensors/08_study.ipynb #cell-109
 def _answer(path: Path, cfg: SensorsConfig, model: TCNVAE, known: dict, rate_hz: float | None) -> pd.DataFrame:
     "A row a window of one file."
     normalise = Normaliser(*(tuple(known["normaliser"][part]) for part in ("channels", "mean", "std")))
@@ -700,7 +700,7 @@ def _answer(path: Path, cfg: SensorsConfig, model: TCNVAE, known: dict, rate_hz:
         raise WindowError(f"{path}: shorter than a window of {known['window_samples']} samples at {known['sample_rate_hz']:g} Hz")
     return pd.concat(tables, ignore_index=True)
 
-# %% ../../nbs/sensors/08_study.ipynb #cell-109
+# %% ../../nbs/sensors/08_study.ipynb #cell-110
 def _unusual(run: Run, error: pd.Series) -> np.ndarray:
     "Share of the known people's later windows that are drawn better; NaN where there is no report yet."
     table = read_predictions(run)
@@ -709,13 +709,13 @@ def _unusual(run: Run, error: pd.Series) -> np.ndarray:
     known = np.sort(table.loc[table["side"] == "in_domain", "reconstruction_error"].to_numpy(float))
     return np.searchsorted(known, error.to_numpy(float)) / len(known)
 
-# %% ../../nbs/sensors/08_study.ipynb #cell-110
+# %% ../../nbs/sensors/08_study.ipynb #cell-111
 def _part(out: Path, path: Path, run: Run) -> Path:
     "Where the answers about one file are kept: by the file as it is now, and the checkpoint."
     stamp = f"{path.resolve()} {path.stat().st_size} {path.stat().st_mtime_ns} {best_checkpoint(run)}"
     return out / "parts" / (hashlib.blake2b(stamp.encode(), digest_size=8).hexdigest() + ".csv")
 
-# %% ../../nbs/sensors/08_study.ipynb #cell-111
+# %% ../../nbs/sensors/08_study.ipynb #cell-112
 def predict(
     run: Run,                             # that has trained
     inputs: Any,                          # a file or folder of recordings, or several
@@ -745,7 +745,7 @@ def predict(
     ethogram_figure(bouts).savefig(out / "bouts.png", dpi=120, bbox_inches="tight")
     return out
 
-# %% ../../nbs/sensors/08_study.ipynb #cell-114
+# %% ../../nbs/sensors/08_study.ipynb #cell-115
 LOAD = """import json, torch
 known = json.load(open("{folder}/config.json"))
 windows = torch.zeros(1, known["window_samples"], len(known["channels"]))     # as measured
@@ -772,7 +772,7 @@ def export(
                     notes=(f"a window is {known['window_samples']} samples at {known['sample_rate_hz']:g} Hz, as measured, of "
                            + ", ".join(constants["channels"]),))
 
-# %% ../../nbs/sensors/08_study.ipynb #cell-116
+# %% ../../nbs/sensors/08_study.ipynb #cell-117
 def example_recording(
     cfg: SensorsConfig,   # of the run
     run: Run,             # whose reported side it is from
@@ -789,7 +789,7 @@ def example_recording(
     write_text(run.path("example.csv"), table.to_csv(index=False))
     return run.path("example.csv")
 
-# %% ../../nbs/sensors/08_study.ipynb #cell-119
+# %% ../../nbs/sensors/08_study.ipynb #cell-120
 def batch_of(
     data: WindowData,   # one side
     size: int,          # windows; repeated where there are fewer
@@ -799,7 +799,7 @@ def batch_of(
     batch.pop("sample_id")
     return batch
 
-# %% ../../nbs/sensors/08_study.ipynb #cell-121
+# %% ../../nbs/sensors/08_study.ipynb #cell-122
 def _forecast(cfg: SensorsConfig, material: Material, device_gb: float | None, processes: int) -> list[str]:
     "What training will take."
     data = material.sides["train"]
@@ -814,7 +814,7 @@ def _forecast(cfg: SensorsConfig, material: Material, device_gb: float | None, p
     return forecast(cfg, weigh, samples=len(data) * (1 if cfg.adapt == "none" else 2), width=max(cfg.hidden_dims),
                     device_gb=device_gb, processes=processes, measure=measure)
 
-# %% ../../nbs/sensors/08_study.ipynb #cell-122
+# %% ../../nbs/sensors/08_study.ipynb #cell-123
 def check(
     cfg: SensorsConfig,              # what would be run
     device_gb: float | None = None,  # plan for a card of this size; none = what is here

@@ -287,8 +287,7 @@ class RunCallback(BaseCallback):
         self.keeper = Keeper(cfg, run)
         self.rollout = cfg.rollout_steps * cfg.num_envs
         self.total = cfg.updates * self.rollout
-        self.stopped_by = ""
-        self.episodes: list[dict[str, Any]] = []
+        self.stopped_by, self.episodes = "", []
 
     def _on_training_start(self) -> None:
         self.logged, self.began = self.num_timesteps, time.perf_counter()

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 from transformers import Blip2QFormerModel
 
-from ...core.engine import device_of
+from ...core.engine import device_of, processes
 from ...core.runs import Run
 from .qformer import Bridge, Captioner
 from .settings import CaptionConfig
@@ -165,11 +165,12 @@ def lessons(
 
 # %% ../../../nbs/worldmodel/caption/03a_align.ipynb #cbecc7cf
 def _batches(cfg: CaptionConfig, side: Dataset, words: Words) -> DataLoader:
-    "Whole batches of features and captions, in another order each time."
+    "Whole batches, as large as the training's of all processes together, in another order each time."
     def collate(items: list[dict[str, Any]]) -> tuple[Tensor, Tensor]:
         return torch.from_numpy(np.stack([item["features"] for item in items])), words([item["caption"] for item in items])
     order = torch.Generator().manual_seed(cfg.seed)
-    return DataLoader(side, min(cfg.batch_size, len(side)), shuffle=True, drop_last=True, collate_fn=collate, generator=order,
+    together = min(cfg.batch_size * processes(), len(side))
+    return DataLoader(side, together, shuffle=True, drop_last=True, collate_fn=collate, generator=order,
                       num_workers=cfg.num_workers)
 
 # %% ../../../nbs/worldmodel/caption/03a_align.ipynb #df96ebdb
@@ -218,7 +219,7 @@ def align_once(
     side: Dataset,             # training
     captions: Sequence[str],   # that it says
 ) -> None:
-    "The stage, where the settings ask for it and it was not done before."
+    "The stage, where it is asked for and was not done before; of several processes by the first, for which they wait."
     kept = run.path("aligned.safetensors")
     if not cfg.align_epochs:
         return

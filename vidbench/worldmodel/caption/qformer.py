@@ -253,11 +253,18 @@ class FeatureCache:
             raise ConfigError(f"the features of {len(films)} clips take {need_gb:.2g} GB, more than "
                               f"cache_gb={self.cfg.cache_gb:g}: raise it, or take smaller or fewer frames")
         self.folder.mkdir(parents=True, exist_ok=True)
-        missing = [film for film in films if not self.path(film).exists()]
+        missing = [film for film in films if not self._whole(film)]
         for part in _read_ahead(missing, self.cfg.eval_batch_size, self.cfg.num_workers, problems):
             for (film, _), features in zip(part, self._encode([frames for _, frames in part]), strict=True):
                 _write(self.path(film), features)
         return problems
+
+    def _whole(self, film: Film) -> bool:
+        "Whether a film's features are there, to their end."
+        try:
+            return self.read(film).shape == self.shape
+        except (OSError, ValueError, EOFError):
+            return False
 
     def _encode(self, frames: list[np.ndarray]) -> Sequence[np.ndarray]:
         "Features of a batch, perhaps an empty one."

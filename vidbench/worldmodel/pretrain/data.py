@@ -26,6 +26,7 @@ from torch import nn
 from torch.utils.data import Dataset, Sampler
 
 from ...core.config import ConfigError
+from ...core.disk import reading
 from ...core.engine import Draw
 from vidbench.core.events import (
     close_ends,
@@ -66,7 +67,7 @@ def at_size(
         return cache
     return ClipCache(cache.folder, size_px, cache.fps, cache.store.max_bytes / 1e9, cache.quality, cache.timeout_sec)
 
-# %% ../../../nbs/worldmodel/pretrain/05_data.ipynb #2d3dff01
+# %% ../../../nbs/worldmodel/pretrain/05_data.ipynb #cell-007
 class StoredClips(Sequence):
     "Clips of an event table: a few numbers each, in arrays; frames come from the cache when they are asked for."
 
@@ -102,7 +103,7 @@ class StoredClips(Sequence):
         cache, film, start, end = self.where(index)
         return entry_length(cache.folder / cache.name(film, start, end)) or len(self[index])
 
-# %% ../../../nbs/worldmodel/pretrain/05_data.ipynb #cell-009
+# %% ../../../nbs/worldmodel/pretrain/05_data.ipynb #cell-010
 def stretch(
     clip: UInt8[np.ndarray, "time height width 3"],  # perhaps mapped from a file
     wanted: int,                # frames
@@ -114,7 +115,7 @@ def stretch(
     start = (len(clip) - wanted) // 2 if start is None else start
     return np.array(clip[start : start + wanted])
 
-# %% ../../../nbs/worldmodel/pretrain/05_data.ipynb #cell-011
+# %% ../../../nbs/worldmodel/pretrain/05_data.ipynb #cell-012
 def crop_box(
     height: int,               # of the frames
     width: int,
@@ -126,7 +127,7 @@ def crop_box(
     tall, wide = min(height, round(np.sqrt(area * aspect))), min(width, round(np.sqrt(area / aspect)))
     return int(rng.integers(height - tall + 1)), int(rng.integers(width - wide + 1)), max(1, tall), max(1, wide)
 
-# %% ../../../nbs/worldmodel/pretrain/05_data.ipynb #5853e3dd
+# %% ../../../nbs/worldmodel/pretrain/05_data.ipynb #cell-014
 def resized(
     frames: UInt8[np.ndarray, "time height width 3"],
     side: int,  # of the square that comes out
@@ -135,7 +136,7 @@ def resized(
     back = torch.from_numpy(frames.copy()).movedim(-1, 1).float()
     return nn.functional.interpolate(back, (side, side), mode="bilinear").movedim(1, -1).byte().numpy()
 
-# %% ../../../nbs/worldmodel/pretrain/05_data.ipynb #54a860a4
+# %% ../../../nbs/worldmodel/pretrain/05_data.ipynb #cell-016
 def centred(
     frames: UInt8[np.ndarray, "time height width 3"],  # of any aspect
 ) -> UInt8[np.ndarray, "time side side 3"]:
@@ -145,7 +146,7 @@ def centred(
     top, left = (height - side) // 2, (width - side) // 2
     return frames[:, top : top + side, left : left + side]
 
-# %% ../../../nbs/worldmodel/pretrain/05_data.ipynb #924f33b9
+# %% ../../../nbs/worldmodel/pretrain/05_data.ipynb #cell-018
 def augmented(
     clip: UInt8[np.ndarray, "time height width 3"],  # perhaps mapped from a file
     cfg: PretrainConfig,       # num_frames, size_px, crop, crop_scale_min, flip
@@ -163,14 +164,14 @@ def augmented(
     frames = frames if (tall, wide) == (side, side) else resized(frames, side)
     return frames[:, :, ::-1] if cfg.flip and rng.random() < 0.5 else frames
 
-# %% ../../../nbs/worldmodel/pretrain/05_data.ipynb #cell-014
+# %% ../../../nbs/worldmodel/pretrain/05_data.ipynb #cell-021
 class SharedDraw(NamedTuple):
     "A draw that knows its batch."
     index: int  # item of the data set
     seed: int   # of its augmentation
     first: int  # seed of the first draw of the batch
 
-# %% ../../../nbs/worldmodel/pretrain/05_data.ipynb #5cb0f725
+# %% ../../../nbs/worldmodel/pretrain/05_data.ipynb #cell-023
 class SharedBatches(Sampler[SharedDraw]):
     "An order of draws in which each carries the first seed of its batch."
 
@@ -188,7 +189,7 @@ class SharedBatches(Sampler[SharedDraw]):
         draws = list(self.order)
         return (SharedDraw(d.index, d.seed, draws[i - i % self.batch].seed) for i, d in enumerate(draws))
 
-# %% ../../../nbs/worldmodel/pretrain/05_data.ipynb #cell-016
+# %% ../../../nbs/worldmodel/pretrain/05_data.ipynb #cell-025
 def first_of_batch(
     index: int,        # of a clip that is evaluated
     cfg: WorldConfig,  # eval_batch_size
@@ -196,7 +197,7 @@ def first_of_batch(
     "The number of the first clip of its evaluation batch, over all processes."
     return index - index % (cfg.eval_batch_size * int(os.environ.get("WORLD_SIZE", "1")))
 
-# %% ../../../nbs/worldmodel/pretrain/05_data.ipynb #cell-008
+# %% ../../../nbs/worldmodel/pretrain/05_data.ipynb #cell-028
 class ClipSet(Dataset):
     "Clips with their labels; drawn with an augmentation, or read as they are."
 
@@ -234,7 +235,7 @@ class ClipSet(Dataset):
         return {"frames": frames, "seed": int(seed), "first": int(first), "label": self.labels[index],
                 "sample_id": self.ids[index]}
 
-# %% ../../../nbs/worldmodel/pretrain/05_data.ipynb #cell-018
+# %% ../../../nbs/worldmodel/pretrain/05_data.ipynb #cell-030
 def collate_masked(
     items: Sequence[dict[str, Any]],  # from a `ClipSet`
     cfg: PretrainConfig,              # how to mask
@@ -246,7 +247,7 @@ def collate_masked(
             "labels": torch.tensor([int(item["label"]) for item in items]),
             "sample_id": [item["sample_id"] for item in items]}
 
-# %% ../../../nbs/worldmodel/pretrain/05_data.ipynb #cell-021
+# %% ../../../nbs/worldmodel/pretrain/05_data.ipynb #cell-033
 def folder_videos(
     folder: str | Path,  # looked through with all folders in it
 ) -> list[Path]:         # sorted
@@ -256,7 +257,7 @@ def folder_videos(
     except VideoError as error:
         raise ConfigError(f"data={str(folder)!r}: {error.reason}") from None
 
-# %% ../../../nbs/worldmodel/pretrain/05_data.ipynb #cell-024
+# %% ../../../nbs/worldmodel/pretrain/05_data.ipynb #cell-035
 def group_of(
     events: pd.DataFrame,  # an event table
     split_by: str,         # one of its columns
@@ -267,7 +268,7 @@ def group_of(
         raise ConfigError(f"split_by={split_by!r} is no column of the data: {', '.join(map(str, events.columns))}")
     return events[name].astype(str)
 
-# %% ../../../nbs/worldmodel/pretrain/05_data.ipynb #cell-023
+# %% ../../../nbs/worldmodel/pretrain/05_data.ipynb #cell-037
 def list_events(
     cfg: WorldConfig,  # video_root, stay_in, columns, split_by
     data: str,         # a table or a folder
@@ -286,7 +287,7 @@ def list_events(
     split_by = "video_path" if source.is_dir() else cfg.split_by  # a folder knows its films and nothing else
     return events.assign(group=group_of(events, split_by), label=events["label"].astype(str))
 
-# %% ../../../nbs/worldmodel/pretrain/05_data.ipynb #cell-055
+# %% ../../../nbs/worldmodel/pretrain/05_data.ipynb #cell-040
 def windows_of(
     duration_sec: float,  # of a film
     length_sec: float,    # of a window
@@ -296,7 +297,7 @@ def windows_of(
     spans = [(float(start), float(min(start + length_sec, duration_sec))) for start in starts]
     return [span for i, span in enumerate(spans) if not i or span[1] - span[0] >= length_sec / 2 - 1e-9]
 
-# %% ../../../nbs/worldmodel/pretrain/05_data.ipynb #cell-028
+# %% ../../../nbs/worldmodel/pretrain/05_data.ipynb #cell-042
 def cut_long(
     events: pd.DataFrame,     # with ends
     clip_sec: float | None,   # longest clip; none: as they are
@@ -313,7 +314,7 @@ def cut_long(
     names = pieces["event_id"].astype(str) + number
     return pieces.assign(event_id=names, start_sec=begin + bounds[:, 0], end_sec=begin + bounds[:, 1])
 
-# %% ../../../nbs/worldmodel/pretrain/05_data.ipynb #da7318b9
+# %% ../../../nbs/worldmodel/pretrain/05_data.ipynb #cell-044
 def own_shape(
     info: VideoInfo,  # of a film
     side: int,        # shorter side of a frame
@@ -322,7 +323,7 @@ def own_shape(
     scale = side / min(info.height, info.width)
     return round(scale * info.height), round(scale * info.width)
 
-# %% ../../../nbs/worldmodel/pretrain/05_data.ipynb #a817039c
+# %% ../../../nbs/worldmodel/pretrain/05_data.ipynb #cell-046
 def with_shapes(
     events: pd.DataFrame,  # of films
     side: int,             # shorter side of a frame
@@ -338,7 +339,7 @@ def with_shapes(
     sizes = np.array([shapes[film] for film in kept["video_path"]], int).reshape(-1, 2)
     return kept.assign(height=sizes[:, 0], width=sizes[:, 1]), bad
 
-# %% ../../../nbs/worldmodel/pretrain/05_data.ipynb #ece6a5ce
+# %% ../../../nbs/worldmodel/pretrain/05_data.ipynb #cell-048
 def _fill(cache: ClipCache, events: pd.DataFrame) -> pd.DataFrame:
     "Decode what is missing, shape by shape; a row a bad window."
     shapes = [(tuple(map(int, size)), part) for size, part in events.groupby(["height", "width"])] if "height" in events else [
@@ -346,7 +347,7 @@ def _fill(cache: ClipCache, events: pd.DataFrame) -> pd.DataFrame:
     return pd.concat([fill_windows(at_size(cache, size), part, progress=len(events) > 100, max_bad_share=1.0)
                       for size, part in shapes], ignore_index=True)
 
-# %% ../../../nbs/worldmodel/pretrain/05_data.ipynb #2bf66b3e
+# %% ../../../nbs/worldmodel/pretrain/05_data.ipynb #cell-049
 def decode(
     cfg: WorldConfig,      # num_frames, fps
     events: pd.DataFrame,  # with ends
@@ -364,7 +365,7 @@ def decode(
             for event, count in zip(events["event_id"][few], counts[few], strict=True)}
     return events[~few].reset_index(drop=True), bad
 
-# %% ../../../nbs/worldmodel/pretrain/05_data.ipynb #cell-030
+# %% ../../../nbs/worldmodel/pretrain/05_data.ipynb #cell-051
 def usable_events(
     cfg: WorldConfig,  # where the data is, and what it may be made of
     data: str,         # a table or a folder
@@ -389,7 +390,7 @@ def usable_events(
         raise ConfigError(f"data={data!r}: no clip can be used, such as {next(iter(bad.items()))}")
     return events, bad
 
-# %% ../../../nbs/worldmodel/pretrain/05_data.ipynb #cell-033
+# %% ../../../nbs/worldmodel/pretrain/05_data.ipynb #cell-054
 def tied(
     films: Sequence[str],   # of each event
     groups: Sequence[str],  # of each event: a person, a place, or the film again
@@ -400,7 +401,7 @@ def tied(
     graph = coo_matrix((np.ones(len(film)), (film, size + group)), shape=(size + group.max() + 1,) * 2)
     return connected_components(graph, directed=False)[1][film].astype(str).tolist()
 
-# %% ../../../nbs/worldmodel/pretrain/05_data.ipynb #cell-035
+# %% ../../../nbs/worldmodel/pretrain/05_data.ipynb #cell-056
 def draw_sides(
     cfg: WorldConfig,      # split, val_share, test_share, seed
     events: pd.DataFrame,  # with `group`
@@ -417,7 +418,7 @@ def draw_sides(
     at = [events.index[pd.Index(events["event_id"]).isin(side["event_id"])] for side in (rest, *sides.values())]
     return {name: events.loc[rows].reset_index(drop=True) for name, rows in zip(("train", *sides), at, strict=True)}
 
-# %% ../../../nbs/worldmodel/pretrain/05_data.ipynb #cell-038
+# %% ../../../nbs/worldmodel/pretrain/05_data.ipynb #cell-058
 def without_held_back(
     sides: dict[str, pd.DataFrame],  # perhaps with probe_val and probe_test
     left_out: dict[str, str],        # so far
@@ -430,7 +431,7 @@ def without_held_back(
     left_out = left_out | {event: "held back for the probe" for event in sides["train"]["event_id"][~teaches]}
     return sides | {"train": sides["train"][teaches].reset_index(drop=True)}, left_out
 
-# %% ../../../nbs/worldmodel/pretrain/05_data.ipynb #cell-037
+# %% ../../../nbs/worldmodel/pretrain/05_data.ipynb #cell-061
 def first_sides(
     cfg: PretrainConfig,  # data, val_data, test_data, probe_data
 ) -> tuple[dict[str, pd.DataFrame], dict[str, str]]:  # train, val, test (probe_train, ...); {video or event: why it was left out}
@@ -446,7 +447,7 @@ def first_sides(
         sides, bad = sides | {f"probe_{name}": side for name, side in drawn.items()}, bad | more
     return without_held_back(sides, bad)
 
-# %% ../../../nbs/worldmodel/pretrain/05_data.ipynb #cell-043
+# %% ../../../nbs/worldmodel/pretrain/05_data.ipynb #cell-064
 def as_drawn(
     cfg: WorldConfig,                # where the data is
     kept: dict[str, pd.DataFrame],   # of the run's folder
@@ -464,7 +465,7 @@ def as_drawn(
     fresh = ~(listed["event_id"].isin(before) | listed["video_path"].isin(known))
     return sides, out | {event: "came after the sides were drawn" for event in listed["event_id"][fresh]}
 
-# %% ../../../nbs/worldmodel/pretrain/05_data.ipynb #cell-042
+# %% ../../../nbs/worldmodel/pretrain/05_data.ipynb #cell-066
 def sides_of(
     cfg: PretrainConfig,     # what to draw from
     run: Run | None = None,  # keeps its sides; without one they are drawn and forgotten
@@ -472,7 +473,8 @@ def sides_of(
     "The sides of a run: drawn the first time, the same ever after."
     kept = read_sides(run.path("sides.csv")) if run else {}
     if kept:
-        known = dict(pd.read_csv(run.path("left_out.csv"), dtype=str, keep_default_na=False).itertuples(index=False))
+        with reading(run.path("left_out.csv"), "remove it and sides.csv to have the sides drawn anew"):
+            known = dict(pd.read_csv(run.path("left_out.csv"), dtype=str, keep_default_na=False).itertuples(index=False))
         return as_drawn(cfg, kept, known)
     sides, bad = first_sides(cfg)
     if run and run.leads:
@@ -480,7 +482,7 @@ def sides_of(
         write_sides(run.path("sides.csv"), sides)
     return sides, bad
 
-# %% ../../../nbs/worldmodel/pretrain/05_data.ipynb #cell-046
+# %% ../../../nbs/worldmodel/pretrain/05_data.ipynb #cell-069
 @dataclass
 class Material:
     "A job's data: three sides (three more for a probe of its own), and pairs of films to be surprised by."
@@ -502,7 +504,7 @@ class Material:
         "Whether there is something for a probe to tell apart."
         return len(self.probe_side("train").classes) > 1
 
-# %% ../../../nbs/worldmodel/pretrain/05_data.ipynb #cell-047
+# %% ../../../nbs/worldmodel/pretrain/05_data.ipynb #cell-071
 def toy_sides(
     cfg: PretrainConfig,  # toy, val_share, test_share, seed
 ) -> tuple[dict[str, pd.DataFrame], dict[str, np.ndarray]]:  # tables and frames of train, val, test
@@ -516,7 +518,7 @@ def toy_sides(
         tables[side], frames[side] = pd.DataFrame({"event_id": ids, "group": ids, "label": films.motions}), films.frames
     return tables, frames
 
-# %% ../../../nbs/worldmodel/pretrain/05_data.ipynb #cell-049
+# %% ../../../nbs/worldmodel/pretrain/05_data.ipynb #cell-073
 def _clip_sets(cfg: PretrainConfig, tables: dict[str, pd.DataFrame], clips: dict[str, Any]) -> dict[str, ClipSet]:
     "Each side with the classes of its kind: those of the probe are numbered apart."
     classes = {kind: sorted({label for name, table in tables.items() if name.startswith("probe_") == kind
@@ -524,7 +526,7 @@ def _clip_sets(cfg: PretrainConfig, tables: dict[str, pd.DataFrame], clips: dict
     return {name: ClipSet(cfg, clips[name], table["label"], table["group"], classes[name.startswith("probe_")], table["event_id"])
             for name, table in tables.items()}
 
-# %% ../../../nbs/worldmodel/pretrain/05_data.ipynb #997bca1d
+# %% ../../../nbs/worldmodel/pretrain/05_data.ipynb #cell-074
 def prepare(
     cfg: PretrainConfig,     # the job's settings; the seed decides on toys, too
     run: Run | None = None,  # keeps the sides
@@ -542,7 +544,7 @@ def prepare(
         clips = {name: StoredClips(table, cache) for name, table in tables.items()}
     return Material(_clip_sets(cfg, tables, clips), pairs, bad, tables)
 
-# %% ../../../nbs/worldmodel/pretrain/05_data.ipynb #cell-053
+# %% ../../../nbs/worldmodel/pretrain/05_data.ipynb #cell-078
 def films_in(
     inputs: str | Path | Sequence[str | Path],  # a film, a folder of films, or several of either
 ) -> list[Path]:
