@@ -65,6 +65,7 @@ def on_small_disk(rng: random.Random, job: str, way: str, folder: Path, undistur
                 remount(home, "ro")
         code = _runs.finish(process)
         words = f"{job} on {way} disk of {size} bytes ({code}):"
+        print(words, _runs.last_line(log), flush=True)
         if code and (problem := refused(log, ("is full", "Read-only file system", "too little room"))) and way == "full":
             return f"{words} {problem}"
         remount(home, f"rw,size={4 * taken + 2**26}")

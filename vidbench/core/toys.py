@@ -216,7 +216,7 @@ def torn_file(
     try:
         whole, now = json.loads((folder / WHOLE).read_text()), _ends_of(folder)
         torn = (name for name, (size, end) in whole.items() if (here := now.get(name, [-1, ""]))[0] < size
-                or here[1] != end and not here[1].strip("0"))
+                or here[1] != end and here[1].endswith(4 * "00"))
         return next((folder / name for name in torn), None)
     except FileNotFoundError:   # made by an earlier version
         return None

@@ -210,12 +210,15 @@ class Movement(TrainerCallback):
             save_file(sample_weights(model), self.run.path(BEFORE))
 
     def on_train_end(self, args: Any, state: Any, control: Any, model: nn.Module, **kwargs: Any) -> None:
-        "Compare, and say so when next to nothing moved."
+        "Compare."
         if self.run.leads and state.global_step:
             self.share = share_moved(self._before(), sample_weights(model))
+
+    def warn(self, step: int) -> None:
+        "Say so when next to nothing moved; of a training that is over, since one that was stopped goes on."
         if self.share is not None and self.share < LEAST_MOVED:
             warn(self.run, f"trained, and nothing moved: {self.share:.2%} of the trainable weights have changed; raise "
-                           "learning_rate, or train in fp32", state.global_step)
+                           "learning_rate, or train in fp32", step)
 
     def _before(self) -> dict[str, Tensor]:
         "The sample from before the first step; empty when it was damaged since, and nobody can tell what moved."
@@ -274,11 +277,13 @@ def heal_log(
         return
     lines = read_lines(run.path("metrics.jsonl"))
     there = {_line_of(line) for line in lines}
-    wanted = [line for line in state["log_history"] if "loss" in line or any(k.startswith("eval_") for k in line)]
+    wanted = [line for line in state["log_history"] if not line.get(HALF_LINE)
+              and ("loss" in line or any(k.startswith("eval_") for k in line))]
     if lost := [line for line in wanted if _line_of(line) not in there]:
         logger.warning("metrics.jsonl has lost %d lines: made again from %s", len(lost), checkpoint.name)
-        lost = [{"step": line["step"], "epoch": line.get("epoch")} | {k: v for k, v in line.items() if not _is_speed(k)}
-                for line in lost]
+        unknown = {"time": round(checkpoint.stat().st_mtime, 3), "step_ms": float("nan"), "eta_sec": float("nan")}
+        lost = [{"time": unknown["time"], "step": line["step"], "epoch": line.get("epoch")}
+                | {k: v for k, v in line.items() if not _is_speed(k)} | (unknown if "loss" in line else {}) for line in lost]
         whole = sorted([*lines, *lost], key=lambda line: (line.get("step") or 0, "loss" not in line))
         write_text(run.path("metrics.jsonl"), "".join(json.dumps(line) + "\n" for line in whole))
 
@@ -358,7 +363,9 @@ def _conclude(run: Run, trainer: Engine, course: Course, movement: Movement) -> 
     result = _result(run, trainer, course, movement)
     where = f"stopped at step {result.step} of {result.total_steps}"
     if trainer.state.is_world_process_zero:
-        if ": so by" in result.rule:
+        if result.finished:
+            movement.warn(result.step)
+        if result.finished and ": so by" in result.rule:
             warn(run, f"the checkpoint is the one of step {result.best_step}: {result.rule}", result.step)
         error = None if result.finished else f"{where} by {course.stopped_by}: run again to resume"
         run.set_stage("fit", "running" if result.finished else "interrupted", result=asdict(result), error=error)
