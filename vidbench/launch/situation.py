@@ -10,6 +10,7 @@ import importlib.util
 import os
 import sys
 import uuid
+import warnings
 from collections.abc import Callable
 from typing import Any, Literal
 
@@ -107,12 +108,18 @@ class Shown:
 
 # %% ../../nbs/launch/05a_situation.ipynb #afba5222
 def without_bars() -> Callable[[], None]:
-    "Leave tqdm's bars out, also those of libraries, until what is returned is called."
+    "Leave tqdm's bars out, also those of libraries, and what these say of their own future, until what is returned is called."
     from tqdm import std
-    usual = std.tqdm.__init__
+    usual, quiet = std.tqdm.__init__, warnings.catch_warnings()
+    quiet.__enter__()
+    warnings.simplefilter("ignore", FutureWarning)
 
     def hidden(bar: Any, *args: Any, **kwargs: Any) -> None:
         usual(bar, *args, **(kwargs | {"disable": True}))
 
+    def again() -> None:
+        std.tqdm.__init__ = usual
+        quiet.__exit__(None, None, None)
+
     std.tqdm.__init__ = hidden
-    return lambda: setattr(std.tqdm, "__init__", usual)
+    return again
