@@ -63,6 +63,7 @@ EQUIVALENT: list[tuple[str, str, str, str]] = [  # notebook, in the line, in the
     ("behavior/04_confounding", "np.argsort(stratum + rng.random(", "- rng", "a random order within strata, turned"),
     ("behavior/04_confounding", "prepend=-1", "", "any number that is no cell begins the first one"),
     ("behavior/03_evaluation", "np.maximum(both, 1)", "2", "who is there once in both together has no hit"),
+    ("behavior/03_evaluation", "% 2 == 0)[units]", "% 2 != 0", "the two halves change names"),
     ("behavior/03_evaluation", "if slope > 0", ">= 0", "a slope of 0 to the last bit"),
     ("behavior/03_evaluation", "for _ in range(60)", "", "a halving more than doubles hold"),
     ("core/13_bouts", "np.where(both > 0", ">= 0", "nothing shared is 0 of anything"),
