@@ -334,13 +334,17 @@ def scores_before_verdict(path: Path) -> list[str]:
     return ["no verdict at all"]
 
 
-def answers_films(tally: Tally, lab: Lab, name: str, limit_sec: float) -> None:
-    "The last cell's Ask: a click answers the film that stands there."
+def answers_films(tally: Tally, lab: Lab, name: str, limit_sec: float, workspace: Path) -> None:
+    "The last cell's Ask: a click answers the film that stands there; where toys have no file, one that is typed in."
     button = lab.page.locator("button", has_text=re.compile(r"^\s*Ask\s*$"))
     if not button.count():
         return
     button.last.scroll_into_view_if_needed()
     said = lab.page.locator(".jp-Cell").last.locator(".widget-html-content").last
+    field = lab.page.get_by_placeholder("path of a film").last
+    if not field.input_value():
+        field.fill(str(pretend_film(workspace)))
+        lab.page.keyboard.press("Tab")
     button.last.click()
     until(lambda: button.last.is_enabled() and lab.idle(5) and "answering" not in said.inner_text(), limit_sec)
     words = said.inner_text().strip()
@@ -386,7 +390,7 @@ def experiment_test(tally: Tally, page, address, workspace: Path, screenshots: P
         tally.check(f"{name}: the last player plays", plays(players.last))
         lab.shot(f"{name}-player")
     filters_answers(tally, lab, name)
-    answers_films(tally, lab, name, limit_sec)
+    answers_films(tally, lab, name, limit_sec, workspace)
     saved(tally, lab, workspace / path.name, name)
     shutil.copy(workspace / path.name, screenshots)
     early = scores_before_verdict(workspace / path.name)
@@ -574,20 +578,27 @@ Verdict(make_report("walk", headline=["roc_auc"], metrics={"roc_auc": metric(Int
 """)
 
 
-def pretend_answers(workspace: Path) -> None:
-    "A run whose answers are about a film in which something crosses."
+def pretend_film(workspace: Path) -> Path:
+    "A film in which something crosses."
     import numpy as np
-    import pandas as pd
 
-    from vidbench.core.config import Config
-    from vidbench.core.reports import write_predictions
-    from vidbench.core.runs import Run
     from vidbench.core.video import write_video
 
     frames = np.full((64, 96, 128, 3), 60, np.uint8)
     for number in range(64):
         frames[number, 36:60, number : number + 24] = (230, 180, 40)
-    film = write_video(workspace / "data/film.mp4", frames, fps=8)
+    return write_video(workspace / "data/film.mp4", frames, fps=8)
+
+
+def pretend_answers(workspace: Path) -> None:
+    "A run whose answers are about a film."
+    import pandas as pd
+
+    from vidbench.core.config import Config
+    from vidbench.core.reports import write_predictions
+    from vidbench.core.runs import Run
+
+    film = pretend_film(workspace)
     run = Run.create("walk", Config(), "seen", root=workspace / "outputs")
     write_predictions(run, pd.DataFrame([
         {"event_id": f"e{i}", "group": "film", "true": "ab"[i % 2], "pred": "ab"[i % 3 == 0], "prob_a": 0.5 + i / 20,

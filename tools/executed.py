@@ -136,7 +136,7 @@ def small_picture(png: str) -> tuple[str, str]:
     drawn = (picture.quantize(colours, **plain) for colours in (48, 96, 160, 256))
     harm = lambda few: max(ImageStat.Stat(ImageChops.difference(picture, few.convert("RGB"))).rms)  # noqa: E731
     few, small = next((few for few in drawn if harm(few) < 4), None), io.BytesIO()
-    (few or picture).save(small, **({"format": "PNG"} if few else {"format": "JPEG", "quality": 82}), optimize=True)
+    (few or picture).save(small, **({"format": "PNG"} if few else {"format": "JPEG", "quality": 74}), optimize=True)
     return "image/png" if few else "image/jpeg", base64.b64encode(small.getvalue()).decode()
 
 

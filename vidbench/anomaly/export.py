@@ -16,10 +16,13 @@ from ..core.exports import BALLAST, Exported
 from ..core.runs import Run
 
 # %% ../../nbs/anomaly/09_export.ipynb #433ea1b6
-LOAD = """from transformers import AutoModelForImageTextToText, AutoProcessor
+LOAD = """import av, numpy as np; from transformers import AutoModelForImageTextToText, AutoProcessor
 model, processor = AutoModelForImageTextToText.from_pretrained("{folder}"), AutoProcessor.from_pretrained("{folder}")
-asked = processor.tokenizer("what happens?", return_tensors="pt")
-print(model(**asked).logits.shape)     # with a film: processor.apply_chat_template, as any video model of transformers"""
+film = np.stack([frame.to_ndarray(format="rgb24") for frame in av.open("{film}").decode(video=0)][:192:12])
+text = processor.apply_chat_template([{"role": "user", "content": [{"type": "video"}, {"type": "text", "text": \
+"What happens?"}]}], add_generation_prompt=True)
+print(processor.decode(model.generate(**processor(text=[text], videos=[film], do_sample_frames=False, return_tensors="pt"), \
+max_new_tokens=40)[0], skip_special_tokens=True))"""
 LOAD_ADAPTER = """from peft import PeftConfig, PeftModel
 from transformers import AutoModelForImageTextToText
 base = AutoModelForImageTextToText.from_pretrained(PeftConfig.from_pretrained("{folder}").base_model_name_or_path)

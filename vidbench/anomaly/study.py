@@ -49,7 +49,7 @@ from .settings import AnomalyConfig
 from .stability import StableEngine, final_line, health_warnings
 from ..core.checkpoints import TrainingError, best_checkpoint, trainer_state, why_unusable
 from ..core.disk import reading
-from ..core.doubt import Interval, intervals
+from ..core.doubt import Interval, intervals, power_said
 from ..core.engine import device_of
 from ..core.events import EventError, audit_split, read_sides, write_sides
 from ..core.figures import Figure, loss_curves
@@ -170,6 +170,7 @@ def check(
     short = here and (cfg.is_toy or device_of(cfg).type == "cuda" or step.weights < 1e9)
     return "\n".join([
         _model_line(cfg, kind, dtype, here), *_data_lines(material, data),
+        f"power: {power_said(material.test['group'], 'recordings')}",
         f"longest clip: {len(frames)} frames of {frames.shape[1]}x{frames.shape[2]}; {batch['input_ids'].shape[1]} tokens, "
         f"{int((batch['labels'] >= 0).sum())} of them carry loss",
         f"learns: {step.learns:,} of {step.parameters:,} weights in {', '.join(cfg.lora_targets)}, step size {cfg.step_size:g}",

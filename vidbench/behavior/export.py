@@ -151,18 +151,6 @@ def _write_transformers(trained: nn.Module, names: dict[int, str], folder: Path)
     net.save_pretrained(folder)
     return AutoModelForVideoClassification.from_pretrained(folder).eval()
 
-# %% ../../nbs/behavior/11_export.ipynb #f219379b
-class _Logits(nn.Module):
-    "A model of which only the logits are wanted."
-
-    def __init__(self, model: nn.Module):
-        super().__init__()
-        self.model = model
-
-    def forward(self, pixel_values: Tensor) -> Tensor:
-        "Logits of clips."
-        return self.model(pixel_values).logits
-
 # %% ../../nbs/behavior/11_export.ipynb #ff43d5a8
 LOAD_PROGRAM = """import json, torch
 known = json.load(open("{folder}/config.json"))
@@ -223,7 +211,7 @@ def export(
     clips = torch.rand(2, cfg.num_frames, 3, height, width, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
         worst = largest_difference([trained(clips)["logits"]], [model(clips).logits])
-    onnx = write_onnx(_Logits(model), clips[:1], folder / "model.onnx", "pixel_values")
+    onnx = write_onnx(_Whole(model), clips[:1], folder / "model.onnx", "pixel_values")
     load = LOAD_PLAIN.replace("FRAMES", str(cfg.num_frames)).replace("HEIGHT", str(height)).replace("WIDTH",
                                                                                                     str(width)) if plain else LOAD
     return Exported("video classifier", load, f"logits agree with the trained model to {worst:.1e}; {onnx}", cfg.model,

@@ -24,6 +24,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pydantic import BaseModel
+
 from .config import Config, ConfigError, nearest, read_settings
 from .disk import append_text, full_disk, refuse_links, replace_file, sweep
 from .owner import lives, owned, owner, this_process, was_owner
@@ -412,12 +414,25 @@ def _check_name(name: str) -> str:
     return name
 
 # %% ../../nbs/core/01_runs.ipynb #cell-069
+def _other_settings(there: dict[str, Any], here: BaseModel, before: str = "") -> list[str]:
+    "What differs from the settings of a run; one that came with a later version counts as its default, in a group too."
+    plain, found = here.model_dump(mode="json"), []
+    for name, field in type(here).model_fields.items():
+        value, was = getattr(here, name), there.get(name)
+        if name not in there and value == field.get_default(call_default_factory=True):
+            continue
+        if isinstance(value, BaseModel) and isinstance(was, dict):
+            found += _other_settings(was, value, f"{before}{name}.")
+        elif was != plain[name]:
+            found.append(f"{before}{name}={was!r} there, {plain[name]!r} here")
+    return found
+
+# %% ../../nbs/core/01_runs.ipynb #a4a6695a
 def _refuse_other_settings(place: RunPlace, cfg: Config) -> None:
-    "One folder holds one experiment; a setting that came with a later version counts as its default."
-    there, here = place.config, cfg.to_dict()
-    since = {k for k, field in type(cfg).model_fields.items() if k not in there
-             and getattr(cfg, k) == field.get_default(call_default_factory=True)}
-    other = [f"{k}={there.get(k)!r} there, {here[k]!r} here" for k in here if k not in since and there.get(k) != here[k]]
+    "One folder holds one experiment."
+    other = _other_settings(place.config, cfg)
+    if place.config.get("preset", "") != cfg.preset_name:
+        other.insert(0, f"preset={place.config.get('preset', '')!r} there, {cfg.preset_name!r} here")
     if other:
         raise RunError(f"run '{place.name}' exists with other settings ({'; '.join(other)}): choose another run name")
 

@@ -7,11 +7,13 @@ __all__ = ['NAMES', 'ROLES', 'MOST_OF_A_SHARD', 'read_records', 'get', 'spans_of
            'read_shards', 'shards_in', 'read_captions', 'read_charades', 'read_queries', 'as_hi_vtg']
 
 # %% ../../nbs/core/03c_texts.ipynb #06141470
+import contextlib
 import json
 import os
 import re
 import shutil
 import tarfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -348,6 +350,26 @@ def _unknown(content: Any, path: Path, what: str) -> EventError:
                       (f" ({', '.join(map(str, words[:12]))})" if words else "")
                       + f"; nearest: {nearest_formats(words)}")
 
+# %% ../../nbs/core/03c_texts.ipynb #a1plain0
+@contextlib.contextmanager
+def _plainly(path: Path) -> Iterator[None]:
+    "Whatever is wrong with a file, in one line."
+    try:
+        yield
+    except LabelError as error:
+        raise EventError(str(error)) from None
+    except (TypeError, KeyError, AttributeError, IndexError) as error:
+        raise EventError(f"{path.name}: not as its format has it: {error!r}") from None
+
+# %% ../../nbs/core/03c_texts.ipynb #a1plain1
+def _counted(found: Reading | None, lost: Reading, content: Any, path: Path, what: str) -> Reading:
+    "What was read, with the rows that were lost on the way; a refusal where nothing is known."
+    if found is None:
+        raise _unknown(content, path, what)
+    found.dropped += lost.dropped
+    found.rows_read += lost.dropped.total()
+    return found
+
 # %% ../../nbs/core/03c_texts.ipynb #48ae986e
 def read_captions(
     path: str | os.PathLike,                      # a file, a shard, or a folder of shards
@@ -357,28 +379,19 @@ def read_captions(
     stay_in: str | os.PathLike | None = None,     # refuse files outside this folder
 ) -> pd.DataFrame:                                # video_path, caption, start_sec, end_sec (NaN: the whole film), then the rest
     "Captions of films; `attrs` says what was read and dropped. Missing films are no error."
-    path = Path(path)
+    path, lost = Path(path), Reading("")
     if not path.exists():
         raise EventError(f"{path}: no such file")
-    try:
+    with _plainly(path):
         if shards := shards_in(path):
             records, lost = read_shards(shards)
             found = read_caption_records(records, columns)
             found.format, found.rows_read = lost.format, lost.rows_read
             found.dropped += lost.dropped
             return _finished(found, path, None, None)
-        lost = Reading("")
         content = _as_records(read_records(path, lost), path)
         found = _captions_of(content, path, columns)
-    except LabelError as error:
-        raise EventError(str(error)) from None
-    except (TypeError, KeyError, AttributeError, IndexError) as error:
-        raise EventError(f"{path.name}: not as its format has it: {error!r}") from None
-    if found is None:
-        raise _unknown(content, path, "captions")
-    found.dropped += lost.dropped
-    found.rows_read += lost.dropped.total()
-    return _finished(found, path, video_root, stay_in)
+    return _finished(_counted(found, lost, content, path, "captions"), path, video_root, stay_in)
 
 # %% ../../nbs/core/03c_texts.ipynb #17aa0ff4
 def read_charades(
@@ -486,7 +499,7 @@ def read_queries(
     path, lost = Path(path), Reading("")
     if not path.is_file():
         raise EventError(f"{path}: no such file")
-    try:
+    with _plainly(path):
         content = read_records(path, lost)
         if isinstance(content, str) and "##" in content[:4000]:
             found = read_charades(content)
@@ -494,16 +507,8 @@ def read_queries(
             content = _as_records(content, path)
             talk = isinstance(content, list) and content and all(_is_conversation(record) for record in content[:20])
             found = _answers_of(read_conversations(content)) if talk else _queries_of(content, columns)
-    except LabelError as error:
-        raise EventError(str(error)) from None
-    except (TypeError, KeyError, AttributeError, IndexError) as error:
-        raise EventError(f"{path.name}: not as its format has it: {error!r}") from None
-    if found is None:
-        raise _unknown(content, path, "queries")
-    found.dropped += lost.dropped
-    found.rows_read += lost.dropped.total()
-    return _finished(found, path, video_root, stay_in).assign(refused=lambda t: t["refused"].astype(bool) if "refused" in t
-                                                              else False)
+    table = _finished(_counted(found, lost, content, path, "queries"), path, video_root, stay_in)
+    return table.assign(refused=table["refused"].astype(bool) if "refused" in table else False)
 
 # %% ../../nbs/core/03c_texts.ipynb #41997e2e
 def as_hi_vtg(

@@ -15,11 +15,13 @@ from .policy import base_model, export_merged
 from .settings import GroundingConfig
 
 # %% ../../nbs/grounding/10_export.ipynb #c111da68
-LOAD = """import json; from transformers import AutoModelForImageTextToText, AutoProcessor
+LOAD = """import av, json, numpy as np; from transformers import AutoModelForImageTextToText, AutoProcessor
 model, processor = AutoModelForImageTextToText.from_pretrained("{folder}"), AutoProcessor.from_pretrained("{folder}")
-question = json.load(open("{folder}/prompt.json"))["question"].replace("{query}", "a calf runs")
-asked = processor.tokenizer(question, return_tensors="pt")
-print(model(**asked).logits.shape)     # with a film: processor.apply_chat_template, as any video model of transformers"""
+film = np.stack([frame.to_ndarray(format="rgb24") for frame in av.open("{film}").decode(video=0)][:192:12])
+text = processor.apply_chat_template([{"role": "user", "content": [{"type": "video"}, {"type": "text", "text": \
+json.load(open("{folder}/prompt.json"))["question"].replace("{query}", "a calf runs")}]}], add_generation_prompt=True)
+print(processor.decode(model.generate(**processor(text=[text], videos=[film], do_sample_frames=False, return_tensors="pt"), \
+max_new_tokens=80)[0], skip_special_tokens=True))"""
 
 def export(
     run: Run,       # that has trained

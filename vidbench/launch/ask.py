@@ -143,6 +143,8 @@ def ask(
     predict: Callable | None = None,   # answers instead of the job's own: (run, inputs, out[, query])
 ) -> Answer:
     "Let a run answer a film."
+    if not str(film):
+        raise FileNotFoundError("no film is named: type its path, or pick one")
     if not Path(film).is_file():
         raise FileNotFoundError(f"{film}: there is no such film")
     predict = predict or study_function(find_job(run.job), "predict")

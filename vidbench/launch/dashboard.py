@@ -444,6 +444,13 @@ def _last_words(snap: Snapshot, drawn: bool, lasted_sec: float) -> str:
     "How a stage ended: where nothing was logged, there is little to tell."
     return caption(snap) if drawn or snap.state == "failed" else f"{snap.part or snap.label}: over after {duration(lasted_sec)}"
 
+def _last_widget(png: bytes, said: str) -> Any:
+    "What stays of the widgets: the picture, else the words."
+    import ipywidgets as widgets
+    layout = {"max_width": "100%", "object_fit": "contain"}
+    words = widgets.HTML(f"<pre>{html.escape(said)}</pre>")
+    return widgets.Image(value=png, width=SHOWN_PX, layout=layout) if png else words
+
 
 # %% ../../nbs/launch/07_dashboard.ipynb #c24ca680
 class LiveView:
@@ -498,14 +505,11 @@ class LiveView:
         snap: Snapshot,  # how it ended
     ) -> None:
         "Put a static picture where the widgets were; a saved notebook shows it, widgets it does not."
-        import ipywidgets as widgets
         self.run.on_look = lambda: None
         self.top.button.on_click(self._stop, remove=True)   # a click that waited until now must not stop the next training
         png = picture(snap, alone=True) if self.charts else b""
         said = _last_words(snap, bool(png), time.monotonic() - self.opened)
-        layout = {"max_width": "100%", "object_fit": "contain"}
-        words = widgets.HTML(f"<pre>{html.escape(said)}</pre>")
-        self.box.children = (widgets.Image(value=png, width=SHOWN_PX, layout=layout) if png else words,)
+        self.box.children = (_last_widget(png, said),)
         if png:
             _keep(snap, self.handle, png)
         elif self.handle:
@@ -601,14 +605,10 @@ class Dashboard:
         part: str = "",  # of what the notebook does, such as `2 of 4: unseen films`; the run's name when not given
     ):
         self.run, self.view, self.part, self.logs = run, TextView(), part, Logs(run)
-        self.follower = Follower(self._look)
+        self.follower = Follower(lambda: self.view.update(self._snapshot()) or True)
 
     def _snapshot(self) -> Snapshot:
         return snapshot(self.run, logs=self.logs, part=self.part)
-
-    def _look(self) -> bool:
-        self.view.update(self._snapshot())
-        return True
 
     def _open(self, can_stop: bool, news_only: bool = False) -> None:
         self.view = make_view(self.run, can_stop, news_only)
@@ -637,10 +637,9 @@ class Dashboard:
     def _look_until_over(self) -> bool:
         snap = self._snapshot()
         self.view.update(snap)
-        if snap.over or snap.silent_sec > WATCH_SEC:
+        if over := snap.over or snap.silent_sec > WATCH_SEC:
             self.view.close(snap)
-            return False
-        return True
+        return not over
 
     def show(
         self,

@@ -4,12 +4,12 @@
 
 # %% auto #0
 __all__ = ['read_seeds', 'seed_tasks', 'Spread', 'over_seeds', 'spread_of', 'claim', 'spread_said', 'seeds_report', 'read_spread',
-           'seeds_text', 'seeds_figure', 'write_seeds', 'run_seeds', 'seeds_compared']
+           'seeds_text', 'seeds_figure', 'write_seeds', 'minutes_of', 'run_seeds', 'seeds_compared']
 
 # %% ../../nbs/launch/06a_seeds.ipynb #79966eb6
+import datetime as dt
 import json
 import resource
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TextIO
@@ -233,7 +233,7 @@ def seeds_figure(
 def write_seeds(
     runs: Sequence[Run],              # evaluated
     name: str,                        # of the folder under outputs/seeds
-    minutes: float | None = None,     # of wall time
+    minutes: float | None = None,     # of wall time, of all runs together
     cpu_minutes: float | None = None, # of processor time
 ) -> Path:                            # report.json
     "Write the report over seeds, with what one needs to repeat it."
@@ -243,6 +243,15 @@ def write_seeds(
     write_text(folder / "report.txt", seeds_text(found) + "\n")
     seeds_figure(found).savefig(folder / "seeds.png", dpi=110)
     return write_text(folder / "report.json", json.dumps(found, indent=1)) or folder / "report.json"
+
+# %% ../../nbs/launch/06a_seeds.ipynb #numbers-80005cfb
+def minutes_of(
+    run: Run,    # that has begun
+) -> float:      # minutes of wall time; what was waited between two calls is not counted
+    "How long the stages of a run took, by its own status.json: also where the last of several calls only read it."
+    at = dt.datetime.fromisoformat
+    took = [at(stage["updated"]) - at(stage["started"]) for stage in run.status["stages"].values() if "started" in stage]
+    return sum(took, dt.timedelta(0)).total_seconds() / 60
 
 # %% ../../nbs/launch/06a_seeds.ipynb #df5c6a20
 def _processor_minutes() -> float:
@@ -260,14 +269,14 @@ def run_seeds(
     stream: TextIO | None = None,   # shows the lines; stdout when not given
 ) -> int:                           # exit code: 0 only when every seed has its report
     "Run a job with several seeds, and write one report over them."
-    tasks, began, used = seed_tasks(notebook, seeds, settings, name), time.monotonic(), _processor_minutes()
+    tasks, used = seed_tasks(notebook, seeds, settings, name), _processor_minutes()
     codes = run_tasks(tasks, parallel, stream)
     runs = [task.run for task, code in zip(tasks, codes, strict=True) if code == 0]
     if len(runs) < len(tasks):
         print(f"{len(tasks) - len(runs)} of {len(tasks)} seeds did not come to their end: the same command goes on", file=stream)
         return max(codes, key=abs)
     name = tasks[0].run.name.removesuffix(f"-s{seeds[0]}")
-    path = write_seeds(runs, f"{runs[0].job}-{name}", (time.monotonic() - began) / 60, _processor_minutes() - used)
+    path = write_seeds(runs, f"{runs[0].job}-{name}", sum(map(minutes_of, runs)), _processor_minutes() - used)
     print(f"{path.with_name('report.txt').read_text()}report    {shown_path(path)}", file=stream)
     return 0
 

@@ -126,7 +126,8 @@ def check(
         f"eyes      {cfg.num_frames} frames of {cfg.size_px} px -> {envs.observation_space.shape} by {eyes}; {ms:.1f} ms a frame",
         f"policy    {parameters:,} parameters",
         f"training  {cfg.updates} updates of {cfg.rollout_steps} steps in {cfg.num_envs} environments, a checkpoint each "
-        f"{cfg.checkpoint_every}", *_forecast(cfg, envs, policy, device_gb)])
+        f"{cfg.checkpoint_every}",
+        f"power     {doubt.power_said(range(cfg.test_episodes), 'episodes')}", *_forecast(cfg, envs, policy, device_gb)])
 
 # %% ../../../nbs/worldmodel/agent/05_study.ipynb #cell-012
 class Material(NamedTuple):

@@ -29,7 +29,7 @@ from transformers import TrainerCallback
 from ...core import reports
 from ...core.checkpoints import best_checkpoint, load_weights
 from ...core.config import Config, ConfigError
-from ...core.doubt import Interval, mean_interval, paired_difference, word
+from ...core.doubt import Interval, mean_interval, paired_difference, power_said, word
 from ...core.doubt import said as told
 from ...core.engine import Draw, Engine, device_of, processes, warn
 from ...core.events import audit_split
@@ -691,6 +691,7 @@ def check(
               f"tokens    {steps} steps of {across} x {across}; the student sees {batch['visible'].shape[1]} "
               f"of {steps * across * across}",
               f"network   encoder {sizes[0]:.2f} M, predictor {sizes[1]:.2f} M parameters",
+              f"power     {power_said(material.sides['test'].groups, 'recordings')}",
               f"one batch loss {float(loss):.3f}; selection by {chosen_by(cfg, material)}",
               *forecast_module(cfg, model, batch, len(side), device_gb, processes)]
     return "\n".join(lines)
