@@ -52,7 +52,8 @@ def spell_bytes(
 # %% ../../nbs/core/01b_disk.ipynb #e934cfac
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _SAID = ("No space left on device", "Disk quota exceeded", "os error 28", "os error 122")
-_PERHAPS = ("requested and", "file write failed", "unexpected pos", "Write error", "disk I/O error", "short write", "EOF")
+_PERHAPS = ("requested and", "file write failed", "unexpected pos", "iostream error", "inline_container", "Write error",
+            "disk I/O error", "short write")
 LITTLE = 4_000_000  # bytes: with less, a writer that could not write had no room
 
 def causes(
