@@ -7,6 +7,7 @@ __all__ = ['Recording', 'read_recordings', 'find_recordings', 'slide']
 
 # %% ../../nbs/sensors/11_recordings.ipynb #05beee0e
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,7 +16,7 @@ import pandas as pd
 from jaxtyping import Float
 
 from .readers import read_log
-from .windows import SensorWindows, WindowError, cut_windows, open_table, unbroken
+from .windows import SensorWindows, WindowError, concatenate, cut_windows, open_table, unbroken
 
 # %% ../../nbs/sensors/11_recordings.ipynb #554efc64
 class Recording(NamedTuple):
@@ -76,10 +77,16 @@ def slide(
     window_samples: int,       # as the model was trained
     sample_rate_hz: float,     # likewise
     overlap: float = 0.5,      # share of a window that the next one repeats
-    stretch: bool = False,     # all of it as one window
+    take_sec: float = 0.0,     # of a model of stretched takes: how long they were; 0 = of windows that were cut
 ) -> SensorWindows:            # perhaps none
-    "Windows over a whole recording; starts are by its own clock."
-    cut = cut_windows(recording.signal, np.full(len(recording.signal), "?"), recording.rate_hz, recording.channels, "?", "?",
-                      recording.name, window_samples, overlap, sample_rate_hz, stretch=stretch)
-    object.__setattr__(cut, "start_sec", cut.start_sec + recording.start_sec)
-    return cut
+    "Windows over a whole recording, or pieces as long as a take, stretched as takes are; starts are by its own clock."
+    def windows_of(signal: Float[np.ndarray, "sample channel"]) -> SensorWindows:
+        return cut_windows(signal, np.full(len(signal), "?"), recording.rate_hz, recording.channels, "?", "?", recording.name,
+                           window_samples, overlap, sample_rate_hz, stretch=take_sec > 0)
+    size = round(take_sec * recording.rate_hz)
+    if not size or len(recording.signal) <= size:
+        cut = windows_of(recording.signal)
+        return replace(cut, start_sec=cut.start_sec + recording.start_sec)
+    starts = range(0, len(recording.signal) - size + 1, max(1, round(size * (1 - overlap))))
+    cut = concatenate([windows_of(recording.signal[start:start + size]) for start in starts])
+    return replace(cut, start_sec=recording.start_sec + np.array(starts) / recording.rate_hz)

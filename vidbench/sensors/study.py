@@ -302,6 +302,7 @@ def describe(
     return {"vocabulary": material.vocabulary, "domains": material.domain_names,
             "normaliser": asdict(material.normalise), "sample_rate_hz": material.sides["train"].windows.sample_rate_hz,
             "window_samples": material.sides["train"].windows.x.shape[1],
+            "take_sec": material.notes.get("take_sec", 0.0) / max(1, material.notes.get("takes", 0)),
             "windows": {name: len(data) for name, data in material.sides.items()}}
 
 # %% ../../nbs/sensors/08_study.ipynb #cell-043
@@ -682,8 +683,10 @@ def _answer(path: Path, cfg: SensorsConfig, model: TCNVAE, known: dict, rate_hz:
     normalise = Normaliser(*(tuple(known["normaliser"][part]) for part in ("channels", "mean", "std")))
     tables = []
     for recording in recordings.read_recordings(path, rate_hz or cfg.rate_hz):
-        cut = recordings.slide(recording, known["window_samples"], known["sample_rate_hz"], cfg.overlap, cfg.stretch)
-        length = len(recording.signal) / recording.rate_hz if cfg.stretch else known["window_samples"] / known["sample_rate_hz"]
+        whole = len(recording.signal) / recording.rate_hz
+        take = min(known.get("take_sec") or whole, whole) if cfg.stretch else 0.0
+        cut = recordings.slide(recording, known["window_samples"], known["sample_rate_hz"], cfg.overlap, take)
+        length = take or known["window_samples"] / known["sample_rate_hz"]
         if not len(cut):
             continue
         if all(source.startswith("utd_mhad=") for source in cfg.data):

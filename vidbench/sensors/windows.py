@@ -251,14 +251,15 @@ def stretched(
     return np.stack([np.interp(moments, np.arange(len(filled)), column) for column in filled.T], axis=1)
 
 # %% ../../nbs/sensors/01_windows.ipynb #843f5a87
-def _one_window(signal: np.ndarray, activity: np.ndarray, channels: Sequence[str], of: tuple[str, str, str], window_samples: int,
-                sample_rate_hz: float) -> SensorWindows:
+def _one_window(signal: np.ndarray, activity: np.ndarray, rate_hz: float, channels: Sequence[str], of: tuple[str, str, str],
+                window_samples: int, sample_rate_hz: float) -> SensorWindows:
     "A recording of one activity as one window; none where it holds several."
     names, (person, domain, recording) = np.unique(activity), of
     good = int(len(signal) > 1 and len(names) == 1 and names[0] != "")
     present = np.tile(~np.isnan(signal).all(0), (good, 1))
     x = stretched(signal, window_samples)[None] if good else np.zeros((0, window_samples, len(channels)))
-    note = {"format": domain, "rows_read": len(signal), "dropped": {} if good else {"no activity, or several": 1}}
+    note = {"format": domain, "rows_read": len(signal), "dropped": {} if good else {"no activity, or several": 1},
+            "takes": good, "take_sec": good * len(signal) / rate_hz}
     return SensorWindows(x, names[:good], person, domain, sample_rate_hz, tuple(channels), np.full(good, recording),
                          np.zeros(good), present, note)
 
@@ -280,7 +281,7 @@ def cut_windows(
     "Windows of one recording, at one rate, each within one activity."
     if stretch:
         of = person, domain, recording
-        return _one_window(signal, np.asarray(activity, str), channels, of, window_samples, sample_rate_hz)
+        return _one_window(signal, np.asarray(activity, str), rate_hz, channels, of, window_samples, sample_rate_hz)
     filled, doubtful = fill_gaps(signal, int(longest_gap_sec * rate_hz))
     resampled = resample(filled, rate_hz, sample_rate_hz)
     shown = np.floor(np.arange(len(resampled)) * rate_hz / sample_rate_hz + 1e-6).astype(int)  # 24.9999999 Hz is 25
@@ -345,7 +346,7 @@ def crop_windows(
 def merge_notes(
     notes: Sequence[Mapping[str, Any]],  # format, rows_read, dropped, notes of each part
 ) -> dict[str, Any]:                     # of all
-    "Formats and remarks once, rows and what was dropped added up."
+    "Formats and remarks once; rows, stretched takes and what was dropped added up."
     notes, dropped = [n for n in notes if n], Counter()
     for note in notes:
         dropped.update(note.get("dropped", {}))
@@ -353,7 +354,8 @@ def merge_notes(
         return {}
     return {"format": ", ".join(dict.fromkeys(n["format"] for n in notes if n.get("format"))),
             "rows_read": sum(n.get("rows_read", 0) for n in notes), "dropped": dict(dropped),
-            "notes": list(dict.fromkeys(line for n in notes for line in n.get("notes", ())))}
+            "notes": list(dict.fromkeys(line for n in notes for line in n.get("notes", ()))),
+            **{name: sum(n.get(name, 0) for n in notes) for name in ("takes", "take_sec") if any(name in n for n in notes)}}
 
 # %% ../../nbs/sensors/01_windows.ipynb #7eb07988
 def concatenate(
