@@ -29,7 +29,7 @@ COMMITTED = [NBS / "core/06_figures.ipynb"]        # and every experiment: what 
 LOOKING = ("compare", "sweep")                     # experiments that look at runs of the others
 FORKS = multiprocessing.get_context("forkserver")
 IMPORTED_ONCE = ["execnb.shell", "matplotlib.figure", "pandas", "sklearn.metrics", "torchvision", "transformers.trainer"]
-WIDEST_PX, MOST_BYTES = 1_000, 600_000
+WIDEST_PX, MOST_BYTES = 840, 600_000
 LIMIT_SEC = 900  # of a notebook: this is no test of speed
 ENVIRONMENT = {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "MPLBACKEND": "agg"}  # as the tests run them
 
@@ -127,15 +127,15 @@ def modules_digest(path: Path) -> str:
 # --- outputs that suit a page and a repository
 
 def small_picture(png: str) -> tuple[str, str]:
-    "Kind and content (base64) of a picture of at most 1,000 px: a PNG of few colours, a JPEG where these would spoil it."
+    "Kind and content (base64) of a picture of at most 840 px: a PNG of few colours, a JPEG where these would spoil it."
     from PIL import Image, ImageChops, ImageStat
     picture = Image.open(io.BytesIO(base64.b64decode(png))).convert("RGB")
     if picture.width > WIDEST_PX:
         picture = picture.resize((WIDEST_PX, round(picture.height * WIDEST_PX / picture.width)), Image.LANCZOS)
     plain = {"method": Image.Quantize.MAXCOVERAGE, "dither": Image.Dither.NONE}
-    drawn = (picture.quantize(colours, **plain) for colours in (48, 96, 160, 256))
+    drawn = (picture.quantize(colours, **plain) for colours in (16, 32, 48, 96, 160, 256))
     harm = lambda few: max(ImageStat.Stat(ImageChops.difference(picture, few.convert("RGB"))).rms)  # noqa: E731
-    few, small = next((few for few in drawn if harm(few) < 4), None), io.BytesIO()
+    few, small = next((few for few in drawn if harm(few) < 6), None), io.BytesIO()
     (few or picture).save(small, **({"format": "PNG"} if few else {"format": "JPEG", "quality": 74}), optimize=True)
     return "image/png" if few else "image/jpeg", base64.b64encode(small.getvalue()).decode()
 

@@ -5,7 +5,8 @@
 # %% auto #0
 __all__ = ['logger', 'BEFORE', 'LEAST_MOVED', 'catch_signals', 'evaluation_is_due', 'Course', 'Journal', 'Watcher',
            'sample_weights', 'share_moved', 'Movement', 'TrainResult', 'forget_after', 'heal_log', 'finished_training',
-           'out_of_memory', 'explain_out_of_memory', 'checkpoint_size', 'train', 'health_summary']
+           'out_of_memory', 'explain_out_of_memory', 'explain_lost_loader', 'checkpoint_size', 'train',
+           'health_summary']
 
 # %% ../../nbs/core/09_training.ipynb #cell-002
 import contextlib
@@ -277,7 +278,7 @@ def heal_log(
         return
     lines = read_lines(run.path("metrics.jsonl"))
     there = {_line_of(line) for line in lines}
-    wanted = [line for line in state["log_history"] if not line.get(HALF_LINE)
+    wanted = [line for line in state.get("log_history", ()) if not line.get(HALF_LINE)
               and ("loss" in line or any(k.startswith("eval_") for k in line))]
     if lost := [line for line in wanted if _line_of(line) not in there]:
         logger.warning("metrics.jsonl has lost %d lines: made again from %s", len(lost), checkpoint.name)
@@ -319,6 +320,20 @@ def explain_out_of_memory(
             raise
         values = ", ".join(f"{name} (now {getattr(cfg, name)})" for name in settings)
         raise TrainingError(f"out of memory: lower {values}, or set auto_batch_size=True") from error
+
+# %% ../../nbs/core/09_training.ipynb #89244b8a
+@contextlib.contextmanager
+def explain_lost_loader(
+    cfg: TrainingConfig,  # `num_workers`: without any, nothing is explained
+) -> Iterator[None]:
+    "Turn what a killed loader of data leaves behind, a broken pipe, into one line."
+    try:
+        yield
+    except (ConnectionError, EOFError) as error:
+        if not cfg.num_workers:
+            raise
+        raise TrainingError(f"a process that loads data was killed ({error or type(error).__name__}), perhaps for want of "
+                            f"memory: run again to resume, or lower num_workers (now {cfg.num_workers})") from error
 
 # %% ../../nbs/core/09_training.ipynb #cell-036
 def _start_or_resume(run: Run) -> Path | None:
@@ -426,7 +441,7 @@ def train(
     if "wandb" in cfg.trackers:
         ready_wandb(run)
     run.on_ready()
-    with catch_signals() as signals, explain_out_of_memory(cfg, memory_settings):
+    with catch_signals() as signals, explain_out_of_memory(cfg, memory_settings), explain_lost_loader(cfg):
         course, movement = Course(cfg, run, signals, eval_data is not None), Movement(run)
         trainer = engine(
             model=model, run=run, sampler=sampler, keep_checkpoints=cfg.keep_checkpoints, train_dataset=train_data,
