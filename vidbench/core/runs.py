@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['PACKAGES', 'STATES', 'SHOWN_DPI', 'AFTER', 'workspace', 'write_text', 'append_line', 'read_lines',
            'describe_environment', 'RunError', 'read_json', 'read_status', 'RunPlace', 'RunLog', 'RunPictures',
-           'RunReport', 'write_stage', 'RunStages', 'RunRequests', 'Run', 'duration', 'log_line', 'all_runs',
-           'unfinished_run', 'run_rows', 'list_runs', 'find_run']
+           'RunReport', 'processor_sec', 'write_stage', 'RunStages', 'RunRequests', 'Run', 'duration', 'log_line',
+           'all_runs', 'unfinished_run', 'run_rows', 'list_runs', 'find_run']
 
 # %% ../../nbs/core/01_runs.ipynb #cell-002
 import contextlib
@@ -295,6 +295,11 @@ def _now() -> str:
     "The time as ISO 8601 in UTC, to the second."
     return dt.datetime.now(dt.timezone.utc).isoformat(timespec="seconds")
 
+# %% ../../nbs/core/01_runs.ipynb #numbers-cb65303d
+def processor_sec() -> float:
+    "Processor seconds of this process and of those that it has waited for."
+    return sum(os.times()[:4])
+
 # %% ../../nbs/core/01_runs.ipynb #cell-045
 def write_stage(
     folder: Path,    # a run folder
@@ -357,6 +362,8 @@ class RunStages:
     @contextlib.contextmanager
     def _recorded(self, name: str, details: dict[str, Any]) -> Iterator[None]:
         "Say that a stage runs, and how it ended."
+        before = processor_sec()
+        spent = lambda: {"cpu_sec": round(processor_sec() - before, 1)}
         self.set(name, "running", started=_now(), error=None, **details)
         try:
             yield
@@ -364,12 +371,13 @@ class RunStages:
             state = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
             full = full_disk(self.place.folder, error, name)
             with contextlib.suppress(OSError):      # what could not be written stays as it was
-                self.set(name, state, error=full or f"{type(error).__name__}: {error or 'stopped; run again to go on'}")
+                said = full or f"{type(error).__name__}: {error or 'stopped; run again to go on'}"
+                self.set(name, state, error=said, **spent())
             if full:
                 raise RunError(full) from error
             raise
         if self.place.leads and self.status["stages"][name]["state"] == "running":
-            self.set(name, "finished")
+            self.set(name, "finished", **spent())
             for call in AFTER.get(name, ()):
                 call(self.place.folder)
 
