@@ -529,14 +529,18 @@ def log_line(
     return f"{line} | {more}" if (more := _numbers(record)) else line
 
 # %% ../../nbs/core/01_runs.ipynb #cell-086
+def _folders(root: str | Path | None, job: str = "*") -> list[Path]:
+    "Where runs lie, the newest first."
+    root = Path(root) if root else workspace() / "outputs"
+    found = [(path.stat().st_mtime, path.parent) for path in root.glob(f"{job}/*/config.yaml")]
+    return [folder for _, folder in sorted(found, reverse=True)]
+
 def all_runs(
     root: str | Path | None = None,  # `workspace()/outputs` when not given
     job: str | None = None,          # only this job's
 ) -> list[Run]:
     "All runs, newest first."
-    root = Path(root) if root else workspace() / "outputs"
-    found = [(path.stat().st_mtime, path.parent) for path in root.glob(f"{job or '*'}/*/config.yaml")]
-    return [Run(folder) for _, folder in sorted(found, reverse=True)]
+    return [Run(folder) for folder in _folders(root, job or "*")]
 
 # %% ../../nbs/core/01_runs.ipynb #cell-088
 def unfinished_run(
@@ -588,10 +592,10 @@ def find_run(
     "The run that a name means."
     if Path(name).joinpath("config.yaml").exists():
         return Run.open(name)
-    runs = all_runs(root)
-    hits = [run for run in runs if name in (run.name, f"{run.job}/{run.name}")]
+    folders = _folders(root)
+    hits = [folder for folder in folders if name in (folder.name, f"{folder.parent.name}/{folder.name}")]
     if len(hits) == 1:
-        return hits[0]
+        return Run(hits[0])
     if hits:
-        raise RunError(f"run '{name}' is of several jobs ({', '.join(run.job for run in hits)}): write job/name")
-    raise RunError(f"no run '{name}': {nearest(name, [run.name for run in runs]) or 'there are none yet'}")
+        raise RunError(f"run '{name}' is of several jobs ({', '.join(hit.parent.name for hit in hits)}): write job/name")
+    raise RunError(f"no run '{name}': {nearest(name, [folder.name for folder in folders]) or 'there are none yet'}")
