@@ -344,5 +344,6 @@ def fit_head(
     sides = {side: FeatureDataset(side_features(cfg, model, material, material.sides[side], not run.watched),
                                   labels[side], cfg.views) for side in ("train", "val")}
     torch.manual_seed(cfg.seed)
-    return train(Head(model, cfg.head_dropout), cfg, run, sides["train"], sides["val"],
+    head = Head(model, cfg.head_dropout).learn_scale(sides["train"].features.numpy())
+    return train(head, cfg, run, sides["train"], sides["val"],
                  sampler=make_sampler(cfg, labels["train"]), **watched(cfg, run, material))
