@@ -246,7 +246,7 @@ def differences(one: Path, other: Path) -> str:
 def leftovers(home: Path) -> str:
     "Temporary files that a finished run left behind."
     found = [p.relative_to(home).as_posix() for p in home.rglob("*")
-             if p.name.endswith((".tmp", ".half", ".part", ".part.npy")) or p.name.startswith(".making-")]
+             if p.name.endswith((".tmp", ".half", ".part")) or p.name.startswith(".making-")]
     return f"left behind: {', '.join(found[:4])}" if found else ""
 
 

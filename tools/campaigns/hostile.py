@@ -102,8 +102,9 @@ def texts(rng: random.Random, folder: Path, run: Path) -> str:
         said = shown(folder, *words)
         if "\x1b[2J" in said or "\x07" in said:
             return f"vidbench {words[0]} writes escape codes to the terminal"
+    from vidbench.core.runs import Run
     from vidbench.launch.report_html import write_report
-    write_report(run)
+    write_report(Run.open(run))
     pages = [p for p in run.rglob("*.html") if SCRIPT in p.read_text(errors="replace")]
     return f"{pages[0].name} holds a script of a report" if pages else ""
 

@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 from transformers import Blip2QFormerModel
 
+from ...core.disk import draft
 from ...core.engine import device_of, processes
 from ...core.runs import Run
 from .qformer import Bridge, Captioner
@@ -230,5 +231,5 @@ def align_once(
     model.bridge.to("cpu")
     if run.leads:
         told.to_csv(run.path("alignment.csv"), index=False)
-        save_file(model.bridge.state_dict(), draft := kept.with_suffix(".part"))
-        draft.replace(kept)
+        with draft(kept) as part:
+            save_file(model.bridge.state_dict(), part)

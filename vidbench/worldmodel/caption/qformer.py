@@ -41,6 +41,7 @@ from transformers.utils.logging import disable_progress_bar
 
 from ...core.checkpoints import best_checkpoint
 from ...core.config import ConfigError
+from ...core.disk import draft
 from ...core.engine import Recomputes
 from ...core.runs import Run
 from ...core.tiny_vlm import make_tokenizer, train_briefly
@@ -201,10 +202,8 @@ def _frames(film: Film, problems: dict[str, str]) -> np.ndarray | None:
 # %% ../../../nbs/worldmodel/caption/03_qformer.ipynb #cell-026
 def _write(path: Path, features: np.ndarray) -> None:
     "Write a file so that it is complete or not there."
-    part = path.with_suffix(f".{os.getpid()}.part")
-    with part.open("wb") as file:
+    with draft(path) as part, part.open("wb") as file:
         np.save(file, features)
-    os.replace(part, path)
 
 # %% ../../../nbs/worldmodel/caption/03_qformer.ipynb #cell-027
 def _read_ahead(films: Sequence[Film], batch: int, workers: int, problems: dict[str, str]) -> Iterator[list[tuple]]:
