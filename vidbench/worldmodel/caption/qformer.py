@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['logger', 'toy_encoder', 'teach_language', 'toy_llm', 'BridgeError', 'grid_of', 'frozen_encoder', 'frozen_llm',
            'encode_frames', 'weights_print', 'FeatureCache', 'OwnFeatures', 'qformer_config', 'Bridge', 'prompt_ids',
-           'collate_captions', 'with_adapters', 'words_loss', 'learns', 'Captioner', 'speak', 'caption_losses',
-           'find_weights', 'load_bridge']
+           'collate_captions', 'cut_said', 'with_adapters', 'words_loss', 'learns', 'Captioner', 'speak',
+           'caption_losses', 'find_weights', 'load_bridge']
 
 # %% ../../../nbs/worldmodel/caption/03_qformer.ipynb #cell-002
 import hashlib
@@ -385,6 +385,20 @@ def collate_captions(
             "input_ids": torch.tensor([after + ids + [pad] * (longest - len(ids)) for ids in said]),
             "labels": torch.tensor([[-100] * len(after) + ids + [-100] * (longest - len(ids)) for ids in said]),
             "sample_id": [item["sample_id"] for item in items]}
+
+# %% ../../../nbs/worldmodel/caption/03_qformer.ipynb #cell-043a
+def cut_said(
+    captions: Sequence[str],             # of training
+    tokenizer: PreTrainedTokenizerBase,  # of the language model
+    cfg: CaptionConfig,                  # max_caption_tokens
+) -> str:                                # one line; empty where all have room
+    "How many different captions do not fit, and what would."
+    different = sorted(set(captions))
+    separate = "" if tokenizer.chat_template else " "
+    needed = [len(tokenizer(separate + text, add_special_tokens=False)["input_ids"]) + 1 for text in different]
+    cut = sum(length > cfg.max_caption_tokens for length in needed)
+    return (f"{cut} of {len(different)} different captions are longer than max_caption_tokens={cfg.max_caption_tokens} and "
+            f"cut: set max_caption_tokens={max(needed)} to keep them whole") if cut else ""
 
 # %% ../../../nbs/worldmodel/caption/03_qformer.ipynb #cell-045
 def with_adapters(
