@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['AGGREGATED', 'WRITERS', 'class_names', 'over_time', 'BoutRules', 'bouts_of', 'segment_hits', 'segment_f1',
-           'frame_accuracy', 'many_colours', 'ethogram_figure', 'write_events', 'write_results']
+           'frame_accuracy', 'ethogram_figure', 'write_events', 'write_results']
 
 # %% ../../nbs/core/13_bouts.ipynb #cell-002
 import contextlib
@@ -182,15 +182,6 @@ def frame_accuracy(
         right.append(_on_clock(pred[pred["video_path"] == film], moments) == _on_clock(own, moments))
     return float(np.concatenate(right).mean()) if right else float("nan")
 
-# %% ../../nbs/core/13_bouts.ipynb #cell-037
-def many_colours(
-    n: int,    # wanted
-) -> list[tuple[float, ...]]:    # RGB in [0, 1]
-    "The house's ten colours, then the same paler, then darker: thirty that differ."
-    first = np.array(palette(10))
-    shades = np.concatenate([first, 0.45 * first + 0.55, 0.5 * first])
-    return [tuple(shades[i % len(shades)]) for i in range(n)]
-
 # %% ../../nbs/core/13_bouts.ipynb #cell-039
 def ethogram_figure(
     bouts: pd.DataFrame,                # video_path, start_sec, end_sec, label
@@ -200,7 +191,7 @@ def ethogram_figure(
     "What happened when, film by film."
     films = list(dict.fromkeys(bouts["video_path"]) | dict.fromkeys(true["video_path"] if true is not None else []))[:most]
     labels = sorted(set(bouts["label"]) | set(true["label"] if true is not None else []))
-    colours = dict(zip(labels, many_colours(len(labels)), strict=True))
+    colours = dict(zip(labels, palette(len(labels)), strict=True))
     figure, ax = new_figure(12, max(1.2 + 0.5 * max(len(films), 1), 0.8 + 0.28 * len(labels)))    # the legend fits beside it
     rows = [(bouts, 0.0 if true is None else -0.2)] + ([(true, 0.2)] if true is not None else [])
     for place, film in enumerate(films):

@@ -28,7 +28,7 @@ from pydantic import BaseModel
 
 from .config import Config, ConfigError, nearest, read_settings
 from .disk import append_text, full_disk, refuse_links, replace_file, sweep
-from .owner import lives, owned, owner, this_process, was_owner
+from .owner import held_since, lives, owned, owner, this_process, was_owner
 
 if TYPE_CHECKING:  # imported where a table is made: the command line mostly needs none, and it takes half a second
     import pandas as pd
@@ -374,11 +374,18 @@ class RunStages:
                 call(self.place.folder)
 
 # %% ../../nbs/core/01_runs.ipynb #cell-060
+def _mark(path: Path) -> tuple[int, int] | None:
+    "What tells a file from one of the same name before it."
+    with contextlib.suppress(OSError):
+        return (found := path.lstat()).st_mtime_ns, found.st_ino
+    return None
+
 class RunRequests:
     "What others ask of a run while it goes."
 
     def __init__(self, place: RunPlace):
-        self.place = place
+        self.place, mark = place, _mark(place.path("STOP"))
+        self.past = mark if mark and mark[0] < held_since(place.folder, "launcher") else None  # asked of one before
         self.watched = False          # set by a dashboard, so that the engine does not draw a progress bar as well
         self.on_ready = lambda: None  # called by the engine once all is prepared and training can begin
         self.on_look = lambda: None   # called whenever the job looks for a STOP: a dashboard lets clicks through
@@ -391,7 +398,15 @@ class RunRequests:
     def stop_requested(self) -> bool:
         "Whether somebody asked the job to stop."
         self.on_look()
-        return self.place.path("STOP").exists()
+        return _mark(self.place.path("STOP")) not in (None, self.past)
+
+    def forget_stop(
+        self,
+        followed: bool = False,  # it was, or whatever ended the process came first
+    ) -> None:
+        "Remove a request that is over: of one who worked here before, or followed."
+        if self.place.leads and (followed or _mark(self.place.path("STOP")) == self.past):
+            self.place.path("STOP").unlink(missing_ok=True)
 
 # %% ../../nbs/core/01_runs.ipynb #cell-063
 def _lent(part: str, name: str) -> property:
@@ -445,8 +460,8 @@ class Run:
     figures, save_figure, show, save_panel = (_lent("pictures", n) for n in ("folder", "save", "show", "save_panel"))
     write_report, report = (_lent("result", n) for n in ("write", "content"))
     status, set_stage, has_finished, stage = (_lent("stages", n) for n in ("status", "set", "has_finished", "stage"))
-    watched, on_ready, on_look, stop, stop_requested = (
-        _lent("requests", n) for n in ("watched", "on_ready", "on_look", "stop", "stop_requested"))
+    watched, on_ready, on_look, stop, stop_requested, forget_stop = (
+        _lent("requests", n) for n in ("watched", "on_ready", "on_look", "stop", "stop_requested", "forget_stop"))
 
     def __init__(self, folder: str | Path):
         self.place = RunPlace(folder)
@@ -529,14 +544,18 @@ def log_line(
     return f"{line} | {more}" if (more := _numbers(record)) else line
 
 # %% ../../nbs/core/01_runs.ipynb #cell-086
+def _folders(root: str | Path | None, job: str = "*") -> list[Path]:
+    "Where runs lie, the newest first."
+    root = Path(root) if root else workspace() / "outputs"
+    found = [(path.stat().st_mtime, path.parent) for path in root.glob(f"{job}/*/config.yaml")]
+    return [folder for _, folder in sorted(found, reverse=True)]
+
 def all_runs(
     root: str | Path | None = None,  # `workspace()/outputs` when not given
     job: str | None = None,          # only this job's
 ) -> list[Run]:
     "All runs, newest first."
-    root = Path(root) if root else workspace() / "outputs"
-    found = [(path.stat().st_mtime, path.parent) for path in root.glob(f"{job or '*'}/*/config.yaml")]
-    return [Run(folder) for _, folder in sorted(found, reverse=True)]
+    return [Run(folder) for folder in _folders(root, job or "*")]
 
 # %% ../../nbs/core/01_runs.ipynb #cell-088
 def unfinished_run(
@@ -588,10 +607,10 @@ def find_run(
     "The run that a name means."
     if Path(name).joinpath("config.yaml").exists():
         return Run.open(name)
-    runs = all_runs(root)
-    hits = [run for run in runs if name in (run.name, f"{run.job}/{run.name}")]
+    folders = _folders(root)
+    hits = [folder for folder in folders if name in (folder.name, f"{folder.parent.name}/{folder.name}")]
     if len(hits) == 1:
-        return hits[0]
+        return Run(hits[0])
     if hits:
-        raise RunError(f"run '{name}' is of several jobs ({', '.join(run.job for run in hits)}): write job/name")
-    raise RunError(f"no run '{name}': {nearest(name, [run.name for run in runs]) or 'there are none yet'}")
+        raise RunError(f"run '{name}' is of several jobs ({', '.join(hit.parent.name for hit in hits)}): write job/name")
+    raise RunError(f"no run '{name}': {nearest(name, [folder.name for folder in folders]) or 'there are none yet'}")

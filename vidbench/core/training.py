@@ -342,8 +342,8 @@ def _start_or_resume(run: Run) -> Path | None:
     resume = newest_checkpoint(run.checkpoints)
     if resume and (reason := why_foreign(resume)):
         raise TrainingError(reason)
+    run.forget_stop()  # that was asked of one before; one that came while this one prepared is followed
     if run.leads:
-        run.path("STOP").unlink(missing_ok=True)
         forget_after(run, trainer_state(resume)["global_step"])
         heal_log(run, resume)
     if resume:
@@ -376,6 +376,7 @@ def _conclude(run: Run, trainer: Engine, course: Course, movement: Movement) -> 
                             f"step {trainer.state.global_step} of {trainer.state.max_steps}, checkpoints kept; lower "
                             "learning_rate or look at those samples")
     result = _result(run, trainer, course, movement)
+    run.forget_stop(followed=not result.finished)
     where = f"stopped at step {result.step} of {result.total_steps}"
     if trainer.state.is_world_process_zero:
         if result.finished:
