@@ -136,7 +136,8 @@ def term(
 
 # %% ../../nbs/launch/20_verdict.ipynb #13a464ff
 SPELLED = {"roc_auc": "ROC AUC", "auc": "AUC", "macro_f1": "macro F1", "ece": "ECE", "ra_iou": "RA-IoU", "cider": "CIDEr",
-           "false_alarms": "false alarms", "refusal_f1": "refusal F1", "kl": "KL", "in_domain_macro_f1": "in-domain macro F1"}
+           "false_alarms": "false alarms", "refusal_f1": "refusal F1", "miou_relevant": "mean IoU",
+           "kl": "KL", "in_domain_macro_f1": "in-domain macro F1"}
 
 def spelled(
     name: str,  # of a metric
