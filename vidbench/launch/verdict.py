@@ -180,7 +180,8 @@ def number_said(
 ) -> str:                       # such as 0.92 [0.81, 0.97], no change, or –
     "A number for the eye; a difference that is none is said so."
     is_difference = name.startswith(("gain_", "optimism_")) or name.endswith("_gain")
-    if is_difference and [number.get(edge) for edge in ("value", "low", "high")] == [0, 0, 0]:
+    edges = [number.get(edge) for edge in ("value", "low", "high")]
+    if is_difference and None not in edges and max(map(abs, edges)) < 0.005:
         return "no change"
     return said(number)
 

@@ -628,6 +628,14 @@ def _keep_looks(run: Run, cfg: SensorsConfig, model: TCNVAE, material: Material,
         windows=data.windows.x[rows], drawn=drawn, titles=data.windows.activity[rows].astype(str),
         channels=np.array(data.windows.channels), rate_hz=data.windows.sample_rate_hz)
 
+def _keep_signals(run: Run, table: pd.DataFrame, material: Material, most: int = 500) -> None:
+    "What the sample browser draws: windows of the reported side, those that were answered wrongly first."
+    data, rows = material.sides[material.primary].windows, table[table.side == material.primary]
+    first = np.argsort(rows["right"].to_numpy(), kind="stable")[:most]
+    np.savez_compressed(
+        run.path("signals.npz"), event_id=rows.event_id.to_numpy(str)[first], signals=data.x[first].astype(np.float16),
+        channels=np.array(data.channels), rate_hz=data.sample_rate_hz)
+
 # %% ../../nbs/sensors/08_study.ipynb #cell-098
 def make_figures(
     cfg: SensorsConfig,         # of the run
@@ -662,6 +670,7 @@ def evaluate(
         table = prediction_table(cfg, found, material)
         write_predictions(run, table)
         _keep_looks(run, cfg, model, material, found)
+        _keep_signals(run, table, material)
         run.write_report(build_report(cfg, run, material, found, table, baseline))
         for name, figure in make_figures(cfg, run).items():
             run.save_figure(figure, name)
