@@ -309,7 +309,7 @@ def side_features(
         np.save(file, found)
     return found
 
-# %% ../../nbs/behavior/07_training.ipynb #cell-050
+# %% ../../nbs/behavior/07_training.ipynb #cell-051
 class FeatureDataset(Dataset):
     "Features of the views of events; a draw takes one view at random."
 
@@ -329,7 +329,7 @@ class FeatureDataset(Dataset):
             item.index * self.views + int(np.random.default_rng(item.seed).integers(self.views)))
         return {"features": self.features[row], "labels": int(self.labels[row // self.views])}
 
-# %% ../../nbs/behavior/07_training.ipynb #cell-052
+# %% ../../nbs/behavior/07_training.ipynb #cell-053
 def fit_head(
     cfg: BehaviorConfig,    # what to train, and how
     run: Run,               # where it goes
@@ -342,5 +342,6 @@ def fit_head(
     sides = {side: FeatureDataset(side_features(cfg, model, material, material.sides[side], not run.watched),
                                   labels[side], cfg.views) for side in ("train", "val")}
     torch.manual_seed(cfg.seed)
-    return train(Head(model, cfg.head_dropout), cfg, run, sides["train"], sides["val"],
+    head = Head(model, cfg.head_dropout).learn_scale(sides["train"].features.numpy())
+    return train(head, cfg, run, sides["train"], sides["val"],
                  sampler=make_sampler(cfg, labels["train"]), **watched(cfg, run, material))

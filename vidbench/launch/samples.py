@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['REFUSALS', 'SHOWN', 'ORDERS', 'LONG', 'SIDES', 'CORRECTION', 'KEYS', 'film_of', 'spans_of', 'certainty',
            'false_alarm', 'choose', 'words_html', 'before_after_html', 'clip_html', 'sample_html', 'kinds_of',
-           'static_html', 'write_samples', 'answers_of', 'Corrections', 'confusion_grid', 'Filters', 'Marking',
+           'static_html', 'read_answers', 'write_samples', 'Corrections', 'confusion_grid', 'Filters', 'Marking',
            'beside_each_other', 'SampleBrowser']
 
 # %% ../../nbs/launch/23_samples.ipynb #023f394e
@@ -98,7 +98,8 @@ def words_html(
     row: Mapping[str, Any],  # of predictions.csv
 ) -> str:
     "What was asked and what was said."
-    rows = [(name.replace("_", " "), str(row[name])) for name in LONG if isinstance(row.get(name), str) and row[name].strip()]
+    rows = [(name.replace("_", " "), str(row[name])) for name in LONG
+            if isinstance(row.get(name), str) and row[name].strip() and not (name == "said" and row[name] == row.get("pred"))]
     return "".join(f'<div style="margin-top:4px"><span style="opacity:.65">{html.escape(name)}:</span> '
                    f"{html.escape(text[:400])}</div>" for name, text in rows)
 
@@ -195,6 +196,14 @@ def static_html(
             f'{button("&#9664;", "i-1")} {button("&#9654;", "i+1")} '
             f"<output>1{few}</output></div>{sections}</div>")
 
+# %% ../../nbs/launch/23_samples.ipynb #b2d4f6a8
+def read_answers(
+    run: Run,        # after `evaluate`
+) -> pd.DataFrame:   # its predictions.csv, what is missing as no text; `answer_after` beside an `answer_before`
+    "A run's answers, in one set of names for all studies."
+    found = read_predictions(run).fillna({"true": "", "pred": ""})
+    return found.rename(columns={"completion": "answer_after"}) if "answer_before" in found else found
+
 # %% ../../nbs/launch/23_samples.ipynb #36316f0a
 _PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title>
 <meta name="viewport" content="width=device-width, initial-scale=1"><style>:root {{ color-scheme: light dark }}
@@ -209,14 +218,10 @@ def write_samples(
     most: int = 60,          # answers
 ) -> Path:
     "The answers of a run as one page that needs no server and no network."
-    table = choose(answers_of(run), show, order=order)
+    table = choose(read_answers(run), show, order=order)
     title = html.escape(f"{run.job}/{run.name}: answers")
     body = static_html(table, most) if len(table) else "none is like that"
     return write_text(Path(path), _PAGE.format(title=title, body=body))
-
-def answers_of(run: Run) -> pd.DataFrame:
-    "A run's predictions, what is missing as no text."
-    return read_predictions(run).fillna({"true": "", "pred": ""})
 
 # %% ../../nbs/launch/23_samples.ipynb #083b8091
 CORRECTION = ("event_id", "video_path", "start_sec", "end_sec", "label", "correct_label")
@@ -397,9 +402,9 @@ def beside_each_other(
     other: Run,  # of the same job
 ) -> pd.DataFrame:  # rows of `run`, with pred_before of `other`; those that differ first
     "The same events of two runs."
-    mine, columns = answers_of(run), {"pred": "pred_before", "pred_start_sec": "pred_before_start_sec",
+    mine, columns = read_answers(run), {"pred": "pred_before", "pred_start_sec": "pred_before_start_sec",
                                       "pred_end_sec": "pred_before_end_sec", "answer_after": "answer_before"}
-    theirs = answers_of(other)
+    theirs = read_answers(other)
     theirs = theirs[["event_id", *(c for c in columns if c in theirs)]].rename(columns=columns)
     both = mine.drop(columns=[c for c in theirs if c in mine and c != "event_id"]).merge(theirs, on="event_id")
     if both.empty:
@@ -417,7 +422,7 @@ class SampleBrowser:
         order: str = "as written",  # one of ORDERS
         beside: Run | None = None,  # another run, whose answers to the same events stand in the first column
     ):
-        self.table = answers_of(run) if beside is None else beside_each_other(run, beside)
+        self.table = read_answers(run) if beside is None else beside_each_other(run, beside)
         self.heads = ("before training", "after") if beside is None else (beside.name, run.name)
         none = SHOWN[show](self.table).sum() == 0 < len(self.table)
         self.note = f"No answer is {show.removesuffix('s')}: all are shown." if none else ""

@@ -23,7 +23,7 @@ from transformers.models.vjepa2.modeling_vjepa2 import VJEPA2Encoder
 
 from ...core.engine import Recomputes
 from .masking import Masks
-from .settings import PretrainConfig
+from .settings import TUBELET_FRAMES, PretrainConfig
 
 logger = logging.getLogger(__name__)
 
@@ -44,7 +44,7 @@ def network_config(
 ) -> VJEPA2Config:
     "Our settings in transformers' words."
     return VJEPA2Config(
-        patch_size=cfg.patch_px, crop_size=cfg.size_px, frames_per_clip=cfg.num_frames, tubelet_size=cfg.tubelet_frames,
+        patch_size=cfg.patch_px, crop_size=cfg.size_px, frames_per_clip=cfg.num_frames, tubelet_size=TUBELET_FRAMES,
         hidden_size=cfg.hidden_size, num_hidden_layers=cfg.depth, num_attention_heads=cfg.heads,
         pred_hidden_size=cfg.pred_hidden_size, pred_num_hidden_layers=cfg.pred_depth,
         pred_num_attention_heads=cfg.pred_heads, initializer_range=cfg.init_std, pred_zero_init_mask_tokens=False)
