@@ -240,7 +240,7 @@ def differences(one: Path, other: Path) -> str:
     if len(a) != len(b):
         return f"metrics.jsonl has {len(b)} lines, not {len(a)}"
     return next((f"metrics.jsonl differs in line {i + 1}: {other_keys(x, y)}" for i, (x, y) in enumerate(zip(a, b, strict=True))
-                 if json.dumps(x) != json.dumps(y)), "")
+                 if json.dumps(x, sort_keys=True) != json.dumps(y, sort_keys=True)), "")
 
 
 def leftovers(home: Path) -> str:

@@ -216,5 +216,6 @@ def sweep(
     folder: Path,  # in which nobody else works
 ) -> None:
     "Remove what a killed process was still writing."
-    for part in (*folder.glob(".*.part"), *folder.glob("*/.*.part")):
-        part.unlink(missing_ok=True)
+    for depth in ("", "*/", "*/*/"):  # a checkpoint's own files lie deepest
+        for part in folder.glob(f"{depth}.*.part"):
+            part.unlink(missing_ok=True)
