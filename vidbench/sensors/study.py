@@ -522,8 +522,7 @@ def verdict(
 ) -> str:
     "What the report says, in words."
     found, side = metrics["macro_f1"], details["side"].replace("_", " ")
-    over = f" (over windows [{found['low_events']:.2f}, {found['high_events']:.2f}])" if "low_events" in found else ""
-    parts = [f"macro-F1 {said(found)} on {side}, {found['groups']} groups{over}, {metrics['in_domain_macro_f1']['value']:.2f} "
+    parts = [f"macro-F1 {said(found)} on {side}, {found['groups']} groups, {metrics['in_domain_macro_f1']['value']:.2f} "
              f"in-domain, {baselines['majority']['macro_f1']['value']:.2f} for the majority's answer",
              _about_forest(metrics["gain_over_forest_macro_f1"], baselines["forest"]["macro_f1"])]
     if found["groups"] < 5:

@@ -72,11 +72,12 @@ def contrast_loss(
 def hard_negatives(
     alike: Float[Tensor, "clip caption"],  # similarities
     same: Bool[Tensor, "clip caption"],    # whether the caption is said of the clip
+    hardness: float = 1.0,                 # 0 = any wrong one, 1 = as BLIP-2 draws them
 ) -> Int[Tensor, " clip"] | None:          # a caption for each clip; none where some clip has no wrong one
     "A wrong caption for each clip, the likelier the more it looks right."
     if same.all(1).any():
         return None
-    chance = alike.detach().float().masked_fill(same, -torch.inf).softmax(1)
+    chance = (hardness * alike.detach().float()).masked_fill(same, -torch.inf).softmax(1)
     return torch.multinomial(chance, 1)[:, 0]
 
 # %% ../../../nbs/worldmodel/caption/03a_align.ipynb #a9436d9e
@@ -148,20 +149,23 @@ def lessons(
     aligner: Aligner,
     features: Float[Tensor, "clip token width"],  # of the encoder
     numbers: Int[Tensor, "clip word"],            # a caption of each
-) -> dict[str, Tensor]:                           # contrast, matching; found: share of clips whose nearest caption is theirs
+    hardness: float = 1.0,                        # of the wrong captions and clips
+) -> dict[str, Tensor]:                           # contrast, matching; found, matched: see `align`
     "Both lessons about a batch."
     same = (numbers[:, None] == numbers[None]).all(-1)
     tokens = aligner.bridge.placed(features)
     near = torch.einsum("iqd,jd->ijq", aligner.clips(tokens), aligner.captions(numbers)).amax(-1)
     alike = near / aligner.warmth.exp().clamp(0.01, 1.0)
     found = {"contrast": contrast_loss(alike, same), "found": same.gather(1, alike.argmax(1, keepdim=True)).float().mean()}
-    wrong = hard_negatives(alike, same), hard_negatives(alike.T, same.T)
+    wrong = hard_negatives(alike, same, hardness), hard_negatives(alike.T, same.T, hardness)
     if wrong[0] is None or wrong[1] is None:
-        return found | {"matching": alike.new_zeros(())}
+        return found | {"matching": alike.new_zeros(()), "matched": alike.new_tensor(torch.nan)}
     seen = torch.cat([tokens, tokens, tokens[wrong[1]]])
     said = torch.cat([numbers, numbers[wrong[0]], numbers])
     right = torch.arange(3, device=numbers.device).repeat_interleave(len(numbers)) == 0
-    return found | {"matching": nn.functional.cross_entropy(aligner.matches(seen, said), right.long())}
+    logits = aligner.matches(seen, said)
+    own, other, _ = (logits[:, 1] - logits[:, 0]).detach().chunk(3)
+    return found | {"matching": nn.functional.cross_entropy(logits, right.long()), "matched": (own > other).float().mean()}
 
 # %% ../../../nbs/worldmodel/caption/03a_align.ipynb #cbecc7cf
 def _batches(cfg: CaptionConfig, side: Dataset, words: Words) -> DataLoader:
@@ -187,19 +191,20 @@ def align(
     bridge: Bridge,       # taught in place
     side: Dataset,        # training: features and captions
     words: Words,         # that it says
-) -> pd.DataFrame:        # a row an epoch: contrast, matching, found
-    "Contrast and matching; the global random state is left as it was."
+) -> pd.DataFrame:        # a row an epoch: both losses; found: nearest caption is right; matched: own above a wrong one
+    "Contrast and matching, with wrong ones that get harder; the global random state is left as it was."
     device, batches, rows = device_of(cfg), _batches(cfg, side, words), []
     with torch.random.fork_rng():
         torch.manual_seed(cfg.seed)
         aligner = Aligner(bridge, len(words), words.longest).to(device).train()
         optimizer = torch.optim.AdamW(aligner.parameters(), lr=cfg.learning_rate, weight_decay=cfg.weight_decay)
-        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: rise_and_fall(step, cfg.align_epochs * len(batches)))
+        total = cfg.align_epochs * len(batches)
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: rise_and_fall(step, total))
         for epoch in range(cfg.align_epochs):
             seen = []
             for features, numbers in batches:
                 with half_precision(device, cfg.mixed_precision):
-                    found = lessons(aligner, features.to(device), numbers.to(device))
+                    found = lessons(aligner, features.to(device), numbers.to(device), schedule.last_epoch / total)
                 optimizer.zero_grad()
                 (found["contrast"] + found["matching"]).backward()
                 nn.utils.clip_grad_norm_(aligner.parameters(), cfg.max_grad_norm or float("inf"))
