@@ -79,7 +79,7 @@ EQUIVALENT: list[tuple[str, str, str, str]] = [  # notebook, in the line, in the
     ("worldmodel/pretrain/03_vjepa", "unsqueeze(1).repeat(1, int(", "repeat(2", "rows that nobody picks"),
     ("worldmodel/pretrain/03_vjepa", "* pairs).sum() for f in", ".mean()", "both of a ratio by the same number"),
     ("worldmodel/caption/02_scores", "bleu4_of(said, references)(np.ones((1,", "np.ones((2", "the second row is not looked at"),
-    ("worldmodel/caption/02_scores", "min(v, theirs.get(gram, 0.0)) *", "theirs.get(gram, 1.0)) *", "times 0 where there is none"),
+    ("worldmodel/caption/02_scores", "min(v, theirs.get(gram, 0.0)) *", "theirs.get(gram, 1.0)) *", "times 0"),
     ("core/07_checkpoints", "secrets.token_hex(32)", "33", "how long a secret is"),
     ("core/07_checkpoints", "os.fsync(file.fileno())", "pass", "what is on the disk when the power goes"),
     ("grounding/03_rewards", "or [0.0, 0.0] for part in parts", "0.0]", "multiplied by 0 where there is no pair"),

@@ -220,7 +220,7 @@ def kinds_of(
 # %% ../../nbs/launch/23_samples.ipynb #f3d7f9cc
 def static_html(
     table: pd.DataFrame,  # predictions, in the order to go through them
-    most: int = 8,        # answers that are kept, with their clips
+    most: int = 6,        # answers that are kept, with their clips
     heads: tuple[str, str] = ("before training", "after"),  # where two answers stand beside each other
 ) -> str:
     "A browser that needs no kernel: a menu, two buttons, and the answers themselves."
