@@ -305,7 +305,7 @@ def said(
 ) -> str:               # such as 0.71 [0.64, 0.78]
     "An interval for the eye."
     form = f"{'+' if sign else ''}.{digits}f"
-    if sign and found.value == found.low == found.high == 0:
+    if sign and all(abs(edge) < 0.5 / 10**digits for edge in (found.value, found.low, found.high)):
         return "no change"
     if np.isfinite(found.low_events):     # few groups: the interval over events says more, and what it is over
         groups = f"{found.groups} group{'' if found.groups == 1 else 's'}"

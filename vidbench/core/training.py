@@ -31,7 +31,7 @@ from transformers.trainer_callback import PrinterCallback
 
 from .checkpoints import TrainingError, newest_checkpoint, rule_of, since_better, trainer_state, why_foreign
 from .config import TrainingConfig
-from .disk import refuse_without_room
+from .disk import draft, refuse_without_room
 from .engine import HALF_LINE, Engine, highest, trainer_arguments, warn
 from .runs import Run, log_line, read_lines, write_text
 from .trackers import close_wandb, ready_wandb
@@ -208,7 +208,8 @@ class Movement(TrainerCallback):
     def on_train_begin(self, args: Any, state: Any, control: Any, model: nn.Module, **kwargs: Any) -> None:
         "Write the sample, unless a resumed run has it."
         if self.run.leads and (state.global_step == 0 or not self.run.path(BEFORE).exists()):
-            save_file(sample_weights(model), self.run.path(BEFORE))
+            with draft(self.run.path(BEFORE)) as part:
+                save_file(sample_weights(model), part)
 
     def on_train_end(self, args: Any, state: Any, control: Any, model: nn.Module, **kwargs: Any) -> None:
         "Compare."

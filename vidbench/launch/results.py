@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['shared_data', 'results_folder', 'asked', 'machine', 'command_of', 'keep', 'stored', 'origin', 'obtain', 'table',
-           'said', 'figure', 'permuted', 'results_table']
+           'said', 'figure', 'permuted', 'dealt_out', 'results_table']
 
 # %% ../../nbs/launch/06b_results.ipynb #812ebd58
 import contextlib
@@ -194,6 +194,18 @@ def permuted(
     for rows in groups:
         values[rows] = rng.permutation(values[rows])
     return table.assign(**{column: values})
+
+# %% ../../nbs/launch/06b_results.ipynb #numbers-8935bb59
+def dealt_out(
+    path: str | Path,            # a table of events, one row an event
+    column: str,                 # the labels
+    within: str | None = None,   # they stay within the same person or film; none = they go anywhere
+) -> str:                        # of the copy in data/, as the settings of a run want it
+    "A copy of a table with its labels dealt out again: the data of a control."
+    copy = Path("data") / f"{Path(path).parent.name}-{column}-dealt-out.csv"
+    copy.parent.mkdir(exist_ok=True)
+    permuted(pd.read_csv(path), column, within).to_csv(copy, index=False)
+    return str(copy)
 
 # %% ../../nbs/launch/06b_results.ipynb #0c8e7e33
 def _best_rival(found: Mapping[str, Any], name: str) -> str:
