@@ -43,6 +43,9 @@ def _nearest(name: str, known: Iterable[str]) -> str:
 class EventError(ValueError):
     "An event table, or a request made of one, that cannot be right: one line that says the way out."
 
+    def __init__(self, words: str):
+        super().__init__(labels.one_line(words))
+
 # %% ../../nbs/core/03_events.ipynb #cell-011
 STANDARD = ("event_id", "video_path", "label", "start_sec", "end_sec", "source", "group", "camera", "individual")
 ALIASES = {  # names that tables in the wild use, best first; compared without case
@@ -113,7 +116,9 @@ def _refuse(bad: pd.Series, values: pd.Series, why: str, table_name: str) -> Non
     if len(rows):
         first = rows[0]
         more = f" (and {len(rows) - 1} more such rows)" if len(rows) > 1 else ""
-        raise EventError(f"{table_name}: row {first + 1} (line {first + 2}): {why.format(values.iloc[first])}{more}")
+        value = values.iloc[first]
+        shown = value if len(str(value)) <= 100 else f"{str(value)[:97]}..."
+        raise EventError(f"{table_name}: row {first + 1} (line {first + 2}): {why.format(shown)}{more}")
 
 # %% ../../nbs/core/03_events.ipynb #cell-026
 def _parquet(path: Path) -> pd.DataFrame:
@@ -204,7 +209,7 @@ def _texts(table: pd.DataFrame, column: str, standard: str, table_name: str) -> 
 # %% ../../nbs/core/03_events.ipynb #cell-034
 def _seconds(table: pd.DataFrame, column: str, table_name: str) -> pd.Series:
     given = table[column]
-    seconds = pd.to_numeric(given, errors="coerce").astype(float)
+    seconds = labels.numbers(given)
     if (seconds.isna() & given.notna()).any():       # 0:01:02.5, or 12,5
         seconds = given.map(labels.seconds).astype(float)
     _refuse((seconds.isna() & given.notna()) | np.isinf(seconds), given, f"{column}={{!r}} is not a number of seconds",
