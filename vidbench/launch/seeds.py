@@ -4,12 +4,12 @@
 
 # %% auto #0
 __all__ = ['read_seeds', 'seed_tasks', 'Spread', 'over_seeds', 'spread_of', 'claim', 'spread_said', 'seeds_report', 'read_spread',
-           'seeds_text', 'seeds_figure', 'write_seeds', 'minutes_of', 'run_seeds', 'seeds_compared']
+           'seeds_text', 'seeds_figure', 'write_seeds', 'minutes_of', 'processor_minutes_of', 'run_seeds',
+           'seeds_compared']
 
 # %% ../../nbs/launch/06a_seeds.ipynb #79966eb6
 import datetime as dt
 import json
-import resource
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TextIO
@@ -254,10 +254,12 @@ def minutes_of(
     return sum(took, dt.timedelta(0)).total_seconds() / 60
 
 # %% ../../nbs/launch/06a_seeds.ipynb #df5c6a20
-def _processor_minutes() -> float:
-    "Of all processes that this one has waited for."
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return (used.ru_utime + used.ru_stime) / 60
+def processor_minutes_of(
+    run: Run,            # that has begun
+) -> float | None:       # none where a stage does not say it
+    "What the stages of a run cost in processor time, by its own status.json, whoever called them when."
+    spent = [stage.get("cpu_sec") for stage in run.status["stages"].values() if "started" in stage]
+    return None if None in spent else sum(spent) / 60
 
 # %% ../../nbs/launch/06a_seeds.ipynb #c12af421
 def run_seeds(
@@ -269,14 +271,15 @@ def run_seeds(
     stream: TextIO | None = None,   # shows the lines; stdout when not given
 ) -> int:                           # exit code: 0 only when every seed has its report
     "Run a job with several seeds, and write one report over them."
-    tasks, used = seed_tasks(notebook, seeds, settings, name), _processor_minutes()
+    tasks = seed_tasks(notebook, seeds, settings, name)
     codes = run_tasks(tasks, parallel, stream)
     runs = [task.run for task, code in zip(tasks, codes, strict=True) if code == 0]
     if len(runs) < len(tasks):
         print(f"{len(tasks) - len(runs)} of {len(tasks)} seeds did not come to their end: the same command goes on", file=stream)
         return max(codes, key=abs)
     name = tasks[0].run.name.removesuffix(f"-s{seeds[0]}")
-    path = write_seeds(runs, f"{runs[0].job}-{name}", sum(map(minutes_of, runs)), _processor_minutes() - used)
+    spent = [processor_minutes_of(run) for run in runs]
+    path = write_seeds(runs, f"{runs[0].job}-{name}", sum(map(minutes_of, runs)), None if None in spent else sum(spent))
     print(f"{path.with_name('report.txt').read_text()}report    {shown_path(path)}", file=stream)
     return 0
 
