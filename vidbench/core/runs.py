@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['PACKAGES', 'STATES', 'SHOWN_DPI', 'AFTER', 'workspace', 'write_text', 'append_line', 'read_lines',
            'describe_environment', 'RunError', 'read_json', 'read_status', 'RunPlace', 'RunLog', 'RunPictures',
-           'RunReport', 'write_stage', 'RunStages', 'RunRequests', 'Run', 'duration', 'log_line', 'all_runs',
-           'unfinished_run', 'run_rows', 'list_runs', 'find_run']
+           'RunReport', 'processor_sec', 'write_stage', 'RunStages', 'RunRequests', 'Run', 'duration', 'log_line',
+           'all_runs', 'unfinished_run', 'run_rows', 'list_runs', 'find_run']
 
 # %% ../../nbs/core/01_runs.ipynb #cell-002
 import contextlib
@@ -104,14 +104,14 @@ def describe_environment() -> dict[str, Any]:  # plain values
     return {"python": platform.python_version(), "platform": platform.platform(), "device": _device(),
             "cpus": os.cpu_count(), "host": socket.gethostname(), "commit": _commit(), "versions": versions}
 
-# %% ../../nbs/core/01_runs.ipynb #cell-021
+# %% ../../nbs/core/01_runs.ipynb #cell-023
 STATES = ("running", "failed", "interrupted", "finished")  # the first that any stage is in is the run's
 
-# %% ../../nbs/core/01_runs.ipynb #cell-022
+# %% ../../nbs/core/01_runs.ipynb #cell-024
 class RunError(RuntimeError):
     "A run folder that cannot be used as asked; the message is one line."
 
-# %% ../../nbs/core/01_runs.ipynb #cell-024
+# %% ../../nbs/core/01_runs.ipynb #cell-026
 def read_json(
     path: Path,  # of an object, perhaps cut off or written by somebody else
 ) -> dict[str, Any]:  # empty when there is no file
@@ -126,7 +126,7 @@ def read_json(
         raise RunError(f"{path}: not readable (a {type(found).__name__}, should be an object): remove it, and run again")
     return found
 
-# %% ../../nbs/core/01_runs.ipynb #cell-026
+# %% ../../nbs/core/01_runs.ipynb #cell-028
 def _stages_of(folder: Path) -> dict[str, Any]:
     "What `status.json` holds, with stages that are stages."
     status = {"stages": {}} | read_json(folder / "status.json")
@@ -135,7 +135,7 @@ def _stages_of(folder: Path) -> dict[str, Any]:
         raise RunError(f"{folder / 'status.json'}: not readable (no stages in it): remove it, and run again")
     return status
 
-# %% ../../nbs/core/01_runs.ipynb #cell-027
+# %% ../../nbs/core/01_runs.ipynb #cell-029
 _KILLED = "the process was killed: run the job again to resume"
 
 def _launched(folder: Path, status: dict[str, Any]) -> dict[str, Any]:
@@ -165,7 +165,7 @@ def read_status(
     found = {**stages.get(str(status.get("stage")), {}), **status, "stages": stages, "state": state, "error": error}
     return found | _launched(folder, found) if living else found
 
-# %% ../../nbs/core/01_runs.ipynb #cell-030
+# %% ../../nbs/core/01_runs.ipynb #cell-032
 class RunPlace:
     "A run's folder, `outputs/<job>/<name>/`, and where things are in it."
 
@@ -187,13 +187,13 @@ class RunPlace:
         except ConfigError as error:
             raise RunError(str(error)) from None
 
-# %% ../../nbs/core/01_runs.ipynb #cell-033
+# %% ../../nbs/core/01_runs.ipynb #cell-035
 def _table(path: Path) -> "pd.DataFrame":
     "The lines of a file as a table."
     import pandas as pd
     return pd.DataFrame(read_lines(path))
 
-# %% ../../nbs/core/01_runs.ipynb #cell-034
+# %% ../../nbs/core/01_runs.ipynb #cell-036
 class RunLog:
     "What a run measures, line by line."
 
@@ -216,7 +216,7 @@ class RunLog:
         "What the stability guard saw."
         return _table(self.place.path("incidents.jsonl"))
 
-# %% ../../nbs/core/01_runs.ipynb #cell-037
+# %% ../../nbs/core/01_runs.ipynb #cell-039
 def _write_panel(folder: Path, name: str, content: Any) -> None:
     "Replace a panel whole."
     if isinstance(content, str):
@@ -226,7 +226,7 @@ def _write_panel(folder: Path, name: str, content: Any) -> None:
     content.savefig(picture, dpi=90, format="png")
     replace_file(folder / f"{name}.png", picture.getvalue())
 
-# %% ../../nbs/core/01_runs.ipynb #cell-038
+# %% ../../nbs/core/01_runs.ipynb #cell-040
 SHOWN_DPI = 80    # pixels of a page for an inch of a figure: its letters are then as large as the text beside it
 
 class RunPictures:
@@ -271,7 +271,7 @@ class RunPictures:
         if self.place.leads:
             _write_panel(self.place.path("panels"), name, content)
 
-# %% ../../nbs/core/01_runs.ipynb #cell-041
+# %% ../../nbs/core/01_runs.ipynb #cell-043
 class RunReport:
     "What the job found."
 
@@ -290,12 +290,17 @@ class RunReport:
         "What the job found; empty before it was evaluated."
         return read_json(self.place.path("report.json"))
 
-# %% ../../nbs/core/01_runs.ipynb #cell-044
+# %% ../../nbs/core/01_runs.ipynb #cell-046
 def _now() -> str:
     "The time as ISO 8601 in UTC, to the second."
     return dt.datetime.now(dt.timezone.utc).isoformat(timespec="seconds")
 
-# %% ../../nbs/core/01_runs.ipynb #cell-045
+# %% ../../nbs/core/01_runs.ipynb #cell-047
+def processor_sec() -> float:
+    "Processor seconds of this process and of those that it has waited for."
+    return sum(os.times()[:4])
+
+# %% ../../nbs/core/01_runs.ipynb #cell-048
 def write_stage(
     folder: Path,    # a run folder
     name: str,       # fit, evaluate, ...
@@ -309,7 +314,7 @@ def write_stage(
     stages[name] = stages.get(name, {}) | {"state": state, "updated": _now()} | details
     write_text(folder / "status.json", json.dumps({"stage": name} | this_process() | {"stages": stages}, indent=2))
 
-# %% ../../nbs/core/01_runs.ipynb #cell-047
+# %% ../../nbs/core/01_runs.ipynb #cell-050
 AFTER: dict[str, list[Callable[[Path], None]]] = {"evaluate": []}  # stage -> what to do with the folder when it has ended
 
 class RunStages:
@@ -357,6 +362,8 @@ class RunStages:
     @contextlib.contextmanager
     def _recorded(self, name: str, details: dict[str, Any]) -> Iterator[None]:
         "Say that a stage runs, and how it ended."
+        before = processor_sec()
+        spent = lambda: {"cpu_sec": round(processor_sec() - before, 1)}
         self.set(name, "running", started=_now(), error=None, **details)
         try:
             yield
@@ -364,16 +371,17 @@ class RunStages:
             state = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
             full = full_disk(self.place.folder, error, name)
             with contextlib.suppress(OSError):      # what could not be written stays as it was
-                self.set(name, state, error=full or f"{type(error).__name__}: {error or 'stopped; run again to go on'}")
+                said = full or f"{type(error).__name__}: {error or 'stopped; run again to go on'}"
+                self.set(name, state, error=said, **spent())
             if full:
                 raise RunError(full) from error
             raise
         if self.place.leads and self.status["stages"][name]["state"] == "running":
-            self.set(name, "finished")
+            self.set(name, "finished", **spent())
             for call in AFTER.get(name, ()):
                 call(self.place.folder)
 
-# %% ../../nbs/core/01_runs.ipynb #cell-060
+# %% ../../nbs/core/01_runs.ipynb #cell-064
 def _mark(path: Path) -> tuple[int, int] | None:
     "What tells a file from one of the same name before it."
     with contextlib.suppress(OSError):
@@ -408,27 +416,27 @@ class RunRequests:
         if self.place.leads and (followed or _mark(self.place.path("STOP")) == self.past):
             self.place.path("STOP").unlink(missing_ok=True)
 
-# %% ../../nbs/core/01_runs.ipynb #cell-063
+# %% ../../nbs/core/01_runs.ipynb #cell-067
 def _lent(part: str, name: str) -> property:
     "What a part can do, as the whole's own; what is set on the whole is set on the part."
     return property(lambda whole: getattr(getattr(whole, part), name),
                     lambda whole, value: setattr(getattr(whole, part), name, value))
 
-# %% ../../nbs/core/01_runs.ipynb #cell-066
+# %% ../../nbs/core/01_runs.ipynb #cell-070
 def _new_name(parent: Path, preset: str) -> str:
     "A free name such as `smoke-1121-014500`."
     base = f"{preset or 'run'}-{dt.datetime.now():%m%d-%H%M%S}"
     names = [base, *(f"{base}-{i}" for i in range(2, 1000))]
     return next(name for name in names if not (parent / name).exists())
 
-# %% ../../nbs/core/01_runs.ipynb #cell-067
+# %% ../../nbs/core/01_runs.ipynb #cell-071
 def _check_name(name: str) -> str:
     "Refuse a run name that is not one plain folder name."
     if not re.fullmatch(r"[A-Za-z0-9][\w.=+-]*", name):
         raise RunError(f"run name '{name}' is not a plain folder name: use letters, digits and - _ . = +")
     return name
 
-# %% ../../nbs/core/01_runs.ipynb #cell-069
+# %% ../../nbs/core/01_runs.ipynb #cell-073
 def _other_settings(there: dict[str, Any], here: BaseModel, before: str = "") -> list[str]:
     "What differs from the settings of a run; one that came with a later version counts as its default, in a group too."
     plain, found = here.model_dump(mode="json"), []
@@ -442,7 +450,7 @@ def _other_settings(there: dict[str, Any], here: BaseModel, before: str = "") ->
             found.append(f"{before}{name}={was!r} there, {plain[name]!r} here")
     return found
 
-# %% ../../nbs/core/01_runs.ipynb #a4a6695a
+# %% ../../nbs/core/01_runs.ipynb #cell-075
 def _refuse_other_settings(place: RunPlace, cfg: Config) -> None:
     "One folder holds one experiment."
     other = _other_settings(place.config, cfg)
@@ -451,7 +459,7 @@ def _refuse_other_settings(place: RunPlace, cfg: Config) -> None:
     if other:
         raise RunError(f"run '{place.name}' exists with other settings ({'; '.join(other)}): choose another run name")
 
-# %% ../../nbs/core/01_runs.ipynb #cell-070
+# %% ../../nbs/core/01_runs.ipynb #cell-076
 class Run:
     "A run folder: `outputs/<job>/<name>/`."
     folder, name, job, leads, path, config = (_lent("place", n) for n in
@@ -511,7 +519,7 @@ class Run:
         if self.leads:
             write_text(self.path("environment.json"), json.dumps(seed | describe_environment(), indent=2))
 
-# %% ../../nbs/core/01_runs.ipynb #cell-080
+# %% ../../nbs/core/01_runs.ipynb #cell-086
 def duration(
     seconds: float,  # may be NaN
 ) -> str:            # such as 1:02:03
@@ -521,7 +529,7 @@ def duration(
     hours, rest = divmod(int(seconds + 0.5), 3600)
     return (f"{hours}:{rest // 60:02d}:" if hours else f"{rest // 60}:") + f"{rest % 60:02d}"
 
-# %% ../../nbs/core/01_runs.ipynb #cell-082
+# %% ../../nbs/core/01_runs.ipynb #cell-088
 _COLUMNS = ("time", "step", "epoch", "loss", "learning_rate", "grad_norm", "step_ms", "eta_sec")
 
 def _numbers(record: dict[str, Any], prefix: str = "", most: int = 8) -> str:
@@ -530,7 +538,7 @@ def _numbers(record: dict[str, Any], prefix: str = "", most: int = 8) -> str:
              if k.startswith(prefix) and k not in _COLUMNS and isinstance(v, int | float)}
     return "  ".join(f"{k} {v:.4g}" for k, v in list(found.items())[:most])
 
-# %% ../../nbs/core/01_runs.ipynb #cell-083
+# %% ../../nbs/core/01_runs.ipynb #cell-089
 def log_line(
     record: dict[str, Any],  # one line of metrics.jsonl
     total_steps: int = 0,    # of the whole training; 0 when unknown
@@ -543,7 +551,7 @@ def log_line(
     line = f"{step} | loss {loss:8.4f} | lr {rate:.2e} | grad {grad:8.3f} | {ms:7.0f} ms | eta {duration(eta):>7}"
     return f"{line} | {more}" if (more := _numbers(record)) else line
 
-# %% ../../nbs/core/01_runs.ipynb #cell-086
+# %% ../../nbs/core/01_runs.ipynb #cell-092
 def _folders(root: str | Path | None, job: str = "*") -> list[Path]:
     "Where runs lie, the newest first."
     root = Path(root) if root else workspace() / "outputs"
@@ -557,7 +565,7 @@ def all_runs(
     "All runs, newest first."
     return [Run(folder) for folder in _folders(root, job or "*")]
 
-# %% ../../nbs/core/01_runs.ipynb #cell-088
+# %% ../../nbs/core/01_runs.ipynb #cell-094
 def unfinished_run(
     cfg: Config,                     # what is to be run
     root: str | Path | None = None,  # `workspace()/outputs` when not given
@@ -571,7 +579,7 @@ def unfinished_run(
                 return run
     return None
 
-# %% ../../nbs/core/01_runs.ipynb #cell-090
+# %% ../../nbs/core/01_runs.ipynb #cell-096
 def _row(run: Run) -> dict[str, str]:
     "How one run stands; a damaged one says so."
     status, when = run.status, dt.datetime.fromtimestamp(run.path("config.yaml").stat().st_mtime)
@@ -582,14 +590,14 @@ def _row(run: Run) -> dict[str, str]:
     return {"job": run.job, "run": run.name, "state": status["state"], "stage": str(status.get("stage", "")),
             "preset": preset, "started": f"{when:%Y-%m-%d %H:%M}", "folder": str(run.folder)}
 
-# %% ../../nbs/core/01_runs.ipynb #cell-091
+# %% ../../nbs/core/01_runs.ipynb #cell-097
 def run_rows(
     runs: list[Run],         # such as `all_runs()`
 ) -> list[dict[str, str]]:   # job, run, state, stage, preset, started, folder
     "How runs stand, as rows of a table."
     return [_row(run) for run in runs]
 
-# %% ../../nbs/core/01_runs.ipynb #cell-093
+# %% ../../nbs/core/01_runs.ipynb #cell-099
 def list_runs(
     root: str | Path | None = None,  # `workspace()/outputs` when not given
     job: str | None = None,          # only this job's
@@ -599,7 +607,7 @@ def list_runs(
     columns = ["job", "run", "state", "stage", "preset", "started", "folder"]
     return pd.DataFrame(run_rows(all_runs(root, job)), columns=columns)
 
-# %% ../../nbs/core/01_runs.ipynb #cell-095
+# %% ../../nbs/core/01_runs.ipynb #cell-101
 def find_run(
     name: str,                       # run name, job/name, or a folder
     root: str | Path | None = None,  # `workspace()/outputs` when not given
