@@ -142,6 +142,7 @@ def body_of(notebook: nbformat.NotebookNode) -> str:
 
 def with_links(body: str) -> str:
     "Links to notebooks and to the log lead to their pages; pictures are found from there."
+    body = body.replace('src="nbs/', 'src="')      # the front page is the README too
     return re.sub(r'href="(?:nbs/)?([\w./-]+)\.(?:ipynb|md)(#[^"]*)?"', _page_of, body)
 
 

@@ -240,13 +240,13 @@ def differences(one: Path, other: Path) -> str:
     if len(a) != len(b):
         return f"metrics.jsonl has {len(b)} lines, not {len(a)}"
     return next((f"metrics.jsonl differs in line {i + 1}: {other_keys(x, y)}" for i, (x, y) in enumerate(zip(a, b, strict=True))
-                 if json.dumps(x) != json.dumps(y)), "")
+                 if json.dumps(x, sort_keys=True) != json.dumps(y, sort_keys=True)), "")
 
 
 def leftovers(home: Path) -> str:
     "Temporary files that a finished run left behind."
     found = [p.relative_to(home).as_posix() for p in home.rglob("*")
-             if p.name.endswith((".tmp", ".half", ".part", ".part.npy")) or p.name.startswith(".making-")]
+             if p.name.endswith((".tmp", ".half", ".part")) or p.name.startswith(".making-")]
     return f"left behind: {', '.join(found[:4])}" if found else ""
 
 

@@ -6,11 +6,12 @@ import os
 import pickle
 import random
 import shutil
+import time
 from pathlib import Path
 
 from campaigns import _runs
 
-CASES, LIMIT_SEC, MEMORY_BYTES = 12, 600, 8 * 2**30
+CASES, LIMIT_SEC, MEMORY_BYTES = 20, 600, 8 * 2**30
 SCRIPT = "<script>alert(1)</script>"
 ESCAPE = "\x1b[2J\x1b]0;owned\x07"
 SECRETS = {"WANDB_API_KEY": "planted-1f00dcafe", "HF_TOKEN": "hf_planted2f00dcafe",
@@ -102,8 +103,9 @@ def texts(rng: random.Random, folder: Path, run: Path) -> str:
         said = shown(folder, *words)
         if "\x1b[2J" in said or "\x07" in said:
             return f"vidbench {words[0]} writes escape codes to the terminal"
+    from vidbench.core.runs import Run
     from vidbench.launch.report_html import write_report
-    write_report(run)
+    write_report(Run.open(run))
     pages = [p for p in run.rglob("*.html") if SCRIPT in p.read_text(errors="replace")]
     return f"{pages[0].name} holds a script of a report" if pages else ""
 
@@ -118,9 +120,30 @@ def secrets(rng: random.Random, folder: Path, run: Path) -> str:
     return ""
 
 
+def documents(rng: random.Random, folder: Path, run: Path) -> str:
+    "A document of the run with code in it, or one that takes all memory or time of who reads it."
+    proof = folder / "executed"
+    bomb = "a0: &a0 [x, x]\n" + "".join(f"a{i + 1}: &a{i + 1} [{', '.join([f'*a{i}'] * 9)}]\n" for i in range(12))
+    evil = rng.choice((f"seed: !!python/object/apply:os.system ['touch {proof}']\n", bomb, "[" * 100_000, '{"a":' * 50_000,
+                       f"!!python/object/apply:pathlib.Path.touch [!!python/object/apply:pathlib.Path ['{proof}']]\n"))
+    name = rng.choice(("config.yaml", "config.yaml", "status.json", "report.json", "environment.json", "job.json", "data.json"))
+    (run / name).write_text(evil)
+    began, words = time.monotonic(), f"{name} of {evil[:12]!r}"
+    for verb in (["runs"], ["status"], ["compare", "sensors/disturbed", "sensors/disturbed"], ["report", "sensors/disturbed"]):
+        if len(said := shown(folder, *verb)) > 20_000 or "Traceback" in said:
+            return f"{words}: vidbench {verb[0]} says {len(said)} characters: {said[-200:]!r}"
+    looked = time.monotonic() - began
+    if (code := _runs.run("sensors", folder, "disturbed")) and "Error: " not in _runs.last_line(log := _runs.log_of(
+            "sensors", folder, "disturbed")):
+        return f"{words}: the same command ended with {code}: {_runs.last_line(log)}"
+    if proof.exists():
+        return f"{words} was executed"
+    return f"{words} took {looked:.0f} s to look at" if looked > 60 else ""
+
+
 def case(rng: random.Random, folder: Path) -> str:
     "One kind of ill will."
     _runs.preload(["sensors"])
-    kind = (pickles, links, texts, secrets)[rng.case % 4]
+    kind = (pickles, links, texts, secrets, documents)[rng.case % 5]
     problem = kind(rng, folder, handed_over(folder, folder.parent))
     return problem and f"{kind.__name__}: {problem}"

@@ -158,8 +158,8 @@ def used_said(
     used = True if low > 0 else False if high < 0 else None
     words = {True: "uses motion", False: "does better without motion", None: "is not shown to use motion"}[used]
     order = "the order of the frames matters" if firm(shuffled).low > 0 else "the order of the frames is not shown to matter"
-    return used, (f"The model {words}: {name} {score.value:.2f}, {said(firm(still), sign=True)} more than with one frame "
-                  f"repeated; {order} ({said(firm(shuffled), sign=True)}){how_firm(score)}.")
+    return used, (f"The model {words}: {name} {score.value:.2f}, against one frame repeated {said(firm(still), sign=True)}; "
+                  f"{order} ({said(firm(shuffled), sign=True)}){how_firm(score)}.")
 
 # %% ../../nbs/behavior/08_answers.ipynb #6932f6a5
 def was_video_used(

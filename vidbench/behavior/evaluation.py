@@ -58,7 +58,7 @@ def _check_probabilities(table: pd.DataFrame, classes: Sequence[str]) -> None:
         raise EvaluationError(f"row {off.argmax() + 1}: the probabilities add up to {total:.3f}, not 1: "
                               "pass probabilities, not logits or separate scores")
 
-# %% ../../nbs/behavior/03_evaluation.ipynb #cell-011
+# %% ../../nbs/behavior/03_evaluation.ipynb #cell-012
 def _named(predictions: pd.DataFrame) -> pd.DataFrame:
     "The house's names for the two labels; text, whatever they were."
     table = predictions.rename(columns={"true_label": "true", "pred_label": "pred"})
@@ -69,7 +69,7 @@ def _named(predictions: pd.DataFrame) -> pd.DataFrame:
             raise EvaluationError(f"row {int(table[name].isna().to_numpy().argmax()) + 1}: {name} is empty")
     return table.assign(true=table["true"].map(str), pred=table["pred"].map(str)).reset_index(drop=True)
 
-# %% ../../nbs/behavior/03_evaluation.ipynb #cell-013
+# %% ../../nbs/behavior/03_evaluation.ipynb #cell-014
 def read_predictions(
     predictions: pd.DataFrame | str | os.PathLike,    # a table, or a CSV
 ) -> pd.DataFrame:                                    # true and pred as text, probabilities as numbers in [0, 1]
@@ -84,7 +84,7 @@ def read_predictions(
     _check_probabilities(table, prob_classes(table))
     return table
 
-# %% ../../nbs/behavior/03_evaluation.ipynb #cell-016
+# %% ../../nbs/behavior/03_evaluation.ipynb #cell-017
 def video_of(
     predictions: pd.DataFrame,    # perhaps with a column group, source, video or video_path
 ) -> pd.Series | None:            # the recording of each event, or None where it is not known
@@ -95,7 +95,7 @@ def video_of(
             return predictions[name].map(str)
     return None
 
-# %% ../../nbs/behavior/03_evaluation.ipynb #cell-019
+# %% ../../nbs/behavior/03_evaluation.ipynb #cell-020
 def in_top(
     prob: Float[np.ndarray, "event label"],    # of each class
     true: Int[np.ndarray, " event"],           # the number of the true class
@@ -106,7 +106,7 @@ def in_top(
     above, level = (prob > mine).sum(axis=1), (prob == mine).sum(axis=1)
     return np.clip((k - above) / level, 0.0, 1.0)
 
-# %% ../../nbs/behavior/03_evaluation.ipynb #cell-022
+# %% ../../nbs/behavior/03_evaluation.ipynb #cell-023
 @dataclass(frozen=True)
 class Answers:
     "A table of predictions as arrays."
@@ -130,7 +130,7 @@ class Answers:
         return cls(labels, table["true"].map(known).to_numpy(), table["pred"].map(known).to_numpy(),
                    np.stack(columns, axis=1), positive)
 
-# %% ../../nbs/behavior/03_evaluation.ipynb #cell-024
+# %% ../../nbs/behavior/03_evaluation.ipynb #cell-025
 def _promised(a: Answers) -> tuple[np.ndarray, np.ndarray]:
     "The probability that calibration is about, and whether it came: of the positive class, or else of the winner."
     if not a.positive:
@@ -138,7 +138,7 @@ def _promised(a: Answers) -> tuple[np.ndarray, np.ndarray]:
     which = a.labels.index(a.positive)
     return a.prob[:, which], a.true == which
 
-# %% ../../nbs/behavior/03_evaluation.ipynb #cell-025
+# %% ../../nbs/behavior/03_evaluation.ipynb #cell-026
 def _ranked(a: Answers, weights: np.ndarray) -> dict[str, np.ndarray]:
     "ROC AUC, average precision and calibration; of the positive class, or of all of them."
     if a.positive:
@@ -151,7 +151,7 @@ def _ranked(a: Answers, weights: np.ndarray) -> dict[str, np.ndarray]:
     mean = np.where(known, each, 0.0).sum(axis=0) / np.where(known.any(axis=0), known.sum(axis=0), np.nan)
     return {"macro_roc_auc": mean, "ece": sure}
 
-# %% ../../nbs/behavior/03_evaluation.ipynb #cell-027
+# %% ../../nbs/behavior/03_evaluation.ipynb #cell-028
 def all_scores(
     a: Answers,                                      # of some events
     weights: Float[np.ndarray, "draw event"],        # how often each draw holds each event
@@ -162,7 +162,7 @@ def all_scores(
         scores["top5_accuracy"] = weights @ in_top(a.prob, a.true) / weights.sum(axis=1)
     return scores | _ranked(a, weights)
 
-# %% ../../nbs/behavior/03_evaluation.ipynb #cell-030
+# %% ../../nbs/behavior/03_evaluation.ipynb #cell-031
 class Remembered:
     "All scores of some events under the weights that were asked about last."
 
@@ -174,7 +174,7 @@ class Remembered:
             self.weights, self.scores = weights, all_scores(self.answers, weights)
         return self.scores
 
-# %% ../../nbs/behavior/03_evaluation.ipynb #cell-032
+# %% ../../nbs/behavior/03_evaluation.ipynb #cell-033
 def one_score(
     a: Answers,                                      # of some events
     weights: Float[np.ndarray, "draw event"],        # how often each draw holds each event
@@ -188,7 +188,7 @@ def one_score(
         return _ranked(a, weights)[name]
     return confusion_scores(confusion_counts(a.true, a.pred, len(a.labels), weights), a.labels)[name]
 
-# %% ../../nbs/behavior/03_evaluation.ipynb #cell-034
+# %% ../../nbs/behavior/03_evaluation.ipynb #cell-035
 def _of_classes(a: Answers, groups: np.ndarray) -> dict[str, Interval]:
     "Recall and precision of each class once more, from the events that they are about and no others."
     better = {}
@@ -198,7 +198,7 @@ def _of_classes(a: Answers, groups: np.ndarray) -> dict[str, Interval]:
                 better[f"{name}_{label}"] = mean_interval(np.where(asked, a.true == a.pred, np.nan), groups)
     return better
 
-# %% ../../nbs/behavior/03_evaluation.ipynb #cell-035
+# %% ../../nbs/behavior/03_evaluation.ipynb #cell-036
 def score_intervals(
     table: pd.DataFrame,       # from `read_predictions`
     positive: str = "",        # the class that roc_auc, pr_auc and ece are about; empty = none
@@ -209,7 +209,7 @@ def score_intervals(
     found = intervals(Remembered(answers), groups, {"mcc": (-1, 1)})
     return found | _of_classes(answers, groups) | {"ece": calibration_interval(*_promised(answers), groups)}
 
-# %% ../../nbs/behavior/03_evaluation.ipynb #cell-038
+# %% ../../nbs/behavior/03_evaluation.ipynb #cell-039
 def _notes(table: pd.DataFrame, labels: Sequence[str], positive: str) -> dict[str, str]:
     true, pred, notes = set(table["true"]), set(table["pred"]), {}
     for label in labels:
@@ -227,7 +227,7 @@ def _notes(table: pd.DataFrame, labels: Sequence[str], positive: str) -> dict[st
             "" if videos.nunique() > 1 else ", and from one there is none")
     return notes
 
-# %% ../../nbs/behavior/03_evaluation.ipynb #cell-040
+# %% ../../nbs/behavior/03_evaluation.ipynb #cell-041
 def score_predictions(
     predictions: pd.DataFrame | str | os.PathLike,    # true, pred, prob_<class>; perhaps group, source or video
     positive: str = "tail",                           # the class that roc_auc, pr_auc and ece are about; empty = none
@@ -247,7 +247,7 @@ def score_predictions(
             "intervals": {name: [one.low, one.high] for name, one in found.items()},
             "notes": _notes(table, labels, positive)}
 
-# %% ../../nbs/behavior/03_evaluation.ipynb #cell-053
+# %% ../../nbs/behavior/03_evaluation.ipynb #cell-055
 def worth_of_choosing(
     answers: Int[np.ndarray, "evaluation event"],    # what was answered at each evaluation
     true: Int[np.ndarray, " event"],                 # the number of each event's class
@@ -265,7 +265,7 @@ def worth_of_choosing(
         found[:, number] = (2 * hits / np.maximum(both, 1)).sum(axis=1) / (both > 0).sum()
     return float(found.max(axis=1).mean()), float(found.mean())
 
-# %% ../../nbs/behavior/03_evaluation.ipynb #cell-056
+# %% ../../nbs/behavior/03_evaluation.ipynb #cell-059
 def softmax(
     logits: Float[np.ndarray, "event label"],      # any scale
     temperature: float = 1.0,                      # above 1 softens, below 1 sharpens
@@ -275,7 +275,7 @@ def softmax(
     powers = np.exp(scaled - scaled.max(axis=1, keepdims=True))
     return powers / powers.sum(axis=1, keepdims=True)
 
-# %% ../../nbs/behavior/03_evaluation.ipynb #cell-058
+# %% ../../nbs/behavior/03_evaluation.ipynb #cell-061
 def best_temperature(
     logits: Float[np.ndarray, "event label"],    # as the model gives them
     labels: Int[np.ndarray, " event"],           # the number of the true class
@@ -290,7 +290,7 @@ def best_temperature(
         low, high = (low, middle) if slope > 0 else (middle, high)
     return float(np.exp(-(low + high) / 2))
 
-# %% ../../nbs/behavior/03_evaluation.ipynb #cell-061
+# %% ../../nbs/behavior/03_evaluation.ipynb #cell-064
 @dataclass(frozen=True)
 class Temperature:
     "A fitted temperature, and the calibration error before and after."
@@ -304,14 +304,14 @@ class Temperature:
         return (f"T = {self.temperature:.2f}; ECE {self.ece_before:.3f} before, {self.ece_after:.3f} after on the "
                 f"events it was fitted on, {self.ece_held_out:.3f} held out")
 
-# %% ../../nbs/behavior/03_evaluation.ipynb #cell-063
+# %% ../../nbs/behavior/03_evaluation.ipynb #cell-066
 def _ece(prob: np.ndarray, labels: np.ndarray, positive: int | None) -> float:
     "Calibration error of a class's probability, or of the winner's."
     which, flag = ((prob.max(axis=1), prob.argmax(axis=1) == labels) if positive is None else
                    (prob[:, positive], labels == positive))
     return float(debiased_calibration_error(which, flag, np.ones((1, len(labels))))[0])
 
-# %% ../../nbs/behavior/03_evaluation.ipynb #cell-065
+# %% ../../nbs/behavior/03_evaluation.ipynb #cell-068
 def fit_temperature(
     logits: Float[np.ndarray, "event label"],    # of the events
     labels: Int[np.ndarray, " event"],           # the number of the true class
@@ -331,7 +331,7 @@ def fit_temperature(
     ece = [_ece(prob, labels, positive) for prob in (softmax(logits), softmax(logits, overall), held_out)]
     return Temperature(overall, *ece)
 
-# %% ../../nbs/behavior/03_evaluation.ipynb #cell-068
+# %% ../../nbs/behavior/03_evaluation.ipynb #cell-072
 def borrowed_temperature(
     fitted: tuple[Float[np.ndarray, "event label"], Int[np.ndarray, " event"]],     # logits and labels of the selection side
     applied: tuple[Float[np.ndarray, "event label"], Int[np.ndarray, " event"]],    # of the side that is reported

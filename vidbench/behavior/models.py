@@ -15,7 +15,9 @@ import json
 import logging
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
@@ -475,6 +477,18 @@ class Head(nn.Module):
         self.dropout, self.fc = nn.Dropout(dropout), nn.Linear(last.weight.shape[1], last.weight.shape[0])
         self.gamma, self.smoothing = model.gamma, model.smoothing
         self.register_buffer("class_weights", model.class_weights, persistent=False)
+        self.register_buffer("mean", torch.zeros_like(last.weight[0].detach().flatten()))
+        self.register_buffer("spread", torch.ones_like(self.mean))
+
+    def learn_scale(
+        self,
+        features: Float[np.ndarray, "view feature"],    # of the training side
+    ) -> "Head":                                        # the same
+        "Measure each feature from its training mean in its training spread; one that never moves there is not blown up."
+        spread = features.std(0, dtype=np.float64)
+        self.mean.copy_(torch.from_numpy(features.mean(0, dtype=np.float64)))
+        self.spread.copy_(torch.from_numpy(np.maximum(spread, 0.1 * spread.mean() + 1e-6)))
+        return self
 
     def forward(
         self,
@@ -483,7 +497,7 @@ class Head(nn.Module):
         event: Int[Tensor, " batch"] | None = None,   # not looked at
     ) -> dict[str, Tensor]:                         # logits, and loss where there are labels
         "Logits and loss of a batch."
-        logits = self.fc(self.dropout(features))
+        logits = self.fc(self.dropout((features - self.mean) / self.spread))
         if labels is None:
             return {"logits": logits}
         return {"loss": classification_loss(logits, labels, self.gamma, self.smoothing, self.class_weights), "logits": logits}
@@ -492,11 +506,17 @@ class Head(nn.Module):
         self,
         model: VideoClassifier,    # changed in place
     ) -> VideoClassifier:          # the same
-        "Give a model this last layer."
-        last = last_layer(model.net)
-        last.weight.data.copy_(self.fc.weight.data.reshape(last.weight.shape))
-        last.bias.data.copy_(self.fc.bias.data)
+        "Give a model this last layer, mean and spread folded into it."
+        last, weight = last_layer(model.net), self.fc.weight.data / self.spread
+        last.weight.data.copy_(weight.reshape(last.weight.shape))
+        last.bias.data.copy_(self.fc.bias.data - weight @ self.mean)
         return model
+
+    def _load_from_state_dict(self, state: dict[str, Tensor], prefix: str, *rest: Any) -> None:
+        "A head that was trained before it knew a scale has none."
+        for name in ("mean", "spread"):
+            state.setdefault(prefix + name, getattr(self, name))
+        super()._load_from_state_dict(state, prefix, *rest)
 
 # %% ../../nbs/behavior/02_models.ipynb #ef9d0018
 @torch.no_grad()

@@ -174,7 +174,7 @@ def choice_said(
     name, found = next(iter(flattered.items()))
     kind = " (its videos or people are those of the training side)" if cfg.val_within else ""
     return (f"The report is on the test side ({len(material.events)} events of {material.events['group'].nunique()} groups), "
-            f"which nothing was chosen by. On the validation side{kind} {name} is {said(firm(found), sign=True)} higher.")
+            f"which nothing was chosen by. Validation{kind} minus test in {name}: {said(firm(found), sign=True)}.")
 
 # %% ../../nbs/behavior/10_study.ipynb #cell-028
 def confounding(

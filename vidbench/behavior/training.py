@@ -12,7 +12,6 @@ import contextlib
 import hashlib
 import json
 import logging
-import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,6 +40,7 @@ from .evaluation import in_top, softmax
 from .models import Head, VideoClassifier, build_model, learning_rate_shares, logits_and_features
 from .settings import BehaviorConfig
 from ..core import figures
+from ..core.disk import draft
 from ..core.engine import Draw, Engine, SeededSampler, device_of, has_collapsed
 from ..core.figures import Figure
 from ..core.runs import Run, workspace
@@ -305,13 +305,11 @@ def side_features(
     loader = DataLoader(data, cfg.eval_batch_size, collate_fn=Collate(0), num_workers=cfg.num_workers)
     bar, device = tqdm(loader, desc="features", disable=not progress), next(model.parameters()).device
     found = np.concatenate([logits_and_features(model, batch["clips"].to(device))[1].float().cpu().numpy() for batch in bar])
-    path.parent.mkdir(parents=True, exist_ok=True)
-    half = path.with_suffix(f".{os.getpid()}.part.npy")
-    np.save(half, found)
-    half.replace(path)
+    with draft(path) as part, part.open("wb") as file:
+        np.save(file, found)
     return found
 
-# %% ../../nbs/behavior/07_training.ipynb #cell-050
+# %% ../../nbs/behavior/07_training.ipynb #cell-051
 class FeatureDataset(Dataset):
     "Features of the views of events; a draw takes one view at random."
 
@@ -331,7 +329,7 @@ class FeatureDataset(Dataset):
             item.index * self.views + int(np.random.default_rng(item.seed).integers(self.views)))
         return {"features": self.features[row], "labels": int(self.labels[row // self.views])}
 
-# %% ../../nbs/behavior/07_training.ipynb #cell-052
+# %% ../../nbs/behavior/07_training.ipynb #cell-053
 def fit_head(
     cfg: BehaviorConfig,    # what to train, and how
     run: Run,               # where it goes
@@ -344,5 +342,6 @@ def fit_head(
     sides = {side: FeatureDataset(side_features(cfg, model, material, material.sides[side], not run.watched),
                                   labels[side], cfg.views) for side in ("train", "val")}
     torch.manual_seed(cfg.seed)
-    return train(Head(model, cfg.head_dropout), cfg, run, sides["train"], sides["val"],
+    head = Head(model, cfg.head_dropout).learn_scale(sides["train"].features.numpy())
+    return train(head, cfg, run, sides["train"], sides["val"],
                  sampler=make_sampler(cfg, labels["train"]), **watched(cfg, run, material))

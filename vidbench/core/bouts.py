@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['AGGREGATED', 'WRITERS', 'class_names', 'over_time', 'BoutRules', 'bouts_of', 'segment_hits', 'segment_f1',
-           'frame_accuracy', 'many_colours', 'ethogram_figure', 'write_events', 'write_results']
+           'frame_accuracy', 'ethogram_figure', 'write_events', 'write_results']
 
 # %% ../../nbs/core/13_bouts.ipynb #cell-002
 import contextlib
@@ -119,14 +119,14 @@ def bouts_of(
                  for bout in _film_bouts(own, rules)]
     return pd.DataFrame(rows, columns=columns + marked).sort_values(["video_path", "start_sec"], ignore_index=True)
 
-# %% ../../nbs/core/13_bouts.ipynb #cell-024
+# %% ../../nbs/core/13_bouts.ipynb #cell-025
 def _overlap(one: np.ndarray, other: np.ndarray) -> Float[np.ndarray, "one other"]:
     "Intersection over union of spans `(start, end)`."
     both = np.minimum(one[:, None, 1], other[None, :, 1]) - np.maximum(one[:, None, 0], other[None, :, 0])
     either = (one[:, 1] - one[:, 0])[:, None] + (other[:, 1] - other[:, 0])[None, :] - both
     return np.where(both > 0, both / np.maximum(either, 1e-12), 0.0)
 
-# %% ../../nbs/core/13_bouts.ipynb #cell-026
+# %% ../../nbs/core/13_bouts.ipynb #cell-027
 def segment_hits(
     pred: pd.DataFrame,  # start_sec, end_sec, label; of one film
     true: pd.DataFrame,  # the same
@@ -143,7 +143,7 @@ def segment_hits(
             found[row], found[:, column] = -1, -1
     return hits, len(pred) - hits, len(true) - hits
 
-# %% ../../nbs/core/13_bouts.ipynb #cell-029
+# %% ../../nbs/core/13_bouts.ipynb #cell-030
 def segment_f1(
     pred: pd.DataFrame,                 # video_path, start_sec, end_sec, label
     true: pd.DataFrame,                 # the same; films without a true bout count too
@@ -161,7 +161,7 @@ def segment_f1(
         rows.append(row)
     return pd.DataFrame(rows)
 
-# %% ../../nbs/core/13_bouts.ipynb #cell-032
+# %% ../../nbs/core/13_bouts.ipynb #cell-033
 def _on_clock(events: pd.DataFrame, moments: np.ndarray) -> np.ndarray:
     "The label of each moment; empty where there is none; the later bout where two meet."
     labels = np.full(len(moments), "", dtype=object)
@@ -169,7 +169,7 @@ def _on_clock(events: pd.DataFrame, moments: np.ndarray) -> np.ndarray:
         labels[(moments >= row.start_sec) & (moments < row.end_sec)] = row.label
     return labels
 
-# %% ../../nbs/core/13_bouts.ipynb #cell-033
+# %% ../../nbs/core/13_bouts.ipynb #cell-034
 def frame_accuracy(
     pred: pd.DataFrame,        # video_path, start_sec, end_sec, label
     true: pd.DataFrame,        # the same
@@ -182,16 +182,7 @@ def frame_accuracy(
         right.append(_on_clock(pred[pred["video_path"] == film], moments) == _on_clock(own, moments))
     return float(np.concatenate(right).mean()) if right else float("nan")
 
-# %% ../../nbs/core/13_bouts.ipynb #cell-037
-def many_colours(
-    n: int,    # wanted
-) -> list[tuple[float, ...]]:    # RGB in [0, 1]
-    "The house's ten colours, then the same paler, then darker: thirty that differ."
-    first = np.array(palette(10))
-    shades = np.concatenate([first, 0.45 * first + 0.55, 0.5 * first])
-    return [tuple(shades[i % len(shades)]) for i in range(n)]
-
-# %% ../../nbs/core/13_bouts.ipynb #cell-039
+# %% ../../nbs/core/13_bouts.ipynb #cell-038
 def ethogram_figure(
     bouts: pd.DataFrame,                # video_path, start_sec, end_sec, label
     true: pd.DataFrame | None = None,   # the same, drawn below in each film's strip
@@ -200,7 +191,7 @@ def ethogram_figure(
     "What happened when, film by film."
     films = list(dict.fromkeys(bouts["video_path"]) | dict.fromkeys(true["video_path"] if true is not None else []))[:most]
     labels = sorted(set(bouts["label"]) | set(true["label"] if true is not None else []))
-    colours = dict(zip(labels, many_colours(len(labels)), strict=True))
+    colours = dict(zip(labels, palette(len(labels)), strict=True))
     figure, ax = new_figure(12, max(1.2 + 0.5 * max(len(films), 1), 0.8 + 0.28 * len(labels)))    # the legend fits beside it
     rows = [(bouts, 0.0 if true is None else -0.2)] + ([(true, 0.2)] if true is not None else [])
     for place, film in enumerate(films):
@@ -217,7 +208,7 @@ def ethogram_figure(
     ax.grid(axis="y", visible=False)
     return dress(ax, "found" if true is None else "found (full colour) and true (pale)", "seconds", legend="outside").figure
 
-# %% ../../nbs/core/13_bouts.ipynb #cell-042
+# %% ../../nbs/core/13_bouts.ipynb #cell-041
 AGGREGATED = ("Observation id", "Observation date", "Description", "Media file", "Total length", "FPS", "Subject", "Behavior",
               "Behavioral category", "Modifiers", "Behavior type", "Start (s)", "Stop (s)", "Duration (s)", "Comment start",
               "Comment stop")
@@ -229,13 +220,13 @@ def _observations(events: pd.DataFrame) -> dict[str, str]:
     return {film: stem if stems.count(stem) == 1 else f"{stem} {number}" for number, (film, stem) in
             enumerate(zip(films, stems, strict=True), 1)}
 
-# %% ../../nbs/core/13_bouts.ipynb #cell-043
+# %% ../../nbs/core/13_bouts.ipynb #cell-042
 def _subject(row: object) -> str:
     "Who an event is about; empty for nobody in particular."
     said = getattr(row, "individual", "")
     return "" if pd.isna(said) or said == "No focal subject" else str(said)
 
-# %% ../../nbs/core/13_bouts.ipynb #cell-045
+# %% ../../nbs/core/13_bouts.ipynb #cell-044
 def _aggregated(events: pd.DataFrame) -> str:
     "BORIS aggregated events, tab-separated."
     names = _observations(events)
@@ -244,7 +235,7 @@ def _aggregated(events: pd.DataFrame) -> str:
              "Duration (s)": f"{e.end_sec - e.start_sec:.3f}"} for e in events.itertuples(index=False)]
     return pd.DataFrame(rows, columns=list(AGGREGATED)).to_csv(sep="\t", index=False)
 
-# %% ../../nbs/core/13_bouts.ipynb #cell-046
+# %% ../../nbs/core/13_bouts.ipynb #cell-045
 def _state_rows(own: pd.DataFrame) -> list[list]:
     "The rows of one observation: a state is open or not, so two of one kind may not overlap."
     rows, last = [], {}
@@ -257,7 +248,7 @@ def _state_rows(own: pd.DataFrame) -> list[list]:
         rows += [[round(time, 3), *key, "", ""] for time in (row.start_sec, row.end_sec)]
     return sorted(rows, key=lambda row: row[0])
 
-# %% ../../nbs/core/13_bouts.ipynb #cell-047
+# %% ../../nbs/core/13_bouts.ipynb #cell-046
 def _boris_observation(film: str, own: pd.DataFrame) -> dict:
     "One film as an observation, with the keys that BORIS 7 to 9 look for."
     info = {}
@@ -272,7 +263,7 @@ def _boris_observation(film: str, own: pd.DataFrame) -> dict:
             "visualize_waveform": False, "media_creation_date_as_offset": False, "media_scan_sampling_duration": 0,
             "image_display_duration": 1, "close_behaviors_between_videos": False, "media_info": media}
 
-# %% ../../nbs/core/13_bouts.ipynb #cell-048
+# %% ../../nbs/core/13_bouts.ipynb #cell-047
 def _boris_project(events: pd.DataFrame) -> str:
     "A project of BORIS: one observation a film, every behaviour a state."
     codes = sorted(events["label"].astype(str).unique())
@@ -289,7 +280,7 @@ def _boris_project(events: pd.DataFrame) -> str:
                        "behaviors_conf": states, "observations": observations, "behavioral_categories": [],
                        "independent_variables": {}, "coding_map": {}, "behaviors_coding_map": [], "converters": {}}, indent=1)
 
-# %% ../../nbs/core/13_bouts.ipynb #cell-049
+# %% ../../nbs/core/13_bouts.ipynb #cell-048
 def _elan(events: pd.DataFrame) -> str:
     "An ELAN document of one film: a tier a class."
     films = events["video_path"].unique()
@@ -319,14 +310,14 @@ def _elan(events: pd.DataFrame) -> str:
                            GRAPHIC_REFERENCES="false")
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + ElementTree.tostring(root, encoding="unicode")
 
-# %% ../../nbs/core/13_bouts.ipynb #cell-050
+# %% ../../nbs/core/13_bouts.ipynb #cell-049
 def _webvtt(events: pd.DataFrame) -> str:
     "Subtitles: what is seen, while it is seen."
     clock = lambda t: f"{int(t // 3600):02d}:{int(t // 60 % 60):02d}:{t % 60:06.3f}"
     cues = [f"{clock(e.start_sec)} --> {clock(e.end_sec)}\n{e.label}" for e in events.itertuples(index=False)]
     return "WEBVTT\n\n" + "\n\n".join(cues) + "\n"
 
-# %% ../../nbs/core/13_bouts.ipynb #cell-052
+# %% ../../nbs/core/13_bouts.ipynb #cell-051
 WRITERS = {".tsv": _aggregated, ".boris": _boris_project, ".eaf": _elan, ".vtt": _webvtt,
            ".csv": lambda events: events.to_csv(index=False),
            ".jsonl": lambda events: events.to_json(orient="records", lines=True, force_ascii=False)}
@@ -341,7 +332,7 @@ def write_events(
         raise ValueError(f"{path.name}: no format is known by this ending: use {', '.join(sorted(WRITERS))}")
     return write_text(path, WRITERS[path.suffix.lower()](events))
 
-# %% ../../nbs/core/13_bouts.ipynb #cell-058
+# %% ../../nbs/core/13_bouts.ipynb #cell-057
 def write_results(
     out: str | Path,                 # a folder; made where it is not there
     windows: pd.DataFrame,           # video_path, start_sec, end_sec, pred, prob_<class>

@@ -186,14 +186,18 @@ def _over(model: type[BaseModel], below: dict[str, Any], above: dict[str, Any]) 
 
 
 # %% ../../nbs/core/00_config.ipynb #cell-042
+def _of_all(model: type[BaseModel], what: str) -> dict[str, Any]:
+    "A mapping of a class, with those of every class that it inherits from."
+    found: dict[str, Any] = {}
+    for cls in reversed(model.__mro__):
+        found |= cls.__dict__.get(what, {})
+    return found
+
 def all_renamed(
     model: type[BaseModel],  # a settings class
 ) -> dict[str, str]:      # old name -> new name
     "The old names of a class and of every class that it inherits from."
-    found: dict[str, str] = {}
-    for cls in reversed(model.__mro__):
-        found |= cls.__dict__.get("renamed", {})
-    return found
+    return _of_all(model, "renamed")
 
 # %% ../../nbs/core/00_config.ipynb #cell-045
 class Config(Strict):
@@ -201,6 +205,7 @@ class Config(Strict):
     job: ClassVar[str] = ""                                # the job's name, and its folder under outputs/
     presets: ClassVar[dict[str, dict[str, Any]]] = {}      # named starting points
     renamed: ClassVar[dict[str, str]] = {}                 # names that settings had before -> those they have now
+    gone: ClassVar[dict[str, Any]] = {}                    # settings that there are no more -> what holds for all now
     _preset: str = PrivateAttr(default="")
 
     seed: int = Field(0, ge=0, description="seed of every random choice in the job")
@@ -213,11 +218,12 @@ class Config(Strict):
 
     @classmethod
     def _named_now(cls, settings: dict[str, Any]) -> dict[str, Any]:
-        "The same settings; one that has another name now is refused with it."
+        "The same settings; one that has another name now is refused with it, one that is gone left out."
+        gone, none = _of_all(cls, "gone"), object()
         for name in settings:
             if name not in cls.model_fields and (now := all_renamed(cls).get(name)):
                 raise ConfigError(f"{cls.__name__}: '{name}' is called '{now}' now")
-        return settings
+        return {name: value for name, value in settings.items() if gone.get(name, none) != value}
 
     @classmethod
     def preset(

@@ -4,12 +4,14 @@
 
 # %% auto #0
 __all__ = ['LITTLE', 'DiskError', 'free_bytes', 'mount_of', 'size_of', 'spell_bytes', 'causes', 'is_full', 'full_disk',
-           'refuse_without_room', 'reading', 'links_outside', 'refuse_links', 'append_text', 'replace_file', 'sweep']
+           'refuse_without_room', 'reading', 'links_outside', 'refuse_links', 'append_text', 'unforeseen', 'draft',
+           'replace_file', 'sweep']
 
 # %% ../../nbs/core/01b_disk.ipynb #f6b17a9e
 import contextlib
 import errno
 import os
+import secrets
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -170,22 +172,42 @@ def append_text(
     finally:
         os.close(file)
 
+# %% ../../nbs/core/01b_disk.ipynb #90a17c01
+def unforeseen(
+    path: Path,            # a file or folder that is to be made
+    ending: str = ".part", # of what is not whole yet
+) -> Path:                 # in the same folder
+    "A name beside another that nobody can foresee: who could might put a link there."
+    return path.with_name(f".{path.name[:40]}.{secrets.token_hex(8)}{ending}")
+
+# %% ../../nbs/core/01b_disk.ipynb #90a17c03
+@contextlib.contextmanager
+def draft(
+    path: Path,            # a file to make or replace
+    ending: str = ".part", # a format may be told by it
+) -> Iterator[Path]:       # an empty file to write into
+    "Write a file whole or not at all: what is written elsewhere takes its name in the end; what fails leaves nothing behind."
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = unforeseen(path, ending)
+    os.close(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))  # readable as the umask says
+    try:
+        yield part
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
+
 # %% ../../nbs/core/01b_disk.ipynb #12d63ee0
 def replace_file(
     path: Path,   # file to replace
     data: bytes,  # its new content
 ) -> None:
-    "Replace a file whole, by way of a new one whose name nobody can foresee; what cannot be written leaves nothing behind."
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.urandom(4).hex()}.part")
+    "Replace a file whole, or not at all."
     try:
-        with part.open("xb") as file:
+        with draft(path) as part, part.open("wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())  # or a loss of power could leave the new name with nothing in it
-        os.replace(part, path)
     except OSError as error:
-        part.unlink(missing_ok=True)
         error.filename = error.filename or str(path)
         raise
 
@@ -194,5 +216,6 @@ def sweep(
     folder: Path,  # in which nobody else works
 ) -> None:
     "Remove what a killed process was still writing."
-    for part in (*folder.glob(".*.part"), *folder.glob("*/.*.part")):
-        part.unlink(missing_ok=True)
+    for depth in ("", "*/", "*/*/"):  # a checkpoint's own files lie deepest
+        for part in folder.glob(f"{depth}.*.part"):
+            part.unlink(missing_ok=True)

@@ -14,8 +14,8 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+import scipy  # its parts are loaded when they are first used: scipy.stats alone takes half a second
 from jaxtyping import Bool, Float, Int
-from scipy import stats
 
 # %% ../../nbs/core/04_doubt.ipynb #cell-005
 NAN = float("nan")
@@ -155,14 +155,14 @@ def student(
     "Student's t for 95 %, with degrees of freedom between the groups and their effective number."
     sizes = np.bincount(codes)
     worth = (len(sizes) + sizes.sum() ** 2 / (sizes**2).sum()) / 2
-    return float(stats.t.ppf(0.975, max(worth - 1, 0.5)))
+    return float(scipy.special.stdtrit(max(worth - 1, 0.5), 0.975))
 
 # %% ../../nbs/core/04_doubt.ipynb #cell-029
 LIKENESS = 0.1   # correlation within a group that is assumed where none can be measured
 
 def _wilson(share: float, n: float) -> tuple[float, float]:
     "Wilson's 95 % interval of a proportion seen in `n` independent trials."
-    z = stats.norm.ppf(0.975)
+    z = scipy.special.ndtri(0.975)
     middle = (share + z * z / (2 * n)) / (1 + z * z / n)
     reach = z * np.sqrt(share * (1 - share) / n + z * z / (4 * n * n)) / (1 + z * z / n)
     return middle - reach, middle + reach
@@ -305,7 +305,7 @@ def said(
 ) -> str:               # such as 0.71 [0.64, 0.78]
     "An interval for the eye."
     form = f"{'+' if sign else ''}.{digits}f"
-    if sign and found.value == found.low == found.high == 0:
+    if sign and all(abs(edge) < 0.5 / 10**digits for edge in (found.value, found.low, found.high)):
         return "no change"
     if np.isfinite(found.low_events):     # few groups: the interval over events says more, and what it is over
         groups = f"{found.groups} group{'' if found.groups == 1 else 's'}"
@@ -399,7 +399,7 @@ def detectable(
     if len(sizes) < 2:
         return NAN
     free = max((len(sizes) + sizes.sum() ** 2 / (sizes**2).sum()) / 2 - 1, 0.5)      # as in `student`
-    return float(min(1.0, (student(codes) + stats.t.ppf(power, free)) * spread_of_mean(codes, differ, alike)))
+    return float(min(1.0, (student(codes) + scipy.special.stdtrit(free, power)) * spread_of_mean(codes, differ, alike)))
 
 # %% ../../nbs/core/04_doubt.ipynb #9eedc2e6
 def power_said(

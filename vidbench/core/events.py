@@ -43,6 +43,9 @@ def _nearest(name: str, known: Iterable[str]) -> str:
 class EventError(ValueError):
     "An event table, or a request made of one, that cannot be right: one line that says the way out."
 
+    def __init__(self, words: str):
+        super().__init__(labels.one_line(words))
+
 # %% ../../nbs/core/03_events.ipynb #cell-011
 STANDARD = ("event_id", "video_path", "label", "start_sec", "end_sec", "source", "group", "camera", "individual")
 ALIASES = {  # names that tables in the wild use, best first; compared without case
@@ -113,7 +116,9 @@ def _refuse(bad: pd.Series, values: pd.Series, why: str, table_name: str) -> Non
     if len(rows):
         first = rows[0]
         more = f" (and {len(rows) - 1} more such rows)" if len(rows) > 1 else ""
-        raise EventError(f"{table_name}: row {first + 1} (line {first + 2}): {why.format(values.iloc[first])}{more}")
+        value = values.iloc[first]
+        shown = value if len(str(value)) <= 100 else f"{str(value)[:97]}..."
+        raise EventError(f"{table_name}: row {first + 1} (line {first + 2}): {why.format(shown)}{more}")
 
 # %% ../../nbs/core/03_events.ipynb #cell-026
 def _parquet(path: Path) -> pd.DataFrame:
@@ -204,7 +209,7 @@ def _texts(table: pd.DataFrame, column: str, standard: str, table_name: str) -> 
 # %% ../../nbs/core/03_events.ipynb #cell-034
 def _seconds(table: pd.DataFrame, column: str, table_name: str) -> pd.Series:
     given = table[column]
-    seconds = pd.to_numeric(given, errors="coerce").astype(float)
+    seconds = labels.numbers(given)
     if (seconds.isna() & given.notna()).any():       # 0:01:02.5, or 12,5
         seconds = given.map(labels.seconds).astype(float)
     _refuse((seconds.isna() & given.notna()) | np.isinf(seconds), given, f"{column}={{!r}} is not a number of seconds",
@@ -566,7 +571,7 @@ def read_sides(
         raise EventError(f"{path}: not the sides of a run any more ({error}): remove it to have them drawn anew") from None
     return {side: rows.drop(columns="side").reset_index(drop=True) for side, rows in sides.items()}
 
-# %% ../../nbs/core/03_events.ipynb #cell-098
+# %% ../../nbs/core/03_events.ipynb #cell-099
 @lru_cache(maxsize=65536)
 def _digest(path: str, size: int, changed: int) -> str:
     "A hash of a file's content; of one larger than 64 MB, of 64 pieces of it."
@@ -578,7 +583,7 @@ def _digest(path: str, size: int, changed: int) -> str:
             digest.update(file.read(piece))
     return digest.hexdigest()
 
-# %% ../../nbs/core/03_events.ipynb #cell-099
+# %% ../../nbs/core/03_events.ipynb #cell-100
 def _copies(files: Mapping[str, os.stat_result]) -> dict[str, Any]:
     "What names each file: its inode, or its content where another file has the same size."
     inodes = {path: (stat.st_dev, stat.st_ino) for path, stat in files.items()}
@@ -586,7 +591,7 @@ def _copies(files: Mapping[str, os.stat_result]) -> dict[str, Any]:
     return {path: _digest(path, stat.st_size, stat.st_mtime_ns) if by_size[stat.st_size] > 1 else inodes[path]
             for path, stat in files.items()}
 
-# %% ../../nbs/core/03_events.ipynb #cell-100
+# %% ../../nbs/core/03_events.ipynb #cell-101
 def same_films(
     paths: Iterable[str],   # of films that may be missing
 ) -> dict[str, str]:        # {path: the first of the paths that means the same film}
@@ -597,7 +602,7 @@ def same_films(
     first = {}
     return {path: first.setdefault(names[path], path) for path in paths}
 
-# %% ../../nbs/core/03_events.ipynb #cell-104
+# %% ../../nbs/core/03_events.ipynb #cell-105
 def _films(events: pd.DataFrame) -> pd.Series:
     "Each event's film, by the first of its names; a table that has been asked carries the answer."
     if "_film" in events:
@@ -605,7 +610,7 @@ def _films(events: pd.DataFrame) -> pd.Series:
     paths = events["video_path"].astype(str)
     return paths.map(same_films(paths))
 
-# %% ../../nbs/core/03_events.ipynb #cell-105
+# %% ../../nbs/core/03_events.ipynb #cell-106
 def _recordings(events: pd.DataFrame) -> pd.Series:
     "Each event's recording: its source, or else its film; one film has one."
     films = _films(events)
@@ -613,14 +618,14 @@ def _recordings(events: pd.DataFrame) -> pd.Series:
         return films
     return events["source"].map(str, na_action="ignore").fillna(films).groupby(films).transform("first")
 
-# %% ../../nbs/core/03_events.ipynb #cell-106
+# %% ../../nbs/core/03_events.ipynb #cell-107
 def _spans(events: pd.DataFrame, decoded: bool = True) -> pd.DataFrame:
     "Video, start and end of each event, or of what is decoded for it where the table says so."
     ends = {edge: events.get(f"decoded_{edge}_sec" if decoded else "", events[f"{edge}_sec"]) for edge in ("start", "end")}
     return pd.DataFrame({"video": _films(events).to_numpy(), "start": ends["start"].to_numpy(dtype=float),
                          "end": ends["end"].astype(float).fillna(np.inf).to_numpy()})
 
-# %% ../../nbs/core/03_events.ipynb #cell-108
+# %% ../../nbs/core/03_events.ipynb #cell-109
 def overlap_runs(
     events: pd.DataFrame,    # columns video_path, start_sec, end_sec (empty: to the end of the video)
 ) -> np.ndarray:             # one number an event; events with the same number hang together
@@ -632,7 +637,7 @@ def overlap_runs(
     starts_run = ~(times["start"] < before) & ~repeated
     return starts_run.cumsum().sort_index().to_numpy() - 1
 
-# %% ../../nbs/core/03_events.ipynb #cell-111
+# %% ../../nbs/core/03_events.ipynb #cell-112
 def _checked(events: pd.DataFrame, val_share: float) -> pd.DataFrame:
     "The events, if they can be split."
     if not 0 < val_share < 1:
@@ -643,12 +648,12 @@ def _checked(events: pd.DataFrame, val_share: float) -> pd.DataFrame:
                          "read it with read_events")
     return events
 
-# %% ../../nbs/core/03_events.ipynb #cell-112
+# %% ../../nbs/core/03_events.ipynb #cell-113
 def _sides(events: pd.DataFrame, held_back: np.ndarray) -> tuple[pd.DataFrame, pd.DataFrame]:
     "What is kept and what is held back."
     return events[~held_back].reset_index(drop=True), events[held_back].reset_index(drop=True)
 
-# %% ../../nbs/core/03_events.ipynb #cell-114
+# %% ../../nbs/core/03_events.ipynb #cell-115
 def best_cut(
     counts: Int[np.ndarray, "video label"],  # events of each class in each video, in some order
     share: float,                            # of all events that is to come before the cut
@@ -663,7 +668,7 @@ def best_cut(
     misses = np.abs(sums - wanted).sum(axis=1) / wanted.sum() + np.abs(sums / wanted - 1).mean(axis=1)
     return float(misses.min()), int(first + misses.argmin()) + 1
 
-# %% ../../nbs/core/03_events.ipynb #cell-117
+# %% ../../nbs/core/03_events.ipynb #cell-119
 def split_by_video(
     events: pd.DataFrame,      # an event table
     val_share: float = 0.2,    # share of the events to hold back, in (0, 1)
@@ -683,13 +688,13 @@ def split_by_video(
     best = min(range(draws), key=lambda i: cuts[i][0])
     return _sides(events, np.isin(codes, orders[best][:cuts[best][1]]))
 
-# %% ../../nbs/core/03_events.ipynb #cell-125
+# %% ../../nbs/core/03_events.ipynb #cell-129
 def _every_nth(strata: pd.Series, share: float, rng: np.random.Generator) -> pd.Series:
     shuffled = strata.sample(frac=1.0, random_state=rng).sort_values(kind="stable")
     steps = np.floor((np.arange(len(shuffled) + 1) + rng.random() / share) * share)
     return pd.Series(np.diff(steps) > 0, index=shuffled.index).reindex(strata.index)
 
-# %% ../../nbs/core/03_events.ipynb #cell-126
+# %% ../../nbs/core/03_events.ipynb #cell-130
 def split_within_video(
     events: pd.DataFrame,      # an event table
     val_share: float = 0.2,    # share of the events to hold back, in (0, 1)
@@ -709,7 +714,7 @@ def split_within_video(
     emptied = held.groupby(runs["video"]).transform("all") & ~runs.duplicated("video")
     return _sides(events, table["run"].isin(held.index[held & ~emptied]).to_numpy())
 
-# %% ../../nbs/core/03_events.ipynb #cell-132
+# %% ../../nbs/core/03_events.ipynb #cell-136
 def boost_minority(
     train: pd.DataFrame,         # the training side of a split
     label: str | None = None,    # the class to repeat; the rarest where None
@@ -728,7 +733,7 @@ def boost_minority(
                                                   random_state=np.random.default_rng(seed))
     return pd.concat([train, extra], ignore_index=True)
 
-# %% ../../nbs/core/03_events.ipynb #cell-136
+# %% ../../nbs/core/03_events.ipynb #cell-141
 def _overlapping(train: pd.DataFrame, val: pd.DataFrame) -> np.ndarray:
     "Which validation windows share a moment with a training window of the same film."
     reach = train.sort_values("start", kind="stable")
@@ -740,18 +745,18 @@ def _overlapping(train: pd.DataFrame, val: pd.DataFrame) -> np.ndarray:
     same = pd.MultiIndex.from_frame(val).isin(pd.MultiIndex.from_frame(train))      # an instant overlaps only itself
     return (furthest.to_numpy() > val["start"].to_numpy()) | same
 
-# %% ../../nbs/core/03_events.ipynb #cell-137
+# %% ../../nbs/core/03_events.ipynb #cell-142
 def _number_shared(train: pd.Series | None, val: pd.Series | None) -> int | None:
     "How many values two columns have in common; none where there is no column."
     if train is None or val is None:
         return None
     return len(set(train.dropna()) & set(val.dropna()))
 
-# %% ../../nbs/core/03_events.ipynb #cell-142
+# %% ../../nbs/core/03_events.ipynb #cell-148
 def _plural(n: int, thing: str) -> str:
     return f"{n:,} {thing}" + ("" if n == 1 else "s")
 
-# %% ../../nbs/core/03_events.ipynb #cell-143
+# %% ../../nbs/core/03_events.ipynb #cell-149
 def _leaks(a: "SplitAudit") -> list[str]:
     said = []
     if a.events_shared:
@@ -768,7 +773,7 @@ def _leaks(a: "SplitAudit") -> list[str]:
         said.append(f"Training has no {label!r}, validation has: it cannot be learned.")
     return said
 
-# %% ../../nbs/core/03_events.ipynb #cell-144
+# %% ../../nbs/core/03_events.ipynb #cell-150
 def _company(a: "SplitAudit") -> list[str]:
     if a.videos_shared:
         said = [f"{a.videos_shared:,} of {_plural(a.videos_val, 'validation video')} also in training: the score is "
@@ -784,7 +789,7 @@ def _company(a: "SplitAudit") -> list[str]:
                     f"({a.duplicates_train / a.events_train:.0%}): what boosting does, and otherwise a fault.")
     return said
 
-# %% ../../nbs/core/03_events.ipynb #cell-146
+# %% ../../nbs/core/03_events.ipynb #cell-152
 @dataclass(frozen=True)
 class SplitAudit:
     "What a training and a validation side have in common: counts, class shares, and a verdict in words."
@@ -844,14 +849,14 @@ class SplitAudit:
         said = "".join(f"<li>{escape(line)}</li>" for line in [*_leaks(self), *_company(self)])
         return f"<table>{rows}</table><ul>{said}</ul>"
 
-# %% ../../nbs/core/03_events.ipynb #cell-149
+# %% ../../nbs/core/03_events.ipynb #cell-155
 def _two_peoples(rows: pd.DataFrame) -> bool:
     "Whether events of both sides under one recording's name are of two people's, in folders of their own."
     train, val = (rows[rows["side"] == side] for side in ("train", "val"))
     apart = not set(map(os.path.dirname, train["video_path"])) & set(map(os.path.dirname, val["video_path"]))
     return apart and rows["individual"].notna().all() and not set(train["individual"]) & set(val["individual"])
 
-# %% ../../nbs/core/03_events.ipynb #cell-150
+# %% ../../nbs/core/03_events.ipynb #cell-156
 def videos_shared(
     both: pd.DataFrame,   # events of the sides `train` and `val`, in a column `side`
 ) -> int:
@@ -864,7 +869,7 @@ def videos_shared(
     apart = sum(_two_peoples(rows) for _, rows in on_both[~one_film].groupby("recording"))
     return on_both["recording"].nunique() - apart
 
-# %% ../../nbs/core/03_events.ipynb #cell-153
+# %% ../../nbs/core/03_events.ipynb #cell-160
 def audit_split(
     train: pd.DataFrame,    # video_path, label, start_sec, end_sec; and source, camera, individual if known
     val: pd.DataFrame,      # the same columns

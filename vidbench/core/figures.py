@@ -36,8 +36,11 @@ STYLE = {
 def palette(
     n: int = 8,                                # colours wanted
 ) -> list[tuple[float, float, float]]:         # RGB in [0, 1]
-    "Colours that colour-blind eyes can tell apart, always in the same order; above ten, hues all around the circle."
-    return sns.color_palette("colorblind", n) if n <= 10 else sns.husl_palette(n, l=0.6)
+    "Ten colours that colour-blind eyes can tell apart, then the same paler, then darker; above thirty, hues of a circle."
+    if n > 30:
+        return sns.husl_palette(n, l=0.6)
+    first = np.array(sns.color_palette("colorblind", 10))
+    return [tuple(colour) for colour in np.concatenate([first, 0.45 * first + 0.55, 0.5 * first])[:n]]
 
 # %% ../../nbs/core/06_figures.ipynb #cell-009
 class Figure(BareFigure):

@@ -4,13 +4,13 @@
 
 # %% auto #0
 __all__ = ['MOST_BYTES', 'MOST_UNPACKED', 'MOST_CELLS', 'MOST_EMPTY', 'Films', 'Measure', 'FILM', 'WHO', 'STATUS', 'TIME',
-           'BEHAVIOUR', 'MARKS', 'OLD_HEAD', 'CLOCK', 'Rate', 'METADATA', 'SIDES', 'KNOWN', 'LabelError', 'Reading',
-           'read_text', 'parse_json', 'parse_xml', 'read_workbook', 'split_rows', 'page_rows', 'seconds', 'Mark',
-           'pair_marks', 'spread_over_queue', 'places_known', 'put_into_films', 'read_boris_project', 'Above',
-           'read_marks_table', 'read_aggregated', 'read_elan', 'read_elan_columns', 'read_elan_rows', 'read_jwatcher',
-           'jwatcher_names', 'read_via', 'read_via_table', 'read_film_annotations', 'runs_of', 'read_feral',
-           'read_cvat', 'read_frame_table', 'read_path_list', 'class_list', 'read_kinetics', 'tables_in', 'read_folder',
-           'nearest_formats', 'recognise']
+           'BEHAVIOUR', 'MARKS', 'OLD_HEAD', 'CLOCK', 'Rate', 'METADATA', 'SIDES', 'KNOWN', 'one_line', 'LabelError',
+           'Reading', 'read_text', 'parse_json', 'parse_xml', 'read_workbook', 'split_rows', 'page_rows', 'seconds',
+           'numbers', 'Mark', 'pair_marks', 'spread_over_queue', 'places_known', 'put_into_films', 'read_boris_project',
+           'Above', 'read_marks_table', 'read_aggregated', 'read_elan', 'read_elan_columns', 'read_elan_rows',
+           'read_jwatcher', 'jwatcher_names', 'read_via', 'read_via_table', 'read_film_annotations', 'runs_of',
+           'read_feral', 'read_cvat', 'read_frame_table', 'read_path_list', 'class_list', 'read_kinetics', 'tables_in',
+           'read_folder', 'nearest_formats', 'recognise']
 
 # %% ../../nbs/core/03a_labels.ipynb #21f894bf
 import csv
@@ -36,8 +36,19 @@ import numpy as np
 import pandas as pd
 
 # %% ../../nbs/core/03a_labels.ipynb #52e15f0a
+def one_line(
+    words: str,       # that may quote a file: a column called by a line break, a cell of 50,000 letters
+    most: int = 900,  # characters
+) -> str:
+    "Words as one line, shortened in the middle."
+    words = " ".join(words.splitlines())
+    return words if len(words) <= most else f"{words[:most // 2]} ... {words[-most // 2:]}"
+
 class LabelError(ValueError):
     "Annotations that cannot be read as asked: one line that says the way out."
+
+    def __init__(self, words: str):
+        super().__init__(one_line(words))
 
 # %% ../../nbs/core/03a_labels.ipynb #c56dee04
 @dataclass
@@ -252,6 +263,16 @@ def seconds(
     for part in parts:
         total = 60 * total + abs(float(part))
     return -total if said.startswith("-") else total
+
+# %% ../../nbs/core/03a_labels.ipynb #3438e2f3
+def numbers(
+    column: pd.Series,  # of a table, as it was read
+) -> pd.Series:         # NaN for what is no number
+    "A column as numbers, also where a cell has so many digits that pandas gives up."
+    try:
+        return pd.to_numeric(column, errors="coerce").astype(float)
+    except OverflowError:
+        return column.map(seconds).astype(float)
 
 # %% ../../nbs/core/03a_labels.ipynb #52b046f2
 def _column(head: list[str], *names: str) -> int:

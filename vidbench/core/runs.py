@@ -28,7 +28,7 @@ from pydantic import BaseModel
 
 from .config import Config, ConfigError, nearest, read_settings
 from .disk import append_text, full_disk, refuse_links, replace_file, sweep
-from .owner import lives, owned, owner, this_process, was_owner
+from .owner import held_since, lives, owned, owner, this_process, was_owner
 
 if TYPE_CHECKING:  # imported where a table is made: the command line mostly needs none, and it takes half a second
     import pandas as pd
@@ -104,14 +104,14 @@ def describe_environment() -> dict[str, Any]:  # plain values
     return {"python": platform.python_version(), "platform": platform.platform(), "device": _device(),
             "cpus": os.cpu_count(), "host": socket.gethostname(), "commit": _commit(), "versions": versions}
 
-# %% ../../nbs/core/01_runs.ipynb #cell-021
+# %% ../../nbs/core/01_runs.ipynb #cell-023
 STATES = ("running", "failed", "interrupted", "finished")  # the first that any stage is in is the run's
 
-# %% ../../nbs/core/01_runs.ipynb #cell-022
+# %% ../../nbs/core/01_runs.ipynb #cell-024
 class RunError(RuntimeError):
     "A run folder that cannot be used as asked; the message is one line."
 
-# %% ../../nbs/core/01_runs.ipynb #cell-024
+# %% ../../nbs/core/01_runs.ipynb #cell-026
 def read_json(
     path: Path,  # of an object, perhaps cut off or written by somebody else
 ) -> dict[str, Any]:  # empty when there is no file
@@ -126,7 +126,7 @@ def read_json(
         raise RunError(f"{path}: not readable (a {type(found).__name__}, should be an object): remove it, and run again")
     return found
 
-# %% ../../nbs/core/01_runs.ipynb #cell-026
+# %% ../../nbs/core/01_runs.ipynb #cell-028
 def _stages_of(folder: Path) -> dict[str, Any]:
     "What `status.json` holds, with stages that are stages."
     status = {"stages": {}} | read_json(folder / "status.json")
@@ -135,7 +135,7 @@ def _stages_of(folder: Path) -> dict[str, Any]:
         raise RunError(f"{folder / 'status.json'}: not readable (no stages in it): remove it, and run again")
     return status
 
-# %% ../../nbs/core/01_runs.ipynb #cell-027
+# %% ../../nbs/core/01_runs.ipynb #cell-029
 _KILLED = "the process was killed: run the job again to resume"
 
 def _launched(folder: Path, status: dict[str, Any]) -> dict[str, Any]:
@@ -165,7 +165,7 @@ def read_status(
     found = {**stages.get(str(status.get("stage")), {}), **status, "stages": stages, "state": state, "error": error}
     return found | _launched(folder, found) if living else found
 
-# %% ../../nbs/core/01_runs.ipynb #cell-030
+# %% ../../nbs/core/01_runs.ipynb #cell-032
 class RunPlace:
     "A run's folder, `outputs/<job>/<name>/`, and where things are in it."
 
@@ -187,13 +187,13 @@ class RunPlace:
         except ConfigError as error:
             raise RunError(str(error)) from None
 
-# %% ../../nbs/core/01_runs.ipynb #cell-033
+# %% ../../nbs/core/01_runs.ipynb #cell-035
 def _table(path: Path) -> "pd.DataFrame":
     "The lines of a file as a table."
     import pandas as pd
     return pd.DataFrame(read_lines(path))
 
-# %% ../../nbs/core/01_runs.ipynb #cell-034
+# %% ../../nbs/core/01_runs.ipynb #cell-036
 class RunLog:
     "What a run measures, line by line."
 
@@ -216,7 +216,7 @@ class RunLog:
         "What the stability guard saw."
         return _table(self.place.path("incidents.jsonl"))
 
-# %% ../../nbs/core/01_runs.ipynb #cell-037
+# %% ../../nbs/core/01_runs.ipynb #cell-039
 def _write_panel(folder: Path, name: str, content: Any) -> None:
     "Replace a panel whole."
     if isinstance(content, str):
@@ -226,7 +226,7 @@ def _write_panel(folder: Path, name: str, content: Any) -> None:
     content.savefig(picture, dpi=90, format="png")
     replace_file(folder / f"{name}.png", picture.getvalue())
 
-# %% ../../nbs/core/01_runs.ipynb #cell-038
+# %% ../../nbs/core/01_runs.ipynb #cell-040
 SHOWN_DPI = 80    # pixels of a page for an inch of a figure: its letters are then as large as the text beside it
 
 class RunPictures:
@@ -271,7 +271,7 @@ class RunPictures:
         if self.place.leads:
             _write_panel(self.place.path("panels"), name, content)
 
-# %% ../../nbs/core/01_runs.ipynb #cell-041
+# %% ../../nbs/core/01_runs.ipynb #cell-043
 class RunReport:
     "What the job found."
 
@@ -290,17 +290,17 @@ class RunReport:
         "What the job found; empty before it was evaluated."
         return read_json(self.place.path("report.json"))
 
-# %% ../../nbs/core/01_runs.ipynb #cell-044
+# %% ../../nbs/core/01_runs.ipynb #cell-046
 def _now() -> str:
     "The time as ISO 8601 in UTC, to the second."
     return dt.datetime.now(dt.timezone.utc).isoformat(timespec="seconds")
 
-# %% ../../nbs/core/01_runs.ipynb #numbers-cb65303d
+# %% ../../nbs/core/01_runs.ipynb #cell-047
 def processor_sec() -> float:
     "Processor seconds of this process and of those that it has waited for."
     return sum(os.times()[:4])
 
-# %% ../../nbs/core/01_runs.ipynb #cell-045
+# %% ../../nbs/core/01_runs.ipynb #cell-048
 def write_stage(
     folder: Path,    # a run folder
     name: str,       # fit, evaluate, ...
@@ -314,7 +314,7 @@ def write_stage(
     stages[name] = stages.get(name, {}) | {"state": state, "updated": _now()} | details
     write_text(folder / "status.json", json.dumps({"stage": name} | this_process() | {"stages": stages}, indent=2))
 
-# %% ../../nbs/core/01_runs.ipynb #cell-047
+# %% ../../nbs/core/01_runs.ipynb #cell-050
 AFTER: dict[str, list[Callable[[Path], None]]] = {"evaluate": []}  # stage -> what to do with the folder when it has ended
 
 class RunStages:
@@ -381,12 +381,19 @@ class RunStages:
             for call in AFTER.get(name, ()):
                 call(self.place.folder)
 
-# %% ../../nbs/core/01_runs.ipynb #cell-060
+# %% ../../nbs/core/01_runs.ipynb #cell-064
+def _mark(path: Path) -> tuple[int, int] | None:
+    "What tells a file from one of the same name before it."
+    with contextlib.suppress(OSError):
+        return (found := path.lstat()).st_mtime_ns, found.st_ino
+    return None
+
 class RunRequests:
     "What others ask of a run while it goes."
 
     def __init__(self, place: RunPlace):
-        self.place = place
+        self.place, mark = place, _mark(place.path("STOP"))
+        self.past = mark if mark and mark[0] < held_since(place.folder, "launcher") else None  # asked of one before
         self.watched = False          # set by a dashboard, so that the engine does not draw a progress bar as well
         self.on_ready = lambda: None  # called by the engine once all is prepared and training can begin
         self.on_look = lambda: None   # called whenever the job looks for a STOP: a dashboard lets clicks through
@@ -399,29 +406,37 @@ class RunRequests:
     def stop_requested(self) -> bool:
         "Whether somebody asked the job to stop."
         self.on_look()
-        return self.place.path("STOP").exists()
+        return _mark(self.place.path("STOP")) not in (None, self.past)
 
-# %% ../../nbs/core/01_runs.ipynb #cell-063
+    def forget_stop(
+        self,
+        followed: bool = False,  # it was, or whatever ended the process came first
+    ) -> None:
+        "Remove a request that is over: of one who worked here before, or followed."
+        if self.place.leads and (followed or _mark(self.place.path("STOP")) == self.past):
+            self.place.path("STOP").unlink(missing_ok=True)
+
+# %% ../../nbs/core/01_runs.ipynb #cell-067
 def _lent(part: str, name: str) -> property:
     "What a part can do, as the whole's own; what is set on the whole is set on the part."
     return property(lambda whole: getattr(getattr(whole, part), name),
                     lambda whole, value: setattr(getattr(whole, part), name, value))
 
-# %% ../../nbs/core/01_runs.ipynb #cell-066
+# %% ../../nbs/core/01_runs.ipynb #cell-070
 def _new_name(parent: Path, preset: str) -> str:
     "A free name such as `smoke-1121-014500`."
     base = f"{preset or 'run'}-{dt.datetime.now():%m%d-%H%M%S}"
     names = [base, *(f"{base}-{i}" for i in range(2, 1000))]
     return next(name for name in names if not (parent / name).exists())
 
-# %% ../../nbs/core/01_runs.ipynb #cell-067
+# %% ../../nbs/core/01_runs.ipynb #cell-071
 def _check_name(name: str) -> str:
     "Refuse a run name that is not one plain folder name."
     if not re.fullmatch(r"[A-Za-z0-9][\w.=+-]*", name):
         raise RunError(f"run name '{name}' is not a plain folder name: use letters, digits and - _ . = +")
     return name
 
-# %% ../../nbs/core/01_runs.ipynb #cell-069
+# %% ../../nbs/core/01_runs.ipynb #cell-073
 def _other_settings(there: dict[str, Any], here: BaseModel, before: str = "") -> list[str]:
     "What differs from the settings of a run; one that came with a later version counts as its default, in a group too."
     plain, found = here.model_dump(mode="json"), []
@@ -435,7 +450,7 @@ def _other_settings(there: dict[str, Any], here: BaseModel, before: str = "") ->
             found.append(f"{before}{name}={was!r} there, {plain[name]!r} here")
     return found
 
-# %% ../../nbs/core/01_runs.ipynb #a4a6695a
+# %% ../../nbs/core/01_runs.ipynb #cell-075
 def _refuse_other_settings(place: RunPlace, cfg: Config) -> None:
     "One folder holds one experiment."
     other = _other_settings(place.config, cfg)
@@ -444,7 +459,7 @@ def _refuse_other_settings(place: RunPlace, cfg: Config) -> None:
     if other:
         raise RunError(f"run '{place.name}' exists with other settings ({'; '.join(other)}): choose another run name")
 
-# %% ../../nbs/core/01_runs.ipynb #cell-070
+# %% ../../nbs/core/01_runs.ipynb #cell-076
 class Run:
     "A run folder: `outputs/<job>/<name>/`."
     folder, name, job, leads, path, config = (_lent("place", n) for n in
@@ -453,8 +468,8 @@ class Run:
     figures, save_figure, show, save_panel = (_lent("pictures", n) for n in ("folder", "save", "show", "save_panel"))
     write_report, report = (_lent("result", n) for n in ("write", "content"))
     status, set_stage, has_finished, stage = (_lent("stages", n) for n in ("status", "set", "has_finished", "stage"))
-    watched, on_ready, on_look, stop, stop_requested = (
-        _lent("requests", n) for n in ("watched", "on_ready", "on_look", "stop", "stop_requested"))
+    watched, on_ready, on_look, stop, stop_requested, forget_stop = (
+        _lent("requests", n) for n in ("watched", "on_ready", "on_look", "stop", "stop_requested", "forget_stop"))
 
     def __init__(self, folder: str | Path):
         self.place = RunPlace(folder)
@@ -504,7 +519,7 @@ class Run:
         if self.leads:
             write_text(self.path("environment.json"), json.dumps(seed | describe_environment(), indent=2))
 
-# %% ../../nbs/core/01_runs.ipynb #cell-080
+# %% ../../nbs/core/01_runs.ipynb #cell-086
 def duration(
     seconds: float,  # may be NaN
 ) -> str:            # such as 1:02:03
@@ -514,7 +529,7 @@ def duration(
     hours, rest = divmod(int(seconds + 0.5), 3600)
     return (f"{hours}:{rest // 60:02d}:" if hours else f"{rest // 60}:") + f"{rest % 60:02d}"
 
-# %% ../../nbs/core/01_runs.ipynb #cell-082
+# %% ../../nbs/core/01_runs.ipynb #cell-088
 _COLUMNS = ("time", "step", "epoch", "loss", "learning_rate", "grad_norm", "step_ms", "eta_sec")
 
 def _numbers(record: dict[str, Any], prefix: str = "", most: int = 8) -> str:
@@ -523,7 +538,7 @@ def _numbers(record: dict[str, Any], prefix: str = "", most: int = 8) -> str:
              if k.startswith(prefix) and k not in _COLUMNS and isinstance(v, int | float)}
     return "  ".join(f"{k} {v:.4g}" for k, v in list(found.items())[:most])
 
-# %% ../../nbs/core/01_runs.ipynb #cell-083
+# %% ../../nbs/core/01_runs.ipynb #cell-089
 def log_line(
     record: dict[str, Any],  # one line of metrics.jsonl
     total_steps: int = 0,    # of the whole training; 0 when unknown
@@ -536,17 +551,21 @@ def log_line(
     line = f"{step} | loss {loss:8.4f} | lr {rate:.2e} | grad {grad:8.3f} | {ms:7.0f} ms | eta {duration(eta):>7}"
     return f"{line} | {more}" if (more := _numbers(record)) else line
 
-# %% ../../nbs/core/01_runs.ipynb #cell-086
+# %% ../../nbs/core/01_runs.ipynb #cell-092
+def _folders(root: str | Path | None, job: str = "*") -> list[Path]:
+    "Where runs lie, the newest first."
+    root = Path(root) if root else workspace() / "outputs"
+    found = [(path.stat().st_mtime, path.parent) for path in root.glob(f"{job}/*/config.yaml")]
+    return [folder for _, folder in sorted(found, reverse=True)]
+
 def all_runs(
     root: str | Path | None = None,  # `workspace()/outputs` when not given
     job: str | None = None,          # only this job's
 ) -> list[Run]:
     "All runs, newest first."
-    root = Path(root) if root else workspace() / "outputs"
-    found = [(path.stat().st_mtime, path.parent) for path in root.glob(f"{job or '*'}/*/config.yaml")]
-    return [Run(folder) for _, folder in sorted(found, reverse=True)]
+    return [Run(folder) for folder in _folders(root, job or "*")]
 
-# %% ../../nbs/core/01_runs.ipynb #cell-088
+# %% ../../nbs/core/01_runs.ipynb #cell-094
 def unfinished_run(
     cfg: Config,                     # what is to be run
     root: str | Path | None = None,  # `workspace()/outputs` when not given
@@ -560,7 +579,7 @@ def unfinished_run(
                 return run
     return None
 
-# %% ../../nbs/core/01_runs.ipynb #cell-090
+# %% ../../nbs/core/01_runs.ipynb #cell-096
 def _row(run: Run) -> dict[str, str]:
     "How one run stands; a damaged one says so."
     status, when = run.status, dt.datetime.fromtimestamp(run.path("config.yaml").stat().st_mtime)
@@ -571,14 +590,14 @@ def _row(run: Run) -> dict[str, str]:
     return {"job": run.job, "run": run.name, "state": status["state"], "stage": str(status.get("stage", "")),
             "preset": preset, "started": f"{when:%Y-%m-%d %H:%M}", "folder": str(run.folder)}
 
-# %% ../../nbs/core/01_runs.ipynb #cell-091
+# %% ../../nbs/core/01_runs.ipynb #cell-097
 def run_rows(
     runs: list[Run],         # such as `all_runs()`
 ) -> list[dict[str, str]]:   # job, run, state, stage, preset, started, folder
     "How runs stand, as rows of a table."
     return [_row(run) for run in runs]
 
-# %% ../../nbs/core/01_runs.ipynb #cell-093
+# %% ../../nbs/core/01_runs.ipynb #cell-099
 def list_runs(
     root: str | Path | None = None,  # `workspace()/outputs` when not given
     job: str | None = None,          # only this job's
@@ -588,7 +607,7 @@ def list_runs(
     columns = ["job", "run", "state", "stage", "preset", "started", "folder"]
     return pd.DataFrame(run_rows(all_runs(root, job)), columns=columns)
 
-# %% ../../nbs/core/01_runs.ipynb #cell-095
+# %% ../../nbs/core/01_runs.ipynb #cell-101
 def find_run(
     name: str,                       # run name, job/name, or a folder
     root: str | Path | None = None,  # `workspace()/outputs` when not given
@@ -596,10 +615,10 @@ def find_run(
     "The run that a name means."
     if Path(name).joinpath("config.yaml").exists():
         return Run.open(name)
-    runs = all_runs(root)
-    hits = [run for run in runs if name in (run.name, f"{run.job}/{run.name}")]
+    folders = _folders(root)
+    hits = [folder for folder in folders if name in (folder.name, f"{folder.parent.name}/{folder.name}")]
     if len(hits) == 1:
-        return hits[0]
+        return Run(hits[0])
     if hits:
-        raise RunError(f"run '{name}' is of several jobs ({', '.join(run.job for run in hits)}): write job/name")
-    raise RunError(f"no run '{name}': {nearest(name, [run.name for run in runs]) or 'there are none yet'}")
+        raise RunError(f"run '{name}' is of several jobs ({', '.join(hit.parent.name for hit in hits)}): write job/name")
+    raise RunError(f"no run '{name}': {nearest(name, [folder.name for folder in folders]) or 'there are none yet'}")

@@ -16,6 +16,7 @@ import av
 import numpy as np
 from PIL import Image
 
+from .disk import draft
 from .runs import workspace
 
 # %% ../../nbs/core/03b_sources.ipynb #f7a9c42d
@@ -74,13 +75,8 @@ def _kept(kind: str, name: str, what: str, make: Callable[[Path], None]) -> Path
     digest = hashlib.blake2b(what.encode(), digest_size=8).hexdigest()
     path = workspace() / "data" / kind / f"{digest}-{re.sub(r'[^A-Za-z0-9._-]', '_', name)[-80:]}"
     if not path.is_file():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_name(f".{os.getpid()}-{path.name}")
-        try:
+        with draft(path, path.suffix) as part:
             make(part)
-            part.replace(path)
-        finally:
-            part.unlink(missing_ok=True)
     return path
 
 # %% ../../nbs/core/03b_sources.ipynb #b8100ae1

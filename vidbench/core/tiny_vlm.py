@@ -287,8 +287,8 @@ def train_briefly(
 ) -> list[float]:                           # loss of each step
     "Train on batches that are made as they are needed."
     optimizer, losses = torch.optim.AdamW(model.train().parameters(), lr=learning_rate), []
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, learning_rate, total_steps=max(3, steps),
-                                                   pct_start=0.2 if steps == 10 else 0.1)  # at 10, torch divides by 0
+    total = max(3, steps)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, learning_rate, total_steps=total, pct_start=max(0.1, 2 / total))
     for step in range(steps):
         loss = model(**batch_of(step)).loss
         loss.backward()

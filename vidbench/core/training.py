@@ -31,7 +31,7 @@ from transformers.trainer_callback import PrinterCallback
 
 from .checkpoints import TrainingError, newest_checkpoint, rule_of, since_better, trainer_state, why_foreign
 from .config import TrainingConfig
-from .disk import refuse_without_room
+from .disk import draft, refuse_without_room
 from .engine import HALF_LINE, Engine, highest, trainer_arguments, warn
 from .runs import Run, log_line, read_lines, write_text
 from .trackers import close_wandb, ready_wandb
@@ -208,7 +208,8 @@ class Movement(TrainerCallback):
     def on_train_begin(self, args: Any, state: Any, control: Any, model: nn.Module, **kwargs: Any) -> None:
         "Write the sample, unless a resumed run has it."
         if self.run.leads and (state.global_step == 0 or not self.run.path(BEFORE).exists()):
-            save_file(sample_weights(model), self.run.path(BEFORE))
+            with draft(self.run.path(BEFORE)) as part:
+                save_file(sample_weights(model), part)
 
     def on_train_end(self, args: Any, state: Any, control: Any, model: nn.Module, **kwargs: Any) -> None:
         "Compare."
@@ -342,8 +343,8 @@ def _start_or_resume(run: Run) -> Path | None:
     resume = newest_checkpoint(run.checkpoints)
     if resume and (reason := why_foreign(resume)):
         raise TrainingError(reason)
+    run.forget_stop()  # that was asked of one before; one that came while this one prepared is followed
     if run.leads:
-        run.path("STOP").unlink(missing_ok=True)
         forget_after(run, trainer_state(resume)["global_step"])
         heal_log(run, resume)
     if resume:
@@ -376,6 +377,7 @@ def _conclude(run: Run, trainer: Engine, course: Course, movement: Movement) -> 
                             f"step {trainer.state.global_step} of {trainer.state.max_steps}, checkpoints kept; lower "
                             "learning_rate or look at those samples")
     result = _result(run, trainer, course, movement)
+    run.forget_stop(followed=not result.finished)
     where = f"stopped at step {result.step} of {result.total_steps}"
     if trainer.state.is_world_process_zero:
         if result.finished:

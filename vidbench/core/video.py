@@ -25,7 +25,6 @@ import subprocess
 import sys
 import threading
 import time
-import uuid
 import weakref
 import zlib
 from collections.abc import Callable, Iterator, Sequence
@@ -41,6 +40,7 @@ import numpy as np
 from jaxtyping import Float, Int, UInt8
 
 import vidbench
+from .disk import draft
 
 # decord, pandas and tqdm are imported where they are used: each takes up to a second, and the decoding process, which
 # imports this module, needs neither of the last two.
@@ -95,16 +95,13 @@ def write_video(
     path, (total_frames, height, width, _) = Path(path), frames.shape
     if height % 2 or width % 2 or not total_frames:
         raise ValueError(f"frames of shape {frames.shape} cannot be H.264: give at least one frame of even size")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    half = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    with av.open(str(half), "w", format="mp4") as box:
+    with draft(path) as part, av.open(str(part), "w", format="mp4") as box:
         stream = box.add_stream("libx264", rate=Fraction(fps).limit_denominator(1001), options=_H264 | options)
         stream.height, stream.width, stream.pix_fmt = height, width, "yuv420p"
         stream.codec_context.thread_count = 1  # the same bytes on every machine
         for frame in frames:
             box.mux(stream.encode(av.VideoFrame.from_ndarray(np.ascontiguousarray(frame), format="rgb24")))
         box.mux(stream.encode(None))
-    os.replace(half, path)
     return path
 
 # %% ../../nbs/core/02_video.ipynb #cell-018
@@ -585,18 +582,11 @@ def save_entry(
     quality: int = 0,                                  # 0 exact, else as JPEG has it
 ) -> int:                                              # bytes on disk
     "Write a cache entry so that it appears complete or not at all."
-    path.parent.mkdir(exist_ok=True)
-    half = path.with_name(f".{path.stem}.{uuid.uuid4().hex}{HALF}")
     data = _pack(frames, quality)
     check = _checksum(np.frombuffer(data, np.uint8), quality)
     header = _MAGIC + " ".join(map(str, (*frames.shape, quality, len(data), check))).encode()
-    try:
-        with open(half, "xb") as file:
-            file.write(header.ljust(HEADER_BYTES) + data)
-        os.replace(half, path)
-    except BaseException:
-        half.unlink(missing_ok=True)
-        raise
+    with draft(path, HALF) as part:
+        part.write_bytes(header.ljust(HEADER_BYTES) + data)
     return HEADER_BYTES + len(data)
 
 # %% ../../nbs/core/02_video.ipynb #cell-097

@@ -126,7 +126,7 @@ def grpo_loss(
                    "clip_ratio_low": below, "clip_ratio_high": above}
     return loss, metrics
 
-# %% ../../nbs/grounding/04_grpo.ipynb #cell-021
+# %% ../../nbs/grounding/04_grpo.ipynb #cell-022
 def truncated_weights(
     logps: Float[Tensor, "completion token"],    # of the policy when it was sampled
     sampled: Float[Tensor, "completion token"],  # of the engine that sampled
@@ -140,7 +140,7 @@ def truncated_weights(
              "sampling_cut": _share(ratio > most, mask)}
     return ratio.clamp(max=most) * mask, found
 
-# %% ../../nbs/grounding/04_grpo.ipynb #cell-025
+# %% ../../nbs/grounding/04_grpo.ipynb #cell-027
 def backbone(
     model: nn.Module,  # perhaps wrapped by PEFT or for several devices
 ) -> nn.Module:
@@ -150,7 +150,7 @@ def backbone(
         raise ValueError(f"{type(model).__name__} takes no video: choose a video LLM")
     return next((m for m in parts if hasattr(m, "visual")), parts[-1])
 
-# %% ../../nbs/grounding/04_grpo.ipynb #cell-027
+# %% ../../nbs/grounding/04_grpo.ipynb #cell-029
 def vision_tower(
     model: nn.Module,  # a video LLM
 ) -> nn.Module:
@@ -158,7 +158,7 @@ def vision_tower(
     inner = backbone(model)
     return inner.visual if hasattr(inner, "visual") else inner.vision_tower
 
-# %% ../../nbs/grounding/04_grpo.ipynb #cell-030
+# %% ../../nbs/grounding/04_grpo.ipynb #cell-032
 def keeps(
     model: nn.Module,  # with the right weights set to learn
 ) -> str:              # merger, features or pixels
@@ -171,7 +171,7 @@ def keeps(
         return "merger"  # weights that are shared out work within the model's own forward pass alone
     return "features" if not learns else "pixels"
 
-# %% ../../nbs/grounding/04_grpo.ipynb #cell-032
+# %% ../../nbs/grounding/04_grpo.ipynb #cell-034
 @torch.no_grad()
 def encode_clip(
     model: nn.Module,             # its vision tower runs, once
@@ -182,7 +182,7 @@ def encode_clip(
     pixels = inputs["pixel_values_videos"].to(visual.device, visual.dtype)
     return visual(pixels, grid_thw=inputs["video_grid_thw"].to(visual.device)).last_hidden_state
 
-# %% ../../nbs/grounding/04_grpo.ipynb #cell-034
+# %% ../../nbs/grounding/04_grpo.ipynb #cell-036
 def merged_clip(
     model: nn.Module,                       # its merger runs, with gradients where it is trained
     tower: Float[Tensor, "patch width"],    # from `encode_clip`
@@ -198,14 +198,14 @@ def merged_clip(
     sizes = (grid.prod(-1) // visual.spatial_merge_size**2).tolist()
     return {"video": BaseModelOutputWithPooling(pooler_output=torch.split(merged, sizes))}
 
-# %% ../../nbs/grounding/04_grpo.ipynb #cell-036
+# %% ../../nbs/grounding/04_grpo.ipynb #cell-038
 def _visual(inputs: Mapping[str, Any], times: int = 1) -> dict[str, Any]:
     "What tells the model of the clip: its pixels, or the features it has been encoded to."
     if (seen := inputs.get("mm_encoder_outputs")) is not None:
         return {"mm_encoder_outputs": {k: _times(v, times) for k, v in seen.items()}}
     return {k: torch.cat([inputs[k]] * times) for k in ("pixel_values_videos", "video_grid_thw") if k in inputs}
 
-# %% ../../nbs/grounding/04_grpo.ipynb #cell-037
+# %% ../../nbs/grounding/04_grpo.ipynb #cell-039
 def _joined(each: Sequence[Any]) -> Any:
     "Features of several clips as those of one batch; families give a tensor, or one for each clip."
     def together(parts: list[Any]) -> Any:
@@ -216,14 +216,14 @@ def _joined(each: Sequence[Any]) -> Any:
         more["deepstack_features"] = [together(list(depth)) for depth in depths]
     return type(each[0])(**more)
 
-# %% ../../nbs/grounding/04_grpo.ipynb #cell-038
+# %% ../../nbs/grounding/04_grpo.ipynb #cell-040
 def _times(seen: Any, times: int) -> Any:
     "Features of a clip for several copies of its prompt."
     if times == 1:
         return seen
     return _joined([seen] * times)
 
-# %% ../../nbs/grounding/04_grpo.ipynb #cell-039
+# %% ../../nbs/grounding/04_grpo.ipynb #cell-041
 @torch.no_grad()
 def keep_clip(
     model: nn.Module,             # its vision tower runs, once
@@ -237,7 +237,7 @@ def keep_clip(
         return None
     return backbone(model).get_video_features(**_visual(inputs), return_dict=True)
 
-# %% ../../nbs/grounding/04_grpo.ipynb #cell-041
+# %% ../../nbs/grounding/04_grpo.ipynb #cell-043
 def seen_clip(
     model: nn.Module,           # whose merger turns the encoded clip into tokens
     kept: Any,                  # from `keep_clip`
@@ -249,7 +249,7 @@ def seen_clip(
     features = merged_clip(model, kept, inputs["video_grid_thw"]) if isinstance(kept, Tensor) else {"video": kept}
     return dict(inputs) | {"mm_encoder_outputs": features}
 
-# %% ../../nbs/grounding/04_grpo.ipynb #cell-043
+# %% ../../nbs/grounding/04_grpo.ipynb #cell-045
 def seen_together(
     model: nn.Module,           # whose merger turns the encoded clips into tokens
     kept: Sequence[Any],        # from `keep_clip`, one a prompt
@@ -263,12 +263,12 @@ def seen_together(
             for one, grid in zip(kept, grids, strict=True)]
     return dict(inputs) | {"mm_encoder_outputs": {"video": _joined(each)}}
 
-# %% ../../nbs/grounding/04_grpo.ipynb #cell-046
+# %% ../../nbs/grounding/04_grpo.ipynb #cell-049
 def _owners(prompt_length: int, lengths: Sequence[int], device: Any) -> Int[Tensor, " token"]:
     "Whose each token is: 0 the prompt's, then the completions'."
     return torch.cat([torch.full((n,), i, device=device) for i, n in enumerate([prompt_length, *lengths])])
 
-# %% ../../nbs/grounding/04_grpo.ipynb #cell-047
+# %% ../../nbs/grounding/04_grpo.ipynb #cell-050
 def packed_mask(
     prompt_length: int,        # tokens
     lengths: Sequence[int],    # of the completions, tokens
@@ -280,7 +280,7 @@ def packed_mask(
     causal = torch.ones(len(owner), len(owner), dtype=torch.bool, device=device).tril()
     return (causal & (own | (owner == 0)[None, :]))[None, None]
 
-# %% ../../nbs/grounding/04_grpo.ipynb #cell-050
+# %% ../../nbs/grounding/04_grpo.ipynb #cell-053
 def packed_blocks(
     prompt_length: int,      # tokens
     lengths: Sequence[int],  # of the completions, tokens
@@ -292,7 +292,7 @@ def packed_blocks(
         return (query >= key) & ((owner[query] == owner[key]) | (owner[key] == 0))
     return create_block_mask(may, None, None, len(owner), len(owner), device=device)
 
-# %% ../../nbs/grounding/04_grpo.ipynb #cell-052
+# %% ../../nbs/grounding/04_grpo.ipynb #cell-055
 PACKED = "sdpa_or_blocks"  # attention that takes a rule where it is given one, and is sdpa where it is not
 
 @functools.cache
@@ -311,7 +311,7 @@ def _by_rule_or_mask(module: nn.Module, query: Tensor, key: Tensor, value: Tenso
 AttentionInterface.register(PACKED, _by_rule_or_mask)
 AttentionMaskInterface.register(PACKED, ALL_MASK_ATTENTION_FUNCTIONS["sdpa"])
 
-# %% ../../nbs/grounding/04_grpo.ipynb #cell-054
+# %% ../../nbs/grounding/04_grpo.ipynb #cell-058
 @functools.cache
 def blocks_fail(
     device: str,          # cuda or another
@@ -330,14 +330,14 @@ def blocks_fail(
         return " ".join(f"{type(error).__name__}: {error}".split())[:160]
     return ""
 
-# %% ../../nbs/grounding/04_grpo.ipynb #cell-056
+# %% ../../nbs/grounding/04_grpo.ipynb #cell-060
 def _text_configs(model: nn.Module) -> list[Any]:
     "The settings that the language model's layers read."
     parts = [m for m in backbone(model).modules() if hasattr(m, "config") and not hasattr(m, "get_video_features")]
     seen = {id(m) for m in vision_tower(model).modules()}
     return list({id(m.config): m.config for m in parts if id(m) not in seen}.values())
 
-# %% ../../nbs/grounding/04_grpo.ipynb #cell-058
+# %% ../../nbs/grounding/04_grpo.ipynb #cell-062
 def packed_kernel(
     model: nn.Module,      # a video LLM
     wanted: str = "auto",  # auto, dense or blocks
@@ -362,7 +362,7 @@ def _say_once(line: str) -> None:
     "Log a line, the first time that it is to be said."
     logger.warning("%s", line)
 
-# %% ../../nbs/grounding/04_grpo.ipynb #cell-060
+# %% ../../nbs/grounding/04_grpo.ipynb #cell-065
 def _attention_mask(model: nn.Module, allowed: Bool[Tensor, "..."], dtype: torch.dtype) -> Tensor:
     "The mask in the form that the model's attention takes: eager misreads a bool one without a word."
     kind = backbone(model).config.get_text_config()._attn_implementation
@@ -372,7 +372,7 @@ def _attention_mask(model: nn.Module, allowed: Bool[Tensor, "..."], dtype: torch
         return torch.zeros_like(allowed, dtype=dtype).masked_fill(~allowed, torch.finfo(dtype).min)
     raise ValueError(f"attn_implementation='{kind}' takes no mask of its own: use sdpa, or shared_prefix=False")
 
-# %% ../../nbs/grounding/04_grpo.ipynb #cell-061
+# %% ../../nbs/grounding/04_grpo.ipynb #cell-066
 def _one_prompt(inputs: Mapping[str, Any]) -> dict[str, Any]:
     "A batch of one prompt without its padding."
     if len(inputs["input_ids"]) != 1:
@@ -381,13 +381,13 @@ def _one_prompt(inputs: Mapping[str, Any]) -> dict[str, Any]:
     along = ("input_ids", "attention_mask", "mm_token_type_ids")
     return {k: v[:, real] if k in along else v for k, v in inputs.items()}
 
-# %% ../../nbs/grounding/04_grpo.ipynb #cell-062
+# %% ../../nbs/grounding/04_grpo.ipynb #cell-067
 def _ragged(completions: Any, mask: Any, device: Any) -> list[Int[Tensor, " token"]]:
     "Completions as tensors of their own lengths."
     rows = [torch.as_tensor(row, dtype=torch.long, device=device) for row in completions]
     return rows if mask is None else [row[m.bool().to(device)] for row, m in zip(rows, mask, strict=True)]
 
-# %% ../../nbs/grounding/04_grpo.ipynb #cell-064
+# %% ../../nbs/grounding/04_grpo.ipynb #cell-069
 def prompt_positions(
     model: nn.Module,           # whose positions are asked for
     inputs: Mapping[str, Any],  # one prompt or several, perhaps padded
@@ -399,13 +399,13 @@ def prompt_positions(
     real = inputs.get("attention_mask", torch.ones_like(inputs["input_ids"]))
     return (real.cumsum(-1) - 1).clamp(min=0)
 
-# %% ../../nbs/grounding/04_grpo.ipynb #cell-066
+# %% ../../nbs/grounding/04_grpo.ipynb #cell-071
 def _scored(logits: Float[Tensor, "token vocabulary"], ids: Int[Tensor, " token"], temperature: float) -> Tensor:
     "Log-probabilities of the tokens that were written."
     logits = logits if logits.dtype == torch.float64 else logits.float()
     return -F.cross_entropy(logits / temperature, ids, reduction="none")
 
-# %% ../../nbs/grounding/04_grpo.ipynb #cell-067
+# %% ../../nbs/grounding/04_grpo.ipynb #cell-072
 def _head(model: nn.Module) -> nn.Module | None:
     "The layer of the vocabulary; none where more is done to its output."
     text = backbone(model).config.get_text_config()
@@ -413,7 +413,7 @@ def _head(model: nn.Module) -> nn.Module | None:
         return None
     return next((m._modules["lm_head"] for m in model.modules() if isinstance(m._modules.get("lm_head"), nn.Module)), None)
 
-# %% ../../nbs/grounding/04_grpo.ipynb #cell-068
+# %% ../../nbs/grounding/04_grpo.ipynb #cell-073
 @contextlib.contextmanager
 def _scoring(model: nn.Module, score: Callable[[Callable, Tensor], Tensor]) -> Iterator[bool]:
     "The layer of the vocabulary gives `score(layer, states)`, for as long as the block lasts; yields whether it can."
@@ -432,7 +432,7 @@ def _scoring(model: nn.Module, score: Callable[[Callable, Tensor], Tensor]) -> I
         if own is not None:
             layer.forward = own
 
-# %% ../../nbs/grounding/04_grpo.ipynb #cell-070
+# %% ../../nbs/grounding/04_grpo.ipynb #cell-075
 TOKENS_AT_ONCE = 512  # whose probabilities over the whole vocabulary are in memory together
 
 def _score_in_parts(states: Float[Tensor, "token width"], head: Callable[[Tensor], Tensor], ids: Int[Tensor, " token"],
@@ -445,7 +445,7 @@ def _score_in_parts(states: Float[Tensor, "token width"], head: Callable[[Tensor
     return torch.cat([checkpoint(one, r, w, use_reentrant=False)
                       for r, w in zip(states.split(part), ids.split(part), strict=True)])
 
-# %% ../../nbs/grounding/04_grpo.ipynb #cell-074
+# %% ../../nbs/grounding/04_grpo.ipynb #cell-079
 def _packed_logps(model: nn.Module, inputs: dict, rows: list[Tensor], temperature: float, kernel: str) -> list[Tensor]:
     "One pass over the prompt and all its completions."
     ids, where = inputs["input_ids"], prompt_positions(model, inputs)
@@ -464,7 +464,7 @@ def _packed_logps(model: nn.Module, inputs: dict, rows: list[Tensor], temperatur
                        use_cache=False, logits_to_keep=torch.cat(keep).to(ids.device), **_visual(inputs)).logits[0]
     return list((found if scored else _scored(found, torch.cat(rows), temperature)).split(lengths))
 
-# %% ../../nbs/grounding/04_grpo.ipynb #cell-075
+# %% ../../nbs/grounding/04_grpo.ipynb #cell-080
 def _repeated_logps(model: nn.Module, inputs: dict, rows: list[Tensor], temperature: float, _: str) -> list[Tensor]:
     "The reference path: prompt and clip once for each completion, padded to the longest."
     group, start = len(rows), inputs["input_ids"].shape[1]
@@ -479,7 +479,7 @@ def _repeated_logps(model: nn.Module, inputs: dict, rows: list[Tensor], temperat
                    logits_to_keep=tails.shape[1] + 1, **_visual(inputs, group)).logits
     return [_scored(logits[i, :len(row)], row, temperature) for i, row in enumerate(rows)]
 
-# %% ../../nbs/grounding/04_grpo.ipynb #cell-076
+# %% ../../nbs/grounding/04_grpo.ipynb #cell-081
 def packs(
     model: nn.Module,  # a video LLM
 ) -> bool:
@@ -487,7 +487,7 @@ def packs(
     kinds = getattr(backbone(model).config.get_text_config(), "layer_types", None) or ["full_attention"]
     return set(kinds) <= {"full_attention"}
 
-# %% ../../nbs/grounding/04_grpo.ipynb #cell-078
+# %% ../../nbs/grounding/04_grpo.ipynb #cell-083
 def falls_back(
     model: nn.Module,  # with the right weights set to learn
 ) -> list[str]:        # a line each; empty where all can be shared
@@ -496,7 +496,7 @@ def falls_back(
     anew = "its view of a clip cannot be kept while this is tuned: every pass sees anew"
     return [line for bad, line in ((not packs(model), repeats), (keeps(model) == "pixels", anew)) if bad]
 
-# %% ../../nbs/grounding/04_grpo.ipynb #cell-080
+# %% ../../nbs/grounding/04_grpo.ipynb #cell-086
 def completion_logps(
     model: nn.Module,                 # a video LLM, perhaps with adapters
     prompt_inputs: Mapping[str, Any], # one prompt, as the processor gives it; `mm_encoder_outputs` in place of pixels
@@ -515,7 +515,7 @@ def completion_logps(
     path = _packed_logps if shared_prefix and packs(model) else _repeated_logps
     return nn.utils.rnn.pad_sequence(path(model, inputs, rows, temperature, kernel), batch_first=True)
 
-# %% ../../nbs/grounding/04_grpo.ipynb #cell-087
+# %% ../../nbs/grounding/04_grpo.ipynb #cell-093
 def _likely(logps: Float[Tensor, "sample vocabulary"], top_k: int, top_p: float) -> Tensor:
     "Only the likeliest tokens: so many, or those that together have so much probability; 0 and 1 keep all."
     if top_k:
@@ -527,12 +527,12 @@ def _likely(logps: Float[Tensor, "sample vocabulary"], top_k: int, top_p: float)
         logps = logps.masked_fill(drop, float("-inf"))
     return logps
 
-# %% ../../nbs/grounding/04_grpo.ipynb #cell-088
+# %% ../../nbs/grounding/04_grpo.ipynb #cell-094
 def _uniform(copies: int, generators: Any, device: Any) -> Float[Tensor, " sample"]:
     "A number a sample, from its prompt's own generator: a few bytes go to the device, and no vocabulary comes back."
     return torch.cat([torch.rand(copies, generator=g, dtype=torch.float64) for g in generators]).to(device)
 
-# %% ../../nbs/grounding/04_grpo.ipynb #cell-090
+# %% ../../nbs/grounding/04_grpo.ipynb #cell-096
 def _draw(logits: Float[Tensor, "sample vocabulary"], temperature: float, chance: Tensor | None, top_k: int = 0,
           top_p: float = 1.0) -> tuple:
     "Next tokens, and the entropies of what they were drawn from; temperature 0 takes the likeliest."
@@ -544,7 +544,7 @@ def _draw(logits: Float[Tensor, "sample vocabulary"], temperature: float, chance
     token = torch.searchsorted(reached, (chance * reached[:, -1])[:, None], right=True)[:, 0]
     return token.clamp(max=logits.shape[-1] - 1), entropy
 
-# %% ../../nbs/grounding/04_grpo.ipynb #cell-092
+# %% ../../nbs/grounding/04_grpo.ipynb #cell-098
 @contextlib.contextmanager
 def speaking(
     model: nn.Module,  # perhaps in training mode
@@ -558,7 +558,7 @@ def speaking(
     finally:
         model.train(was)
 
-# %% ../../nbs/grounding/04_grpo.ipynb #cell-094
+# %% ../../nbs/grounding/04_grpo.ipynb #cell-100
 def stop_tokens(
     model: nn.Module,  # with a generation config
 ) -> list[int]:
@@ -567,7 +567,7 @@ def stop_tokens(
     ends = config.eos_token_id
     return list(ends) if isinstance(ends, list | tuple) else [ends]
 
-# %% ../../nbs/grounding/04_grpo.ipynb #cell-096
+# %% ../../nbs/grounding/04_grpo.ipynb #cell-102
 def forbidden_tokens(
     model: nn.Module,  # a video LLM
 ) -> list[int]:
@@ -576,7 +576,7 @@ def forbidden_tokens(
     ids = [getattr(config, f"{kind}_token_id", None) for kind in ("image", "video")]
     return [number for number in ids if number is not None]
 
-# %% ../../nbs/grounding/04_grpo.ipynb #cell-098
+# %% ../../nbs/grounding/04_grpo.ipynb #cell-104
 def _laid_out(grown: Any, config: Any, copies: int, room: int) -> StaticCache:
     "Keys and values of prompts, for all copies, in tensors with room for what is to come."
     fixed = StaticCache(config=config, max_cache_len=int(grown.get_seq_length()) + room)
@@ -584,7 +584,7 @@ def _laid_out(grown: Any, config: Any, copies: int, room: int) -> StaticCache:
         new.update(old.keys.repeat_interleave(copies, 0), old.values.repeat_interleave(copies, 0))
     return fixed
 
-# %% ../../nbs/grounding/04_grpo.ipynb #cell-100
+# %% ../../nbs/grounding/04_grpo.ipynb #cell-106
 def _prefill(model: nn.Module, inputs: Mapping[str, Any], copies: int, room: int) -> tuple:
     "Run the prompts once: logits of their last tokens, cache, mask, next positions for all copies; axes of positions."
     where = prompt_positions(model, inputs)
@@ -600,12 +600,12 @@ def _prefill(model: nn.Module, inputs: Mapping[str, Any], copies: int, room: int
     following = torch.stack([where[..., i, :][..., real[i]].max() + 1 for i in range(len(real))])
     return out.logits[:, -1].repeat_interleave(copies, 0), cache, mask, following.repeat_interleave(copies), where.shape[:-2]
 
-# %% ../../nbs/grounding/04_grpo.ipynb #cell-101
+# %% ../../nbs/grounding/04_grpo.ipynb #cell-107
 def _room(model: nn.Module, tokens: int, cache: str) -> int:
     "Places behind the prompts that are laid out at once; a multiple of 256, so that few lengths are compiled."
     return 0 if cache == "growing" or not packs(model) else -(-tokens // 256) * 256
 
-# %% ../../nbs/grounding/04_grpo.ipynb #cell-103
+# %% ../../nbs/grounding/04_grpo.ipynb #cell-109
 def _speaker(model: nn.Module, cache: str) -> Any:
     "What is called for each token: the model, on a GPU compiled into CUDA graphs if that is wanted."
     if cache != "compiled" or next(model.parameters()).device.type != "cuda":
@@ -617,7 +617,7 @@ def _speaker(model: nn.Module, cache: str) -> Any:
         return vars(model)["_compiled_speaker"](**inputs)
     return step
 
-# %% ../../nbs/grounding/04_grpo.ipynb #cell-105
+# %% ../../nbs/grounding/04_grpo.ipynb #cell-112
 def _with_next(mask: Int[Tensor, "sample token"], room: int, step: int) -> Int[Tensor, "sample token"]:
     "The mask with one more token, in its place where room is laid out."
     if not room:
@@ -625,7 +625,7 @@ def _with_next(mask: Int[Tensor, "sample token"], room: int, step: int) -> Int[T
     mask[:, step - room + mask.shape[1]] = 1
     return mask
 
-# %% ../../nbs/grounding/04_grpo.ipynb #cell-107
+# %% ../../nbs/grounding/04_grpo.ipynb #cell-114
 def sample_completions(
     model: nn.Module,                   # a video LLM
     inputs: Mapping[str, Any],          # prompts padded on the left, with pixels or `mm_encoder_outputs`

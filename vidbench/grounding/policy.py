@@ -4,8 +4,9 @@
 
 # %% auto #0
 __all__ = ['logger', 'TOY_PX', 'TOY_SIZES', 'DTYPES', 'TooLong', 'Asker', 'prompt_lengths', 'toy_lesson', 'toy_texts', 'warm_up',
-           'toy_model', 'make_tunable', 'merged', 'Reference', 'base_model', 'learning_dtype', 'load_processor',
-           'load_policy', 'to_device', 'without_adapters', 'supervise', 'start_of', 'cold_start', 'export_merged']
+           'toy_model', 'make_tunable', 'merged', 'frozen_copy', 'Reference', 'base_model', 'learning_dtype',
+           'load_processor', 'load_policy', 'to_device', 'without_adapters', 'supervise', 'start_of', 'cold_start',
+           'export_merged']
 
 # %% ../../nbs/grounding/05_policy.ipynb #cell-002
 import contextlib
@@ -190,6 +191,15 @@ def merged(
         for layer, weight in zip(layers, kept, strict=True):
             layer.weight.data = weight
 
+# %% ../../nbs/grounding/05_policy.ipynb #5f2c9a10
+def frozen_copy(
+    model: nn.Module,                  # any
+    dtype: torch.dtype | None = None,  # of the copy's weights; the model's own when none
+) -> nn.Module:                        # in evaluation mode, without gradients
+    "A copy that only speaks, made weight by weight. Buffers stay as they are: a rotation's angles in bf16 are other angles."
+    weights = {id(p): nn.Parameter(p.detach().to(dtype or p.dtype, copy=True), requires_grad=False) for p in model.parameters()}
+    return copy.deepcopy(model, weights).eval()
+
 # %% ../../nbs/grounding/05_policy.ipynb #cell-032
 class Reference:
     "The policy before it learned."
@@ -202,16 +212,16 @@ class Reference:
     ):
         self.model, self.frozen = model, None
         if needed and not isinstance(model, PeftModel):
-            self.frozen = copy.deepcopy(model).to(dtype).eval().requires_grad_(False)
+            self.frozen = frozen_copy(model, dtype)
 
     @contextlib.contextmanager
     def __call__(self) -> Iterator[nn.Module]:
         "The model to ask, for as long as the block lasts; without gradients."
         with torch.no_grad():
             if self.frozen is not None:
-                self.frozen.to(next(self.model.parameters()).device)
                 if shared_by_torch(self.model) and not shared_by_torch(self.frozen):
-                    share_like(self.frozen, self.model)
+                    share_like(self.frozen, self.model)  # layer by layer to the device: never a whole copy there
+                self.frozen.to(next(self.model.parameters()).device)
                 yield self.frozen
             else:
                 with self.model.disable_adapter():

@@ -24,13 +24,13 @@ from vidbench.core.forecast import (
     advise,
     checkpoint_bytes,
     disk_line,
+    each_of_several,
     flop_rate,
     foresee,
     host_line,
     memory_lines,
     planned_steps,
     room_of,
-    shared_out,
     time_line,
 )
 from ..core.shapes import bare_model
@@ -131,7 +131,7 @@ def forecast_lines(
 ) -> list[str]:
     "What a run will take, and which setting would help where that is too much."
     def each(changed: GroundingConfig) -> Step:
-        return shared_out(weigh(changed, data), processes, changed.distributed)
+        return each_of_several(weigh(changed, data), processes, changed.distributed)
     step, room = each(cfg), room_of(cfg, device_gb)
     lines = memory_lines(step, room)
     if step.most > room.device:

@@ -273,7 +273,7 @@ def _compare(args: argparse.Namespace) -> int:
     from vidbench.core.runs import find_run
     from vidbench.launch.compare import comparison_data, comparison_text
     found = [find_run(name) for name in args.runs]
-    return _printed(comparison_data(found), "" if args.json else comparison_text(found), args.json)
+    return _printed(*((comparison_data(found), "") if args.json else ({}, comparison_text(found))), args.json)
 
 # %% ../../nbs/launch/11_cli.ipynb #cell-029
 def _status(args: argparse.Namespace) -> int:

@@ -13,19 +13,20 @@ import base64
 import html
 import io
 from collections.abc import Callable
+from itertools import accumulate
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pandas as pd
-from scipy.stats import binomtest
 
 from ..core.config import flat_settings
 from ..core.doubt import paired_difference
-from ..core.figures import Figure, compare_curves, dress, interval_figure, new_figure, plain
 from ..core.reports import event_scores, flat, paired, said
 from ..core.runs import Run, all_runs, run_rows
-from .samples import SampleBrowser
 from .situation import live_or_page
+
+if TYPE_CHECKING:  # imported where something is drawn: `vidbench compare` prints tables, and this takes two seconds
+    from vidbench.core.figures import Figure
 
 # %% ../../nbs/launch/08_compare.ipynb #cell-007
 def labels(
@@ -129,7 +130,12 @@ def mcnemar(
 ) -> float | None:      # two-sided p-value; none where answers are not just right or wrong
     "Chance of a split as uneven as this, if both were equally good."
     plain = all(set(event_scores(run)["score"].dropna()) <= {0.0, 1.0} for run in (first, second))
-    return (binomtest(min(better), sum(better)).pvalue if sum(better) else 1.0) if plain else None
+    return _uneven(min(better), sum(better)) if plain else None
+
+def _uneven(few: int, n: int) -> float:
+    "The chance that a fair coin, thrown `n` times, shows one side `few` times or less (two-sided, exact)."
+    ways = accumulate(range(few), lambda last, i: last * (n - i) // (i + 1), initial=1)
+    return min(1.0, 2 * sum(ways) / 2**n)
 
 # %% ../../nbs/launch/08_compare.ipynb #cell-bb2a54
 def _verdict(first: Run, second: Run, found: dict, p: float | None, clear: bool) -> str:
@@ -185,8 +191,9 @@ def differences(
 def forest_figure(
     first: Run,    # evaluated
     second: Run,   # evaluated, on some of the same events
-) -> Figure:
+) -> "Figure":
     "The differences with their intervals, a row each; blue where the second run is better, red where the first is."
+    from vidbench.core.figures import dress, new_figure, plain
     found = differences(first, second)
     figure, ax = new_figure(7.2, 1.5 + 0.42 * len(found))
     ax.axvline(0, color="0.5", linewidth=1.5)
@@ -301,6 +308,7 @@ def export_comparison(
     folder: Path,     # made when it is not there
 ) -> list[Path]:      # the files written
     "Curves and scores as PNG, tables as CSV and LaTeX."
+    from vidbench.core.figures import compare_curves, interval_figure
     folder.mkdir(parents=True, exist_ok=True)
     named = dict(zip(labels(runs), (run.metrics() for run in runs), strict=True))
     figures = {"curves": compare_curves(named, metric)} if metric else {}
@@ -328,7 +336,7 @@ def logged_metrics(
 
 # %% ../../nbs/launch/08_compare.ipynb #cell-024
 def picture(
-    figure: Figure,  # any
+    figure: "Figure",  # any
 ) -> bytes:          # PNG
     "A figure as a picture."
     buffer = io.BytesIO()
@@ -351,7 +359,7 @@ class _Logs:
         return self.known[run.folder][1]
 
 # %% ../../nbs/launch/08_compare.ipynb #b0e1180c
-def _picture_html(figure: Figure, width_px: int = 520) -> str:
+def _picture_html(figure: "Figure", width_px: int = 520) -> str:
     "A picture that is part of the page, on a light card: its colours suit no other ground."
     data = base64.b64encode(picture(figure)).decode()
     card = f"width:{width_px}px;max-width:100%;background:#fff;border-radius:8px;vertical-align:top"
@@ -374,6 +382,7 @@ def comparison_html(
     told = "".join(f"<p>{html.escape(paired_words(runs[0], run))}</p>" for run in others)
     pictures = [forest_figure(runs[0], run) for run in others[:2] if has_pairs(runs[0], run)]
     if metric:
+        from vidbench.core.figures import compare_curves
         pictures.append(compare_curves({label: logs.of(run) for label, run in zip(labels(runs), runs, strict=True)}, metric))
     tables = "".join(_fold(name, table.head(14).to_html(border=0), name != "rivals")
                      for name, table in comparison_tables(runs).items())
@@ -444,6 +453,7 @@ class BesideEachOther:
 
     def _open(self, change: Any = None) -> None:
         if self.box.selected_index == 0 and self.pair and not self.box.children[0].children:
+            from vidbench.launch.samples import SampleBrowser
             first, second = self.pair
             self.box.children[0].children = (SampleBrowser(second, beside=first).box,)
 

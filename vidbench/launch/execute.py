@@ -232,6 +232,13 @@ def _log(path: Path) -> Iterator[TextIO]:
         with contextlib.suppress(OSError):
             log.close()
 
+def _still_there(folder: Path, patience_sec: float = 5.0) -> dict[str, Any] | None:
+    "Who works in a folder; a kernel notices only after a second that its launcher was killed."
+    end = time.monotonic() + patience_sec
+    while (who := owner(folder)) and not owner(folder, "launcher") and time.monotonic() < end:
+        time.sleep(0.1)
+    return who
+
 def run_job(
     plan: Plan,                     # what to run
     name: str | None = None,        # the run's name; made from preset and time when not given
@@ -243,7 +250,7 @@ def run_job(
     run, start = Run.create(plan.job, plan.cfg, name or plan.parameters.get("run_name") or None), time.monotonic()
     if "run_name" in plan.parameters:
         plan.parameters["run_name"] = run.name
-    if who := owner(run.folder):
+    if who := _still_there(run.folder):
         raise InUse(in_use(run.folder, who))
     with owned(run.folder, "launcher"), _log(run.path("log.txt")) as log:
         tee = Tee(stream or sys.stdout, log)

@@ -8,7 +8,6 @@ __all__ = ['LICENCES', 'numbers_table', 'as_good', 'front_matter', 'model_card',
 
 # %% ../../nbs/launch/13_export.ipynb #70fb0fc5
 import errno
-import os
 import re
 import shutil
 from collections.abc import Callable
@@ -19,6 +18,7 @@ from typing import Any
 import yaml
 
 from .. import __version__
+from ..core.disk import unforeseen
 from ..core.exports import Exported, ExportError
 from ..core.reports import said
 from ..core.runs import Run, find_run
@@ -124,7 +124,7 @@ def written_whole(
     "Fill a folder so that it is complete or not there."
     folder = Path(folder).expanduser().resolve()
     _refuse_folder(folder)
-    part = folder.parent / f".{folder.name}.{os.getpid()}.part"
+    part = unforeseen(folder)
     try:
         part.mkdir(parents=True)
         fill(part)

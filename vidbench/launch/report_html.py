@@ -19,7 +19,7 @@ import pandas as pd
 from ..core.config import flat_settings
 from ..core.figures import loss_curves
 from ..core.runs import SHOWN_DPI, Run, write_text
-from .samples import answers_of, static_html
+from .samples import read_answers, static_html
 from .verdict import verdict_html
 
 # %% ../../nbs/launch/21_report_html.ipynb #dd4d2215
@@ -70,7 +70,7 @@ def answers_html(
     "Some answers beside their clips, the wrong ones first; a menu and two buttons go through them."
     if not run.path("predictions.csv").exists():
         return ""
-    table = answers_of(run)
+    table = read_answers(run)
     wrong = table["true"] != table["pred"]
     shown = pd.concat([table[wrong].head(most - 2), table[~wrong]]).head(most)
     return f"<h2>Answers</h2>{static_html(shown, most)}" if len(shown) else ""

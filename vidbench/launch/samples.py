@@ -4,15 +4,16 @@
 
 # %% auto #0
 __all__ = ['REFUSALS', 'SHOWN', 'ORDERS', 'LONG', 'SIDES', 'CORRECTION', 'KEYS', 'film_of', 'spans_of', 'certainty',
-           'false_alarm', 'choose', 'words_html', 'before_after_html', 'clip_html', 'sample_html', 'kinds_of',
-           'static_html', 'write_samples', 'answers_of', 'Corrections', 'confusion_grid', 'Filters', 'Marking',
-           'beside_each_other', 'SampleBrowser']
+           'false_alarm', 'choose', 'words_html', 'before_after_html', 'signal_svg', 'signal_of', 'clip_html',
+           'sample_html', 'kinds_of', 'static_html', 'read_answers', 'write_samples', 'Corrections', 'confusion_grid',
+           'Filters', 'Marking', 'beside_each_other', 'SampleBrowser']
 
 # %% ../../nbs/launch/23_samples.ipynb #023f394e
 import base64
 import html
 import json
-from collections.abc import Callable, Mapping
+import zipfile
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,9 @@ from typing import Any
 import ipywidgets as widgets
 import numpy as np
 import pandas as pd
+from jaxtyping import Float
 
+from ..core.figures import palette
 from ..core.reports import read_predictions
 from ..core.runs import Run, write_text
 from ..core.video import VideoError, probe
@@ -98,7 +101,8 @@ def words_html(
     row: Mapping[str, Any],  # of predictions.csv
 ) -> str:
     "What was asked and what was said."
-    rows = [(name.replace("_", " "), str(row[name])) for name in LONG if isinstance(row.get(name), str) and row[name].strip()]
+    rows = [(name.replace("_", " "), str(row[name])) for name in LONG
+            if isinstance(row.get(name), str) and row[name].strip() and not (name == "said" and row[name] == row.get("pred"))]
     return "".join(f'<div style="margin-top:4px"><span style="opacity:.65">{html.escape(name)}:</span> '
                    f"{html.escape(text[:400])}</div>" for name, text in rows)
 
@@ -127,11 +131,48 @@ def before_after_html(
     head = "".join(f'<th style="text-align:left;padding:2px 12px">{html.escape(name)}</th>' for name in heads)
     return f'<table style="max-width:720px;margin-top:6px;font-size:14px"><tr><th></th>{head}</tr>{cells}</table>'
 
+# %% ../../nbs/launch/23_samples.ipynb #c7a1e002
+def signal_svg(
+    signal: Float[np.ndarray, "time channel"],  # of one window, in standard deviations
+    channels: Sequence[str],                    # their names
+    rate_hz: float,                             # samples a second
+    width: int = 420,                           # pixels
+    row: int = 26,                              # pixels a channel
+) -> str:
+    "The channels of a window below each other, each cut at three standard deviations."
+    at = np.linspace(0, width, len(signal))
+    lines = []
+    for number, (name, colour) in enumerate(zip(channels, palette(len(channels)), strict=True)):
+        height = row * (number + 0.5 - np.clip(np.nan_to_num(signal[:, number]), -3, 3) / 6)
+        ink = "#" + "".join(f"{round(255 * part):02x}" for part in colour)
+        points = " ".join(f"{x:.0f},{y:.1f}" for x, y in zip(at, height, strict=True))
+        lines.append(f'<polyline points="{points}" fill="none" stroke="{ink}" stroke-width="1.5"/><text x="{width + 8}" '
+                     f'y="{row * (number + 0.65):.0f}" font-size="12" fill="currentColor">{html.escape(name)}</text>')
+    return (f'<svg width="{width + 110}" height="{row * len(lines)}" style="max-width:100%;background:rgba(128,128,128,.12)">'
+            f'{"".join(lines)}</svg><div style="font-size:12px;opacity:.65">{len(signal) / rate_hz:.3g} s; a channel is three '
+            "standard deviations of the training side to either side of its mean</div>")
+
+# %% ../../nbs/launch/23_samples.ipynb #c7a1e004
+def signal_of(
+    row: Mapping[str, Any],  # of `read_answers`: `signals` names a file with event_id, signals, channels, rate_hz
+) -> str:                    # empty where its window is not kept
+    "The signal that an answer is about."
+    if not isinstance(row.get("signals"), str) or not Path(row["signals"]).is_file():
+        return ""
+    try:
+        with np.load(row["signals"], allow_pickle=False) as kept:
+            found = np.flatnonzero(kept["event_id"] == str(row["event_id"]))
+            return signal_svg(kept["signals"][found[0]], kept["channels"].tolist(), float(kept["rate_hz"])) if len(found) else ""
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile):
+        return ""            # a damaged file of pictures is no reason to hide the answers
+
 # %% ../../nbs/launch/23_samples.ipynb #d1b45524
 def clip_html(
     row: Mapping[str, Any],  # of predictions.csv
 ) -> str:
-    "The clip of an answer; in words why there is none."
+    "The clip of an answer, or its window's signal; in words why there is neither."
+    if drawn := signal_of(row):
+        return drawn
     if isinstance(row.get("picture"), str) and Path(row["picture"]).is_file():
         data = base64.b64encode(Path(row["picture"]).read_bytes()).decode()
         return f'<img style="max-width:100%" src="data:image/png;base64,{data}">'
@@ -179,7 +220,7 @@ def kinds_of(
 # %% ../../nbs/launch/23_samples.ipynb #f3d7f9cc
 def static_html(
     table: pd.DataFrame,  # predictions, in the order to go through them
-    most: int = 8,        # answers that are kept, with their clips
+    most: int = 6,        # answers that are kept, with their clips
     heads: tuple[str, str] = ("before training", "after"),  # where two answers stand beside each other
 ) -> str:
     "A browser that needs no kernel: a menu, two buttons, and the answers themselves."
@@ -195,6 +236,16 @@ def static_html(
             f'{button("&#9664;", "i-1")} {button("&#9654;", "i+1")} '
             f"<output>1{few}</output></div>{sections}</div>")
 
+# %% ../../nbs/launch/23_samples.ipynb #b2d4f6a8
+def read_answers(
+    run: Run,        # after `evaluate`
+) -> pd.DataFrame:   # its predictions.csv, what is missing as no text; `answer_after` beside an `answer_before`
+    "A run's answers, in one set of names for all studies."
+    found = read_predictions(run).fillna({"true": "", "pred": ""})
+    if run.path("signals.npz").exists():
+        found["signals"] = str(run.path("signals.npz"))
+    return found.rename(columns={"completion": "answer_after"}) if "answer_before" in found else found
+
 # %% ../../nbs/launch/23_samples.ipynb #36316f0a
 _PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title>
 <meta name="viewport" content="width=device-width, initial-scale=1"><style>:root {{ color-scheme: light dark }}
@@ -209,14 +260,10 @@ def write_samples(
     most: int = 60,          # answers
 ) -> Path:
     "The answers of a run as one page that needs no server and no network."
-    table = choose(answers_of(run), show, order=order)
+    table = choose(read_answers(run), show, order=order)
     title = html.escape(f"{run.job}/{run.name}: answers")
     body = static_html(table, most) if len(table) else "none is like that"
     return write_text(Path(path), _PAGE.format(title=title, body=body))
-
-def answers_of(run: Run) -> pd.DataFrame:
-    "A run's predictions, what is missing as no text."
-    return read_predictions(run).fillna({"true": "", "pred": ""})
 
 # %% ../../nbs/launch/23_samples.ipynb #083b8091
 CORRECTION = ("event_id", "video_path", "start_sec", "end_sec", "label", "correct_label")
@@ -397,9 +444,9 @@ def beside_each_other(
     other: Run,  # of the same job
 ) -> pd.DataFrame:  # rows of `run`, with pred_before of `other`; those that differ first
     "The same events of two runs."
-    mine, columns = answers_of(run), {"pred": "pred_before", "pred_start_sec": "pred_before_start_sec",
+    mine, columns = read_answers(run), {"pred": "pred_before", "pred_start_sec": "pred_before_start_sec",
                                       "pred_end_sec": "pred_before_end_sec", "answer_after": "answer_before"}
-    theirs = answers_of(other)
+    theirs = read_answers(other)
     theirs = theirs[["event_id", *(c for c in columns if c in theirs)]].rename(columns=columns)
     both = mine.drop(columns=[c for c in theirs if c in mine and c != "event_id"]).merge(theirs, on="event_id")
     if both.empty:
@@ -417,7 +464,7 @@ class SampleBrowser:
         order: str = "as written",  # one of ORDERS
         beside: Run | None = None,  # another run, whose answers to the same events stand in the first column
     ):
-        self.table = answers_of(run) if beside is None else beside_each_other(run, beside)
+        self.table = read_answers(run) if beside is None else beside_each_other(run, beside)
         self.heads = ("before training", "after") if beside is None else (beside.name, run.name)
         none = SHOWN[show](self.table).sum() == 0 < len(self.table)
         self.note = f"No answer is {show.removesuffix('s')}: all are shown." if none else ""

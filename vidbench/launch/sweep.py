@@ -328,6 +328,13 @@ def _watching(sweep: Sweep, claim: Claim, run: Run, pruned: threading.Event, eve
     thread.join()
 
 # %% ../../nbs/launch/06_sweep.ipynb #cell-039
+def _persist(task: Task, lock: IO, pool: Pool, pruned: threading.Event, times: int = 3) -> None:
+    "Run a task; again when its process was killed by another's hand, which says nothing about its settings."
+    for _ in range(times):
+        code = pool.run([*task.command], task.run.folder, pass_fds=(lock.fileno(),), ended=pruned)
+        if code >= 0 or pruned.is_set() or pool.stopping.is_set():
+            break
+
 def finish_trial(
     sweep: Sweep,   # whose journal is told
     claim: Claim,   # the trial
@@ -340,7 +347,7 @@ def finish_trial(
         with _watching(sweep, claim, task.run, pruned):
             over = task.run.status["state"] == "finished" and not math.isnan(value_of(task.run, sweep.cfg))
             if not (over or pruned.is_set() or pool.stopping.is_set()):
-                pool.run([*task.command], task.run.folder, pass_fds=(claim.lock.fileno(),), ended=pruned)
+                _persist(task, claim.lock, pool, pruned)
     value = float(np.mean([value_of(task.run, sweep.cfg) for task in tasks]))
     if pruned.is_set():
         sweep.study.tell(claim.trial.number, state=state.PRUNED, skip_if_finished=True)

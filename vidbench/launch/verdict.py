@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['COLLAPSE', 'RIVAL', 'LINES', 'NEXT', 'TERMS', 'SPELLED', 'LOWER_IS_BETTER', 'MARKS', 'COLOURS', 'BAD',
            'failed_checks', 'by_weight', 'state_of', 'the_one_answer', 'headline', 'what_next', 'term', 'spelled',
-           'terms_in', 'strongest_rivals', 'number_said', 'number_rows', 'terms_of', 'verdict_text', 'explained',
-           'verdict_html', 'Verdict', 'Lines']
+           'terms_in', 'strongest_rivals', 'number_said', 'number_rows', 'said_once', 'terms_of', 'verdict_text',
+           'explained', 'verdict_html', 'Verdict', 'Lines']
 
 # %% ../../nbs/launch/20_verdict.ipynb #b0763281
 import html
@@ -136,7 +136,8 @@ def term(
 
 # %% ../../nbs/launch/20_verdict.ipynb #13a464ff
 SPELLED = {"roc_auc": "ROC AUC", "auc": "AUC", "macro_f1": "macro F1", "ece": "ECE", "ra_iou": "RA-IoU", "cider": "CIDEr",
-           "false_alarms": "false alarms", "refusal_f1": "refusal F1", "kl": "KL", "in_domain_macro_f1": "in-domain macro F1"}
+           "false_alarms": "false alarms", "refusal_f1": "refusal F1", "miou_relevant": "mean IoU",
+           "kl": "KL", "in_domain_macro_f1": "in-domain macro F1"}
 
 def spelled(
     name: str,  # of a metric
@@ -179,7 +180,8 @@ def number_said(
 ) -> str:                       # such as 0.92 [0.81, 0.97], no change, or –
     "A number for the eye; a difference that is none is said so."
     is_difference = name.startswith(("gain_", "optimism_")) or name.endswith("_gain")
-    if is_difference and [number.get(edge) for edge in ("value", "low", "high")] == [0, 0, 0]:
+    edges = [number.get(edge) for edge in ("value", "low", "high")]
+    if is_difference and None not in edges and max(map(abs, edges)) < 0.005:
         return "no change"
     return said(number)
 
@@ -195,6 +197,18 @@ def number_rows(
                   for rival in strongest_rivals(report)}
         rows.append({"name": name, "here": number_said(name, report["metrics"][name])} | beside)
     return rows
+
+# %% ../../nbs/launch/20_verdict.ipynb #a1c3e5f7
+def said_once(
+    rows: list[dict[str, str]],             # from `number_rows`
+) -> tuple[list[dict[str, str]], str]:      # the same; the remark, empty where they differ
+    "What every interval is over, taken out of the cells where it is the same for all."
+    cells = " ".join(value for row in rows for value in row.values())
+    remarks = re.findall(r" (over [^\]]+)\]", cells)
+    if len(set(remarks)) != 1 or len(remarks) != cells.count("["):
+        return rows, ""
+    plain = [{name: value.replace(f" {remarks[0]}]", "]") for name, value in row.items()} for row in rows]
+    return plain, f"95 % intervals {remarks[0]}"
 
 # %% ../../nbs/launch/20_verdict.ipynb #e2426873
 MARKS = {True: ("✓", "yes"), False: ("✗", "no"), None: ("?", "open")}
@@ -226,12 +240,13 @@ def verdict_text(
     width: int = 100,           # characters a line
 ) -> str:
     "The card as plain text."
-    rows = [row | {"name": spelled(row["name"])} for row in number_rows(report)]
+    rows, remark = said_once(number_rows(report))
+    rows = [row | {"name": spelled(row["name"])} for row in rows]
     checks = [_wrapped(f"{row['check']}: {row['words']}", width, f"{MARKS[row['passed']][0]} ", "  ")
               for row in by_weight(report)]
     steps = [_wrapped(sentence, width, "> ", "  ") for sentence in what_next(report)]
     words = [_wrapped(f"{spelled(name)}: {term(name)}", width, "  ", "    ") for name in terms_of(report)]
-    return "\n".join([headline(report), *checks, *_aligned(rows), *steps, *words])
+    return "\n".join([headline(report), *checks, *_aligned(rows), *filter(None, [remark]), *steps, *words])
 
 # %% ../../nbs/launch/20_verdict.ipynb #797c16da
 _DARK = """body[data-jp-theme-light="false"] .jp-RenderedImage img { background: #fff; border-radius: 8px; padding: 8px;
@@ -247,7 +262,7 @@ _STYLE = _DARK + """
 .vb-card td, .vb-card th { padding: 3px 16px 3px 0; text-align: left !important; border: 0; vertical-align: top; background: none;
   white-space: normal }
 .vb-card th { font-weight: 500; opacity: .7 } .vb-card abbr { text-decoration: underline dotted; cursor: help }
-.vb-card .vb-here { font-weight: 600 }
+.vb-card .vb-here { font-weight: 600 } .vb-card caption { caption-side: bottom; text-align: left; padding: 4px 0; opacity: .7 }
 .vb-card td.vb-mark { width: 1%; font-weight: 700; white-space: nowrap } .vb-card ul { margin: 6px 0 0; padding-left: 20px }
 .vb-card details { margin-top: 6px; opacity: .85 } .vb-card p { margin: 4px 0 }
 """
@@ -273,11 +288,13 @@ def explained(
 # %% ../../nbs/launch/20_verdict.ipynb #c7f48665
 def _table(rows: list[dict[str, str]]) -> str:
     "The numbers beside their rivals."
+    rows, remark = said_once(rows)
+    below = f"<caption>{html.escape(remark)}</caption>" if remark else ""
     head = "".join(f"<th>{html.escape('this run' if column == 'here' else column)}</th>" for column in list(rows[0])[1:])
     body = "".join(f"<tr><th>{_abbr(html.escape(spelled(row['name'])), row['name'])}</th>" + "".join(
         f"<td{' class=vb-here' if column == 'here' else ''}>{html.escape(value)}</td>" for column, value in list(row.items())[1:])
         + "</tr>" for row in rows)
-    return f"<table><tr><th></th>{head}</tr>{body}</table>"
+    return f"<table>{below}<tr><th></th>{head}</tr>{body}</table>"
 
 # %% ../../nbs/launch/20_verdict.ipynb #111834f8
 def _check_rows(report: Mapping[str, Any]) -> str:

@@ -522,8 +522,7 @@ def verdict(
 ) -> str:
     "What the report says, in words."
     found, side = metrics["macro_f1"], details["side"].replace("_", " ")
-    over = f" (over windows [{found['low_events']:.2f}, {found['high_events']:.2f}])" if "low_events" in found else ""
-    parts = [f"macro-F1 {said(found)} on {side}, {found['groups']} groups{over}, {metrics['in_domain_macro_f1']['value']:.2f} "
+    parts = [f"macro-F1 {said(found)} on {side}, {found['groups']} groups, {metrics['in_domain_macro_f1']['value']:.2f} "
              f"in-domain, {baselines['majority']['macro_f1']['value']:.2f} for the majority's answer",
              _about_forest(metrics["gain_over_forest_macro_f1"], baselines["forest"]["macro_f1"])]
     if found["groups"] < 5:
@@ -628,6 +627,14 @@ def _keep_looks(run: Run, cfg: SensorsConfig, model: TCNVAE, material: Material,
         windows=data.windows.x[rows], drawn=drawn, titles=data.windows.activity[rows].astype(str),
         channels=np.array(data.windows.channels), rate_hz=data.windows.sample_rate_hz)
 
+def _keep_signals(run: Run, table: pd.DataFrame, material: Material, most: int = 500) -> None:
+    "What the sample browser draws: windows of the reported side, those that were answered wrongly first."
+    data, rows = material.sides[material.primary].windows, table[table.side == material.primary]
+    first = np.argsort(rows["right"].to_numpy(), kind="stable")[:most]
+    np.savez_compressed(
+        run.path("signals.npz"), event_id=rows.event_id.to_numpy(str)[first], signals=data.x[first].astype(np.float16),
+        channels=np.array(data.channels), rate_hz=data.sample_rate_hz)
+
 # %% ../../nbs/sensors/08_study.ipynb #cell-098
 def make_figures(
     cfg: SensorsConfig,         # of the run
@@ -662,12 +669,13 @@ def evaluate(
         table = prediction_table(cfg, found, material)
         write_predictions(run, table)
         _keep_looks(run, cfg, model, material, found)
+        _keep_signals(run, table, material)
         run.write_report(build_report(cfg, run, material, found, table, baseline))
         for name, figure in make_figures(cfg, run).items():
             run.save_figure(figure, name)
     return run.report
 
-# %% ../../nbs/sensors/08_study.ipynb #cell-107
+# %% ../../nbs/sensors/08_study.ipynb #cell-108
 def load_trained(
     run: Run,                                 # that has trained
 ) -> tuple[SensorsConfig, TCNVAE, dict]:      # settings, model in evaluation mode, data.json
@@ -677,7 +685,7 @@ def load_trained(
                    max(1, len(known["domains"])), cfg.dropout, cfg.kernel_size, cfg.answer_from)
     return cfg, load_weights(Objective(model, cfg), best_checkpoint(run)).model.eval(), known
 
-# %% ../../nbs/sensors/08_study.ipynb #cell-109
+# %% ../../nbs/sensors/08_study.ipynb #cell-110
 def _answer(path: Path, cfg: SensorsConfig, model: TCNVAE, known: dict, rate_hz: float | None) -> pd.DataFrame:
     "A row a window of one file."
     normalise = Normaliser(*(tuple(known["normaliser"][part]) for part in ("channels", "mean", "std")))
@@ -703,7 +711,7 @@ def _answer(path: Path, cfg: SensorsConfig, model: TCNVAE, known: dict, rate_hz:
         raise WindowError(f"{path}: shorter than a window of {known['window_samples']} samples at {known['sample_rate_hz']:g} Hz")
     return pd.concat(tables, ignore_index=True)
 
-# %% ../../nbs/sensors/08_study.ipynb #cell-110
+# %% ../../nbs/sensors/08_study.ipynb #cell-111
 def _unusual(run: Run, error: pd.Series) -> np.ndarray:
     "Share of the known people's later windows that are drawn better; NaN where there is no report yet."
     table = read_predictions(run)
@@ -712,13 +720,13 @@ def _unusual(run: Run, error: pd.Series) -> np.ndarray:
     known = np.sort(table.loc[table["side"] == "in_domain", "reconstruction_error"].to_numpy(float))
     return np.searchsorted(known, error.to_numpy(float)) / len(known)
 
-# %% ../../nbs/sensors/08_study.ipynb #cell-111
+# %% ../../nbs/sensors/08_study.ipynb #cell-112
 def _part(out: Path, path: Path, run: Run) -> Path:
     "Where the answers about one file are kept: by the file as it is now, and the checkpoint."
     stamp = f"{path.resolve()} {path.stat().st_size} {path.stat().st_mtime_ns} {best_checkpoint(run)}"
     return out / "parts" / (hashlib.blake2b(stamp.encode(), digest_size=8).hexdigest() + ".csv")
 
-# %% ../../nbs/sensors/08_study.ipynb #cell-112
+# %% ../../nbs/sensors/08_study.ipynb #cell-113
 def predict(
     run: Run,                             # that has trained
     inputs: Any,                          # a file or folder of recordings, or several
@@ -748,7 +756,7 @@ def predict(
     ethogram_figure(bouts).savefig(out / "bouts.png", dpi=120, bbox_inches="tight")
     return out
 
-# %% ../../nbs/sensors/08_study.ipynb #cell-115
+# %% ../../nbs/sensors/08_study.ipynb #cell-116
 LOAD = """import json, torch
 known = json.load(open("{folder}/config.json"))
 windows = torch.zeros(1, known["window_samples"], len(known["channels"]))     # as measured
@@ -775,7 +783,7 @@ def export(
                     notes=(f"a window is {known['window_samples']} samples at {known['sample_rate_hz']:g} Hz, as measured, of "
                            + ", ".join(constants["channels"]),))
 
-# %% ../../nbs/sensors/08_study.ipynb #cell-117
+# %% ../../nbs/sensors/08_study.ipynb #cell-118
 def example_recording(
     cfg: SensorsConfig,   # of the run
     run: Run,             # whose reported side it is from
@@ -792,7 +800,7 @@ def example_recording(
     write_text(run.path("example.csv"), table.to_csv(index=False))
     return run.path("example.csv")
 
-# %% ../../nbs/sensors/08_study.ipynb #cell-120
+# %% ../../nbs/sensors/08_study.ipynb #cell-121
 def batch_of(
     data: WindowData,   # one side
     size: int,          # windows; repeated where there are fewer
@@ -802,7 +810,7 @@ def batch_of(
     batch.pop("sample_id")
     return batch
 
-# %% ../../nbs/sensors/08_study.ipynb #cell-122
+# %% ../../nbs/sensors/08_study.ipynb #cell-123
 def _forecast(cfg: SensorsConfig, material: Material, device_gb: float | None, processes: int) -> list[str]:
     "What training will take."
     data = material.sides["train"]
@@ -817,7 +825,7 @@ def _forecast(cfg: SensorsConfig, material: Material, device_gb: float | None, p
     return forecast(cfg, weigh, samples=len(data) * (1 if cfg.adapt == "none" else 2), width=max(cfg.hidden_dims),
                     device_gb=device_gb, processes=processes, measure=measure)
 
-# %% ../../nbs/sensors/08_study.ipynb #cell-123
+# %% ../../nbs/sensors/08_study.ipynb #cell-124
 def check(
     cfg: SensorsConfig,              # what would be run
     device_gb: float | None = None,  # plan for a card of this size; none = what is here

@@ -14,7 +14,7 @@ def check(cfg):
 def fit(cfg, run):
     with run.stage("fit", total_steps=cfg.steps), listening(cfg) as signals:
         print("swinging", cfg.steps, "times", flush=True)
-        run.path("STOP").unlink(missing_ok=True)
+        run.forget_stop()
         if cfg.fate == "raise":
             raise ValueError("the string broke\nat the knot")
         if cfg.fate == "die":
@@ -39,6 +39,7 @@ def swing(cfg, run, signals):
         run.log({"step": step, "loss": (cfg.rate - 3) ** 2 / step, "eval_score": -(cfg.rate - 3) ** 2})
         saved.write_text(str(step))
         if signals or run.stop_requested:
+            run.forget_stop(followed=True)
             raise KeyboardInterrupt(f"saved at swing {step}")
 
 

@@ -99,9 +99,9 @@ class AgentConfig(PpoSettings, SightSettings, TaskSettings):
     presets: ClassVar[dict[str, dict[str, Any]]] = PRESETS
     renamed: ClassVar[dict[str, str]] = {"lr": "learning_rate", "frame_px": "size_px", "eval_episodes": "test_episodes",
                                          "toy_encoder_steps": "toy.encoder_steps"}
+    gone: ClassVar[dict[str, Any]] = {"auto_resume": True}
 
     device: Literal["auto", "cpu"] = Field("auto", description="auto takes an accelerator where there is one")
-    auto_resume: bool = Field(True, description="go on with the newest unfinished run of the same settings")
     checkpoint_every: int = Field(10, ge=1, description="updates between checkpoints; all episodes begin anew there")
     keep_checkpoints: int = Field(2, ge=2, le=1000, description="newest checkpoints kept, beside the best")
     val_episodes: int = Field(32, ge=1, description="episodes that choose the best checkpoint, of seeds of their own")

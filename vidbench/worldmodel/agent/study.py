@@ -172,6 +172,7 @@ def _conclude(run: Run, agent: PPO, callback: RunCallback) -> TrainResult:
     total = callback.total
     result = TrainResult(agent.num_timesteps, total, not why, state["best_global_step"], state["best_metric"], 0, why)
     error = f"stopped at step {result.step} of {total} by {why}: run again to go on from step {state['global_step']}"
+    run.forget_stop(followed=bool(why))
     run.set_stage("fit", "interrupted" if why else "running", result=asdict(result), error=error if why else None)
     if why == "signal":
         raise KeyboardInterrupt(error)
@@ -192,7 +193,7 @@ def fit(
         return done
     with run.stage("fit", total_steps=cfg.updates * cfg.rollout_steps * cfg.num_envs):
         run.note_environment()
-        run.path("STOP").unlink(missing_ok=True)
+        run.forget_stop()
         envs = SeeingEnvs(cfg, prepare(cfg, run).see)
         agent = build_agent(cfg, envs)
         if newest := newest_checkpoint(run.checkpoints):

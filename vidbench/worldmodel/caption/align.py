@@ -6,7 +6,7 @@
 __all__ = ['logger', 'Words', 'contrast_loss', 'hard_negatives', 'with_text', 'Aligner', 'lessons', 'rise_and_fall', 'align',
            'align_once']
 
-# %% ../../../nbs/worldmodel/caption/03a_align.ipynb #41de4990
+# %% ../../../nbs/worldmodel/caption/03a_align.ipynb #cell-002
 import copy
 import logging
 from collections.abc import Sequence
@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 from transformers import Blip2QFormerModel
 
+from ...core.disk import draft
 from ...core.engine import device_of, processes
 from ...core.runs import Run
 from .qformer import Bridge, Captioner
@@ -29,7 +30,7 @@ from ..pretrain.probes import half_precision
 
 logger = logging.getLogger(__name__)
 
-# %% ../../../nbs/worldmodel/caption/03a_align.ipynb #67f46cbd
+# %% ../../../nbs/worldmodel/caption/03a_align.ipynb #cell-005
 class Words:
     "The tokens that training says, numbered from 2; 0 pads, 1 is any other."
 
@@ -57,7 +58,7 @@ class Words:
         rows = [[self.numbers.get(token, 1) for token in self._tokens(text)] for text in captions]
         return torch.tensor([row + [0] * (max(map(len, rows)) - len(row)) for row in rows])
 
-# %% ../../../nbs/worldmodel/caption/03a_align.ipynb #6756ac02
+# %% ../../../nbs/worldmodel/caption/03a_align.ipynb #cell-008
 def contrast_loss(
     alike: Float[Tensor, "clip caption"],  # similarities, over the temperature
     same: Bool[Tensor, "clip caption"],    # whether the caption is said of the clip
@@ -68,18 +69,19 @@ def contrast_loss(
         return -(share * scores.log_softmax(1)).sum(1).mean()
     return (one_way(alike, same) + one_way(alike.T, same.T)) / 2
 
-# %% ../../../nbs/worldmodel/caption/03a_align.ipynb #619bf591
+# %% ../../../nbs/worldmodel/caption/03a_align.ipynb #cell-010
 def hard_negatives(
     alike: Float[Tensor, "clip caption"],  # similarities
     same: Bool[Tensor, "clip caption"],    # whether the caption is said of the clip
+    hardness: float = 1.0,                 # 0 = any wrong one, 1 = as BLIP-2 draws them
 ) -> Int[Tensor, " clip"] | None:          # a caption for each clip; none where some clip has no wrong one
     "A wrong caption for each clip, the likelier the more it looks right."
     if same.all(1).any():
         return None
-    chance = alike.detach().float().masked_fill(same, -torch.inf).softmax(1)
+    chance = (hardness * alike.detach().float()).masked_fill(same, -torch.inf).softmax(1)
     return torch.multinomial(chance, 1)[:, 0]
 
-# %% ../../../nbs/worldmodel/caption/03a_align.ipynb #a9436d9e
+# %% ../../../nbs/worldmodel/caption/03a_align.ipynb #cell-013
 def with_text(
     bridge: Bridge,  # its Q-Former knows queries only
 ) -> Blip2QFormerModel:
@@ -92,7 +94,7 @@ def with_text(
     model.load_state_dict({name: own[name if name in own else twin[name]] for name in model.state_dict()})
     return model
 
-# %% ../../../nbs/worldmodel/caption/03a_align.ipynb #7401b474
+# %% ../../../nbs/worldmodel/caption/03a_align.ipynb #cell-015
 class Aligner(nn.Module):
     "A bridge, and what it needs to meet sentences."
 
@@ -143,27 +145,30 @@ class Aligner(nn.Module):
         learned = self.qformer.state_dict()
         self.bridge.qformer.load_state_dict({name: learned[name] for name in self.bridge.qformer.state_dict()})
 
-# %% ../../../nbs/worldmodel/caption/03a_align.ipynb #a403c191
+# %% ../../../nbs/worldmodel/caption/03a_align.ipynb #cell-018
 def lessons(
     aligner: Aligner,
     features: Float[Tensor, "clip token width"],  # of the encoder
     numbers: Int[Tensor, "clip word"],            # a caption of each
-) -> dict[str, Tensor]:                           # contrast, matching; found: share of clips whose nearest caption is theirs
+    hardness: float = 1.0,                        # of the wrong captions and clips
+) -> dict[str, Tensor]:                           # contrast, matching; found, matched: see `align`
     "Both lessons about a batch."
     same = (numbers[:, None] == numbers[None]).all(-1)
     tokens = aligner.bridge.placed(features)
     near = torch.einsum("iqd,jd->ijq", aligner.clips(tokens), aligner.captions(numbers)).amax(-1)
     alike = near / aligner.warmth.exp().clamp(0.01, 1.0)
     found = {"contrast": contrast_loss(alike, same), "found": same.gather(1, alike.argmax(1, keepdim=True)).float().mean()}
-    wrong = hard_negatives(alike, same), hard_negatives(alike.T, same.T)
+    wrong = hard_negatives(alike, same, hardness), hard_negatives(alike.T, same.T, hardness)
     if wrong[0] is None or wrong[1] is None:
-        return found | {"matching": alike.new_zeros(())}
+        return found | {"matching": alike.new_zeros(()), "matched": alike.new_tensor(torch.nan)}
     seen = torch.cat([tokens, tokens, tokens[wrong[1]]])
     said = torch.cat([numbers, numbers[wrong[0]], numbers])
     right = torch.arange(3, device=numbers.device).repeat_interleave(len(numbers)) == 0
-    return found | {"matching": nn.functional.cross_entropy(aligner.matches(seen, said), right.long())}
+    logits = aligner.matches(seen, said)
+    own, other, _ = (logits[:, 1] - logits[:, 0]).detach().chunk(3)
+    return found | {"matching": nn.functional.cross_entropy(logits, right.long()), "matched": (own > other).float().mean()}
 
-# %% ../../../nbs/worldmodel/caption/03a_align.ipynb #cbecc7cf
+# %% ../../../nbs/worldmodel/caption/03a_align.ipynb #cell-021
 def _batches(cfg: CaptionConfig, side: Dataset, words: Words) -> DataLoader:
     "Whole batches, as large as the training's of all processes together, in another order each time."
     def collate(items: list[dict[str, Any]]) -> tuple[Tensor, Tensor]:
@@ -173,7 +178,7 @@ def _batches(cfg: CaptionConfig, side: Dataset, words: Words) -> DataLoader:
     return DataLoader(side, together, shuffle=True, drop_last=True, collate_fn=collate, generator=order,
                       num_workers=cfg.num_workers)
 
-# %% ../../../nbs/worldmodel/caption/03a_align.ipynb #df96ebdb
+# %% ../../../nbs/worldmodel/caption/03a_align.ipynb #cell-022
 def rise_and_fall(
     step: int,   # done so far
     total: int,  # steps of the stage
@@ -181,25 +186,26 @@ def rise_and_fall(
     "A tenth of the steps up, and down along a cosine."
     return min((step + 1) / max(1.0, total / 10), (1 + np.cos(np.pi * step / total)) / 2)
 
-# %% ../../../nbs/worldmodel/caption/03a_align.ipynb #7ccb748f
+# %% ../../../nbs/worldmodel/caption/03a_align.ipynb #cell-024
 def align(
     cfg: CaptionConfig,   # align_epochs, batch_size, learning_rate, mixed_precision, device
     bridge: Bridge,       # taught in place
     side: Dataset,        # training: features and captions
     words: Words,         # that it says
-) -> pd.DataFrame:        # a row an epoch: contrast, matching, found
-    "Contrast and matching; the global random state is left as it was."
+) -> pd.DataFrame:        # a row an epoch: both losses; found: nearest caption is right; matched: own above a wrong one
+    "Contrast and matching, with wrong ones that get harder; the global random state is left as it was."
     device, batches, rows = device_of(cfg), _batches(cfg, side, words), []
     with torch.random.fork_rng():
         torch.manual_seed(cfg.seed)
         aligner = Aligner(bridge, len(words), words.longest).to(device).train()
         optimizer = torch.optim.AdamW(aligner.parameters(), lr=cfg.learning_rate, weight_decay=cfg.weight_decay)
-        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: rise_and_fall(step, cfg.align_epochs * len(batches)))
+        total = cfg.align_epochs * len(batches)
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: rise_and_fall(step, total))
         for epoch in range(cfg.align_epochs):
             seen = []
             for features, numbers in batches:
                 with half_precision(device, cfg.mixed_precision):
-                    found = lessons(aligner, features.to(device), numbers.to(device))
+                    found = lessons(aligner, features.to(device), numbers.to(device), schedule.last_epoch / total)
                 optimizer.zero_grad()
                 (found["contrast"] + found["matching"]).backward()
                 nn.utils.clip_grad_norm_(aligner.parameters(), cfg.max_grad_norm or float("inf"))
@@ -211,7 +217,7 @@ def align(
         aligner.hand_over()
     return pd.DataFrame(rows)
 
-# %% ../../../nbs/worldmodel/caption/03a_align.ipynb #dbe88ab6
+# %% ../../../nbs/worldmodel/caption/03a_align.ipynb #cell-026
 def align_once(
     cfg: CaptionConfig,        # align_epochs
     run: Run,                  # keeps aligned.safetensors and alignment.csv
@@ -230,5 +236,5 @@ def align_once(
     model.bridge.to("cpu")
     if run.leads:
         told.to_csv(run.path("alignment.csv"), index=False)
-        save_file(model.bridge.state_dict(), draft := kept.with_suffix(".part"))
-        draft.replace(kept)
+        with draft(kept) as part:
+            save_file(model.bridge.state_dict(), part)

@@ -23,7 +23,7 @@ import pandas as pd
 import torch
 from jaxtyping import Float, UInt8
 
-from ...core import texts
+from ...core import labels, texts
 from ...core.config import ConfigError
 from ...core.endpoint import Endpoint, EndpointError
 from ...core.events import EventError, read_sides, refuse_outside, write_sides
@@ -124,7 +124,7 @@ def read_captions(
         first = f"; item 0 {found[0]}" if found else ""
         raise ConfigError(f"data={path}: none of its {len(items)} items can be used{first}")
     table = pd.DataFrame(used)
-    ends = {name: pd.to_numeric(table[name], errors="coerce") if name in table else np.nan for name in ("start_sec", "end_sec")}
+    ends = {name: labels.numbers(table[name]) if name in table else np.nan for name in ("start_sec", "end_sec")}
     return table.assign(**ends), problems
 
 # %% ../../../nbs/worldmodel/caption/01_data.ipynb #cell-014

@@ -5,8 +5,8 @@
 # %% auto #0
 __all__ = ['logger', 'toy_encoder', 'teach_language', 'toy_llm', 'BridgeError', 'grid_of', 'frozen_encoder', 'frozen_llm',
            'encode_frames', 'weights_print', 'FeatureCache', 'OwnFeatures', 'qformer_config', 'Bridge', 'prompt_ids',
-           'collate_captions', 'with_adapters', 'words_loss', 'learns', 'Captioner', 'speak', 'caption_losses',
-           'find_weights', 'load_bridge']
+           'collate_captions', 'cut_said', 'with_adapters', 'words_loss', 'learns', 'Captioner', 'speak',
+           'caption_losses', 'find_weights', 'load_bridge']
 
 # %% ../../../nbs/worldmodel/caption/03_qformer.ipynb #cell-002
 import hashlib
@@ -41,6 +41,7 @@ from transformers.utils.logging import disable_progress_bar
 
 from ...core.checkpoints import best_checkpoint
 from ...core.config import ConfigError
+from ...core.disk import draft
 from ...core.engine import Recomputes
 from ...core.runs import Run
 from ...core.tiny_vlm import make_tokenizer, train_briefly
@@ -201,10 +202,8 @@ def _frames(film: Film, problems: dict[str, str]) -> np.ndarray | None:
 # %% ../../../nbs/worldmodel/caption/03_qformer.ipynb #cell-026
 def _write(path: Path, features: np.ndarray) -> None:
     "Write a file so that it is complete or not there."
-    part = path.with_suffix(f".{os.getpid()}.part")
-    with part.open("wb") as file:
+    with draft(path) as part, part.open("wb") as file:
         np.save(file, features)
-    os.replace(part, path)
 
 # %% ../../../nbs/worldmodel/caption/03_qformer.ipynb #cell-027
 def _read_ahead(films: Sequence[Film], batch: int, workers: int, problems: dict[str, str]) -> Iterator[list[tuple]]:
@@ -386,7 +385,21 @@ def collate_captions(
             "labels": torch.tensor([[-100] * len(after) + ids + [-100] * (longest - len(ids)) for ids in said]),
             "sample_id": [item["sample_id"] for item in items]}
 
-# %% ../../../nbs/worldmodel/caption/03_qformer.ipynb #cell-045
+# %% ../../../nbs/worldmodel/caption/03_qformer.ipynb #cell-044
+def cut_said(
+    captions: Sequence[str],             # of training
+    tokenizer: PreTrainedTokenizerBase,  # of the language model
+    cfg: CaptionConfig,                  # max_caption_tokens
+) -> str:                                # one line; empty where all have room
+    "How many different captions do not fit, and what would."
+    different = sorted(set(captions))
+    separate = "" if tokenizer.chat_template else " "
+    needed = [len(tokenizer(separate + text, add_special_tokens=False)["input_ids"]) + 1 for text in different]
+    cut = sum(length > cfg.max_caption_tokens for length in needed)
+    return (f"{cut} of {len(different)} different captions are longer than max_caption_tokens={cfg.max_caption_tokens} and "
+            f"cut: set max_caption_tokens={max(needed)} to keep them whole") if cut else ""
+
+# %% ../../../nbs/worldmodel/caption/03_qformer.ipynb #cell-047
 def with_adapters(
     llm: PreTrainedModel,  # frozen here
     cfg: CaptionConfig,    # lora_kind, lora_rank, lora_alpha, lora_dropout, lora_targets
@@ -401,7 +414,7 @@ def with_adapters(
     except ValueError as error:
         raise BridgeError(f"lora_targets={','.join(cfg.lora_targets)}: {' '.join(str(error).split())[:200]}") from None
 
-# %% ../../../nbs/worldmodel/caption/03_qformer.ipynb #cell-047
+# %% ../../../nbs/worldmodel/caption/03_qformer.ipynb #cell-049
 def words_loss(
     logits: Float[Tensor, "batch place vocabulary"],  # from the word before the caption on
     asked: Tensor,                                    # (batch, place): the words to come, -100 elsewhere
@@ -410,14 +423,14 @@ def words_loss(
     each = nn.functional.cross_entropy(logits.float().transpose(1, 2), asked, reduction="none", ignore_index=-100)
     return each.sum(1) / (asked >= 0).sum(1)
 
-# %% ../../../nbs/worldmodel/caption/03_qformer.ipynb #cell-049
+# %% ../../../nbs/worldmodel/caption/03_qformer.ipynb #cell-051
 def learns(
     name: str,  # of a weight of a captioner
 ) -> bool:
     "Whether a weight belongs into a checkpoint."
     return "llm." not in name or "lora_" in name
 
-# %% ../../../nbs/worldmodel/caption/03_qformer.ipynb #cell-051
+# %% ../../../nbs/worldmodel/caption/03_qformer.ipynb #cell-053
 class Captioner(Recomputes, nn.Module):
     "A bridge that learns, before a language model that does not; checkpoints hold what learns."
 
@@ -478,7 +491,7 @@ class Captioner(Recomputes, nn.Module):
         loss = words_loss(self.llm(inputs_embeds=read, logits_to_keep=keep, use_cache=False).logits[:, :-1], asked)
         return {"loss": loss.mean(), "logits": loss.detach()}
 
-# %% ../../../nbs/worldmodel/caption/03_qformer.ipynb #cell-061
+# %% ../../../nbs/worldmodel/caption/03_qformer.ipynb #cell-063
 @torch.no_grad()
 def speak(
     model: Captioner,                              # in evaluation mode
@@ -499,7 +512,7 @@ def speak(
         said += [text.strip() for text in model.tokenizer.batch_decode(ids, skip_special_tokens=True)]
     return said
 
-# %% ../../../nbs/worldmodel/caption/03_qformer.ipynb #cell-063
+# %% ../../../nbs/worldmodel/caption/03_qformer.ipynb #cell-065
 @torch.no_grad()
 def caption_losses(
     model: Captioner,                                 # in evaluation mode
@@ -514,7 +527,7 @@ def caption_losses(
         kept.append(model(*(batch[name].to(device) for name in ("features", "input_ids", "labels")))["logits"].float().cpu())
     return torch.stack(kept).numpy()
 
-# %% ../../../nbs/worldmodel/caption/03_qformer.ipynb #cell-067
+# %% ../../../nbs/worldmodel/caption/03_qformer.ipynb #cell-069
 def find_weights(
     source: str | Path,  # a caption run, or a checkpoint in it
 ) -> Path:               # a checkpoint folder
@@ -526,7 +539,7 @@ def find_weights(
         return best_checkpoint(Run.open(folder))
     raise BridgeError(f"{folder} is neither a caption run nor a checkpoint of one")
 
-# %% ../../../nbs/worldmodel/caption/03_qformer.ipynb #cell-069
+# %% ../../../nbs/worldmodel/caption/03_qformer.ipynb #cell-071
 def load_bridge(
     model: Captioner,    # filled in place
     source: str | Path,  # a caption run, or a checkpoint in it

@@ -43,7 +43,7 @@ def _clipped(said: list[str], references: list[list[str]], n: int) -> tuple[int,
     mine = ngrams(said, n)
     return (mine & most).total(), mine.total()
 
-# %% ../../../nbs/worldmodel/caption/02_scores.ipynb #eea8041b
+# %% ../../../nbs/worldmodel/caption/02_scores.ipynb #cell-011
 def bleu4_of(
     said: Sequence[str],                  # a caption a clip
     references: Sequence[Sequence[str]],  # some a clip
@@ -62,7 +62,7 @@ def bleu4_of(
 
     return weighted
 
-# %% ../../../nbs/worldmodel/caption/02_scores.ipynb #5f76d6f3
+# %% ../../../nbs/worldmodel/caption/02_scores.ipynb #cell-013
 def bleu4(
     said: Sequence[str],                  # a caption a clip
     references: Sequence[Sequence[str]],  # some a clip
@@ -70,7 +70,7 @@ def bleu4(
     "Corpus BLEU-4."
     return float(bleu4_of(said, references)(np.ones((1, len(said))))[0])
 
-# %% ../../../nbs/worldmodel/caption/02_scores.ipynb #cell-014
+# %% ../../../nbs/worldmodel/caption/02_scores.ipynb #cell-018
 def common_length(
     a: Sequence[str],  # words
     b: Sequence[str],  # words
@@ -83,7 +83,7 @@ def common_length(
             last, row[j] = row[j], last + 1 if word == other else max(row[j], row[j - 1])
     return row[-1]
 
-# %% ../../../nbs/worldmodel/caption/02_scores.ipynb #cell-016
+# %% ../../../nbs/worldmodel/caption/02_scores.ipynb #cell-020
 def rouge_l(
     said: str,                  # a caption
     references: Sequence[str],  # of the same clip
@@ -97,18 +97,18 @@ def rouge_l(
     precision, recall = max(hits) / len(mine), max(h / max(1, len(r)) for h, r in zip(hits, theirs, strict=True))
     return (1 + beta**2) * precision * recall / (recall + beta**2 * precision)
 
-# %% ../../../nbs/worldmodel/caption/02_scores.ipynb #cell-020
+# %% ../../../nbs/worldmodel/caption/02_scores.ipynb #cell-025
 def _weigh(words: list[str], n: int, seen: Counter, clips: int) -> dict[tuple, float]:
     "n-grams with count times rarity."
     return {gram: count * math.log(clips / max(1, seen[gram])) for gram, count in ngrams(words, n).items()}
 
-# %% ../../../nbs/worldmodel/caption/02_scores.ipynb #2bdeb786
+# %% ../../../nbs/worldmodel/caption/02_scores.ipynb #cell-026
 def _similarity(mine: dict[tuple, float], theirs: dict[tuple, float]) -> float:
     "Cosine of two weighted counts, mine clipped by theirs."
     size = math.sqrt(sum(v * v for v in mine.values()) * sum(v * v for v in theirs.values()))
     return sum(min(v, theirs.get(gram, 0.0)) * theirs.get(gram, 0.0) for gram, v in mine.items()) / size if size else 0.0
 
-# %% ../../../nbs/worldmodel/caption/02_scores.ipynb #cell-021
+# %% ../../../nbs/worldmodel/caption/02_scores.ipynb #cell-027
 def cider_each(
     said: Sequence[str],                  # a caption a clip
     references: Sequence[Sequence[str]],  # some a clip
@@ -124,7 +124,7 @@ def cider_each(
                                   * _similarity(one, _weigh(r, n, seen, len(said))) for r in refs])
     return 10 * scores / 4
 
-# %% ../../../nbs/worldmodel/caption/02_scores.ipynb #cell-024
+# %% ../../../nbs/worldmodel/caption/02_scores.ipynb #cell-030
 def overlap_scores(
     said: Sequence[str],                  # a caption a clip
     references: Sequence[Sequence[str]],  # some a clip
@@ -134,7 +134,7 @@ def overlap_scores(
     cider = float(cider_each(said, references).mean())
     return {"cider": cider, "bleu4": bleu4(said, references), "rouge_l": float(np.mean(each))}
 
-# %% ../../../nbs/worldmodel/caption/02_scores.ipynb #cell-027
+# %% ../../../nbs/worldmodel/caption/02_scores.ipynb #cell-033
 def vocabulary_each(
     said: Sequence[str],                  # a caption a clip
     references: Sequence[Sequence[str]],  # some a clip
@@ -147,7 +147,7 @@ def vocabulary_each(
     recall = [float(bool(m & t)) if t else math.nan for m, t in zip(mine, theirs, strict=True)]
     return np.array([float(bool(m)) for m in mine]), np.array(recall)
 
-# %% ../../../nbs/worldmodel/caption/02_scores.ipynb #cell-029
+# %% ../../../nbs/worldmodel/caption/02_scores.ipynb #cell-035
 def vocabulary_use(
     said: Sequence[str],                  # a caption a clip
     references: Sequence[Sequence[str]],  # some a clip
@@ -158,7 +158,7 @@ def vocabulary_use(
     known = recall[~np.isnan(recall)]
     return {"vocabulary_rate": float(rate.mean()), "vocabulary_recall": float(known.mean()) if len(known) else math.nan}
 
-# %% ../../../nbs/worldmodel/caption/02_scores.ipynb #cell-032
+# %% ../../../nbs/worldmodel/caption/02_scores.ipynb #cell-038
 def draw_choices(
     references: Sequence[Sequence[str]],  # some a clip
     choices: int = 10,                    # captions to choose from, the right one first
@@ -176,7 +176,7 @@ def draw_choices(
         drawn.append([refs[0], *others])
     return drawn
 
-# %% ../../../nbs/worldmodel/caption/02_scores.ipynb #cell-034
+# %% ../../../nbs/worldmodel/caption/02_scores.ipynb #cell-041
 def found_first(
     losses: Float[np.ndarray, "clip choice"],  # of each caption given the clip; the right one first
 ) -> Float[np.ndarray, " clip"]:               # 1 where it is the lowest; shared luck where several are
@@ -184,7 +184,7 @@ def found_first(
     lowest = losses == losses.min(1, keepdims=True)
     return lowest[:, 0] / lowest.sum(1)
 
-# %% ../../../nbs/worldmodel/caption/02_scores.ipynb #cell-037
+# %% ../../../nbs/worldmodel/caption/02_scores.ipynb #cell-044
 def seen_shares(
     said: Sequence[str],     # a caption a clip
     blank: Sequence[str],    # with black frames instead
@@ -195,7 +195,7 @@ def seen_shares(
     return {name: mine != np.array([" ".join(words_of(s)) for s in other])
             for name, other in (("changed_by_blank", blank), ("changed_by_swap", swapped))}
 
-# %% ../../../nbs/worldmodel/caption/02_scores.ipynb #cell-040
+# %% ../../../nbs/worldmodel/caption/02_scores.ipynb #cell-047
 def caption_sheet(
     clips: Sequence[Any],               # frames of some clips, (time, height, width, 3)
     lines: Sequence[Sequence[tuple[str, str]]],  # for each clip: (when, what was said), in order

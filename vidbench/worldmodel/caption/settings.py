@@ -45,7 +45,8 @@ class BridgeSettings(AdapterSettings):
         0.0, ge=0, le=0.9, description="share of the video that is hidden in training, against learning by heart")
     align_epochs: int = Field(0, ge=0, description="passes of contrast and matching (BLIP-2's first stage) before the captions")
     prompt: str = Field("Describe the video in one sentence.", description="said after the video, before the caption")
-    max_caption_tokens: int = Field(64, ge=4, le=1024, description="longer captions are cut, and none longer is written")
+    max_caption_tokens: int = Field(
+        64, ge=4, le=1024, description="longer captions are cut, which is said, and none longer is written")
     beams: int = Field(1, ge=1, le=32, description="captions followed side by side; 1 = the likeliest word each time")
 
     @model_validator(mode="after")
@@ -74,9 +75,9 @@ class ScoreSettings(Config):
 
 # %% ../../../nbs/worldmodel/caption/00_settings.ipynb #cell-012
 _TINY = {"size_px": 32, "num_query_tokens": 16, "qformer_depth": 4, "qformer_hidden": 64, "qformer_heads": 4,
-         "learning_rate": 3e-3, "warmup_share": 0.1, "batch_size": 16, "eval_batch_size": 32, "max_caption_tokens": 40}
+         "learning_rate": 3e-3, "warmup_share": 0.1, "batch_size": 16, "eval_batch_size": 32}
 _VITL = {"encoder": "facebook/vjepa2-vitl-fpc64-256", "epochs": 5, "learning_rate": 1e-4, "warmup_share": 0.05,
-         "activation_checkpointing": True, "num_workers": 4, "max_caption_tokens": 64}
+         "activation_checkpointing": True, "num_workers": 4}
 
 class CaptionConfig(ScoreSettings, BridgeSettings, WorldConfig):
     "Settings of the job `caption`: V-JEPA, Q-Former, language model."

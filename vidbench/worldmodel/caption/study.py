@@ -31,7 +31,7 @@ from ...core.checkpoints import best_checkpoint, load_weights
 from ...core.config import ConfigError
 from ...core.doubt import Interval, interval, mean_interval, paired_difference, power_said, word
 from ...core.doubt import said as told
-from ...core.engine import Draw, device_of
+from ...core.engine import Draw, device_of, warn
 from ...core.figures import Figure
 from ...core.forecast import forecast_module
 from ...core.reports import metric
@@ -83,6 +83,11 @@ class CaptionSet(Dataset):
     def __getitem__(self, item: Draw | int) -> dict[str, Any]:
         which, caption = self.items[item.index if isinstance(item, Draw) else item]
         return {"features": self.cache.read(self.films[which]), "caption": caption, "sample_id": self.films[which].name}
+
+    @property
+    def captions(self) -> list[str]:  # one entry an item
+        "All captions, one after the other."
+        return [caption for _, caption in self.items]
 
     @property
     def references(self) -> list[tuple[str, ...]]:  # one entry a clip
@@ -230,8 +235,10 @@ def _train(cfg: CaptionConfig, run: Run, material: Material, callbacks: tuple = 
     if not cfg.qformer:
         few = np.random.default_rng(cfg.seed).permutation(len(learned.films))[:512]
         model.bridge.norm.learn(learned.features(sorted(few)))
-    watcher = Watcher(model, material.sides["val"], cfg, np.random.default_rng(cfg.seed))
-    align.align_once(cfg, run, model, learned, [caption for _, caption in learned.items])
+    watcher, captions = Watcher(model, material.sides["val"], cfg, np.random.default_rng(cfg.seed)), learned.captions
+    if cut := qformer.cut_said(captions, model.tokenizer, cfg):
+        warn(run, cut, 0)
+    align.align_once(cfg, run, model, learned, captions)
     return train(
         model, cfg, run, learned, material.sides["val"], compute_metrics=watcher, select=select,
         collate=functools.partial(qformer.collate_captions, tokenizer=model.tokenizer, cfg=cfg), higher_is_better=higher,
@@ -301,7 +308,7 @@ def commonest(
     side: CaptionSet,  # training
 ) -> str:
     "The caption that training has most often."
-    return Counter(caption for _, caption in side.items).most_common(1)[0][0]
+    return Counter(side.captions).most_common(1)[0][0]
 
 # %% ../../../nbs/worldmodel/caption/05_study.ipynb #cell-047
 def step_vectors(
@@ -434,7 +441,7 @@ def audit_of(
     "What the training and the test side share."
     train, test = ([film.belongs_to for film in side.films] for side in (material.sides["train"], material.judged))
     shared = [group for group in test if group in set(train)]
-    common = {caption for _, caption in material.sides["train"].items}
+    common = set(material.sides["train"].captions)
     known = float(np.mean([any(ref in common for ref in refs) for refs in material.judged.references]))
     lines = [f"{len(shared)} of {len(test)} test clips are of recordings that taught it."] if shared else [
         f"No recording (by {split_by}) is on two sides."]
@@ -601,4 +608,6 @@ def check(
               f"selection by {cfg.select}"]
     if cfg.model and not 1e-5 <= cfg.learning_rate <= 5e-4:
         lines.append(f"mind      learning_rate={cfg.learning_rate:g} lies outside 1e-5 to 5e-4, where large models are trained")
+    if cut := qformer.cut_said(learned.captions, model.tokenizer, cfg):
+        lines.append(f"mind      {cut}")
     return "\n".join([*lines, *forecast_module(cfg, model, batch, len(learned), device_gb, processes)])

@@ -16,7 +16,7 @@ from jaxtyping import Float, UInt8
 from ...core.doubt import Interval, said, word
 from ...core.figures import Figure, contact_sheet, dress, interval_figure, metric_curves, new_figure, palette
 from .masking import draw_mask_sets, shade
-from .settings import PretrainConfig
+from .settings import TUBELET_FRAMES, PretrainConfig
 
 # %% ../../../nbs/worldmodel/pretrain/06_figures.ipynb #cell-004
 def masks_figure(
@@ -33,12 +33,11 @@ def surprise_figure(
     possible: Float[np.ndarray, "pair question"],    # from `pair_surprise`
     impossible: Float[np.ndarray, "pair question"],  # the same of the impossible
     violations: Sequence[str],                       # what was broken
-    tubelet_frames: int = 2,                         # of a step
 ) -> Figure:                                         # one panel a violation
     "Surprise in time, averaged over scenes."
     names, kind = list(dict.fromkeys(violations)), np.asarray(violations)
     figure, axes = new_figure(4.2 * len(names), 3.6, columns=len(names), sharey=True, squeeze=False)
-    when = tubelet_frames * (np.arange(possible.shape[1]) + 2.0)
+    when = TUBELET_FRAMES * (np.arange(possible.shape[1]) + 2.0)
     for ax, name in zip(axes[0], names, strict=True):
         for side, colour, label in ((possible, palette()[0], "possible"), (impossible, palette()[1], "impossible")):
             ax.plot(when, side[kind == name].mean(0), "o-", color=colour, label=label)

@@ -36,7 +36,7 @@ from ...core.events import audit_split
 from ...core.figures import Figure
 from ...core.forecast import forecast_module
 from ...core.reports import metric
-from ...core.runs import Run, RunError, all_runs, unfinished_run
+from ...core.runs import Run, unfinished_run
 from ...core.tiny_vlm import read_window
 from ...core.training import TrainResult, finished_training, health_summary, train
 from ...core.video import VideoError, probe
@@ -52,15 +52,12 @@ logger = logging.getLogger(__name__)
 # %% ../../../nbs/worldmodel/pretrain/07_study.ipynb #cell-005
 def open_run(
     job: str,                         # pretrain, caption or agent
-    cfg: Config,                      # its settings, with auto_resume
+    cfg: Config,                      # its settings
     name: str = "",                   # of the run; empty: the unfinished one of these settings, or a new one
     root: str | Path | None = None,   # where runs go; `workspace()/outputs` when not given
 ) -> Run:
-    "A new run, or the one to go on with."
-    trained = any(run.name == name and any(run.checkpoints.glob("checkpoint-*")) for run in all_runs(root, job))
-    if trained and not cfg.auto_resume:
-        raise RunError(f"run '{name}' has trained already and auto_resume=False: choose another name, or set auto_resume=True")
-    found = unfinished_run(cfg, root, job) if cfg.auto_resume and not name else None
+    "A new run, or the one to go on with; a name that no run has begins anew."
+    found = None if name else unfinished_run(cfg, root, job)
     return found or Run.create(job, cfg, name or None, root=root)
 
 # %% ../../../nbs/worldmodel/pretrain/07_study.ipynb #cell-008
@@ -609,7 +606,7 @@ def make_figures(
     pairs = material.pairs["test"]
     drawn = figures.all_figures(cfg, run.metrics(), run.report, material.sides["train"].frames(0))
     curves = surprise_curves(trained_model(cfg, run), pairs)
-    return drawn | {"surprise": figures.surprise_figure(*curves, pairs.violations, cfg.tubelet_frames)}
+    return drawn | {"surprise": figures.surprise_figure(*curves, pairs.violations)}
 
 # %% ../../../nbs/worldmodel/pretrain/07_study.ipynb #cell-092
 def write_features(

@@ -23,7 +23,7 @@ from transformers.models.vjepa2.modeling_vjepa2 import VJEPA2Encoder
 
 from ...core.engine import Recomputes
 from .masking import Masks
-from .settings import PretrainConfig
+from .settings import TUBELET_FRAMES, PretrainConfig
 
 logger = logging.getLogger(__name__)
 
@@ -44,7 +44,7 @@ def network_config(
 ) -> VJEPA2Config:
     "Our settings in transformers' words."
     return VJEPA2Config(
-        patch_size=cfg.patch_px, crop_size=cfg.size_px, frames_per_clip=cfg.num_frames, tubelet_size=cfg.tubelet_frames,
+        patch_size=cfg.patch_px, crop_size=cfg.size_px, frames_per_clip=cfg.num_frames, tubelet_size=TUBELET_FRAMES,
         hidden_size=cfg.hidden_size, num_hidden_layers=cfg.depth, num_attention_heads=cfg.heads,
         pred_hidden_size=cfg.pred_hidden_size, pred_num_hidden_layers=cfg.pred_depth,
         pred_num_attention_heads=cfg.pred_heads, initializer_range=cfg.init_std, pred_zero_init_mask_tokens=False)
@@ -95,7 +95,7 @@ def load_published(
     model.load_state_dict({n: weights[n] if n in weights and weights[n].shape == own[n].shape else own[n] for n in own})
     return wrong
 
-# %% ../../../nbs/worldmodel/pretrain/03_vjepa.ipynb #cell-023
+# %% ../../../nbs/worldmodel/pretrain/03_vjepa.ipynb #cell-024
 def pick(
     tokens: Float[Tensor, "batch token feature"],  # all tokens
     ids: Tensor,                                   # (batch, some): which to take
@@ -103,7 +103,7 @@ def pick(
     "Some tokens of each clip."
     return tokens.gather(1, ids.unsqueeze(-1).expand(-1, -1, tokens.shape[-1]))
 
-# %% ../../../nbs/worldmodel/pretrain/03_vjepa.ipynb #cell-025
+# %% ../../../nbs/worldmodel/pretrain/03_vjepa.ipynb #cell-026
 def encode_visible(
     encoder: VJEPA2Encoder,                                   # of the student
     clips: Float[Tensor, "batch time 3 height width"],        # normalised
@@ -115,7 +115,7 @@ def encode_visible(
         tokens = layer(tokens, visible)[0]
     return encoder.layernorm(tokens)
 
-# %% ../../../nbs/worldmodel/pretrain/03_vjepa.ipynb #cell-031
+# %% ../../../nbs/worldmodel/pretrain/03_vjepa.ipynb #cell-032
 def target_features(
     encoder: VJEPA2Encoder,                             # the target encoder
     clips: Float[Tensor, "batch time 3 height width"],  # normalised
@@ -125,7 +125,7 @@ def target_features(
         tokens = encoder(clips).last_hidden_state
         return nn.functional.layer_norm(tokens, tokens.shape[-1:])
 
-# %% ../../../nbs/worldmodel/pretrain/03_vjepa.ipynb #cell-033
+# %% ../../../nbs/worldmodel/pretrain/03_vjepa.ipynb #cell-035
 def predict_hidden(
     model: VJEPA2Model,                                 # student encoder and predictor
     clips: Float[Tensor, "batch time 3 height width"],  # normalised
@@ -138,7 +138,7 @@ def predict_hidden(
     grid = grid.scatter(1, places, context)  # the predictor picks the visible tokens out again
     return model.predictor(grid, [masks.visible], [masks.hidden]).last_hidden_state
 
-# %% ../../../nbs/worldmodel/pretrain/03_vjepa.ipynb #cell-036
+# %% ../../../nbs/worldmodel/pretrain/03_vjepa.ipynb #cell-038
 def reconstruction_loss(
     predicted: Float[Tensor, "batch asked feature"],
     target: Float[Tensor, "batch asked feature"],
@@ -146,7 +146,7 @@ def reconstruction_loss(
     "Distance to the target features of each clip, averaged over tokens and features."
     return (predicted.float() - target.float()).abs().mean((1, 2))
 
-# %% ../../../nbs/worldmodel/pretrain/03_vjepa.ipynb #cell-038
+# %% ../../../nbs/worldmodel/pretrain/03_vjepa.ipynb #cell-040
 def along_tubes(
     predicted: Float[Tensor, "batch asked feature"],  # at the hidden tokens
     target: Float[Tensor, "batch token feature"],     # at all tokens
@@ -159,7 +159,7 @@ def along_tubes(
     asked = torch.zeros_like(target[..., 0], dtype=torch.bool).scatter(1, hidden, True)
     return features.unflatten(1, (steps, -1)), asked.unflatten(1, (steps, -1))
 
-# %% ../../../nbs/worldmodel/pretrain/03_vjepa.ipynb #cell-040
+# %% ../../../nbs/worldmodel/pretrain/03_vjepa.ipynb #cell-042
 def causality_loss(
     features: Float[Tensor, "batch step patch feature"],  # from `along_tubes`
     asked: Tensor,                                        # (batch, step, patch): whether predicted
@@ -169,7 +169,7 @@ def causality_loss(
     counts = asked[:, 2:] | asked[:, 1:-1] | asked[:, :-2]
     return (torch.linalg.vector_norm(bend.float(), dim=-1)[counts] / bend.shape[-1] ** 0.5).mean()
 
-# %% ../../../nbs/worldmodel/pretrain/03_vjepa.ipynb #cell-045
+# %% ../../../nbs/worldmodel/pretrain/03_vjepa.ipynb #cell-047
 def vital_signs(
     features: Float[Tensor, "batch step patch feature"],  # predictions, from `along_tubes`
     target: Float[Tensor, "batch step patch feature"],    # what they should be
@@ -182,7 +182,7 @@ def vital_signs(
     signs = {"target_std": target.float().flatten(0, 2).std(0).mean(), "neighbour_cosine": alike}
     return signs | ({"motion_ratio": moved / should.clamp_min(1e-6)} if pairs.any() else {})
 
-# %% ../../../nbs/worldmodel/pretrain/03_vjepa.ipynb #cell-048
+# %% ../../../nbs/worldmodel/pretrain/03_vjepa.ipynb #cell-050
 def ask(
     cfg: PretrainConfig,                                # loss, grid
     student: VJEPA2Model,                               # encoder and predictor
@@ -197,7 +197,7 @@ def ask(
     smooth = causality_loss(features, asked) if cfg.grid[0] > 2 else each.new_zeros(())
     return each, smooth, vital_signs(features.detach(), target.unflatten(1, (cfg.grid[0], -1)), asked)
 
-# %% ../../../nbs/worldmodel/pretrain/03_vjepa.ipynb #cell-050
+# %% ../../../nbs/worldmodel/pretrain/03_vjepa.ipynb #cell-052
 class VJepa(Recomputes, nn.Module):
     "Student encoder and predictor, and the target encoder that follows the student."
 
@@ -240,7 +240,7 @@ class VJepa(Recomputes, nn.Module):
         return {"loss": each.mean() + self.cfg.causality_weight * smooth, "logits": each.detach(),
                 "logs": {name: value.detach() for name, value in logs.items()}}
 
-# %% ../../../nbs/worldmodel/pretrain/03_vjepa.ipynb #cell-054
+# %% ../../../nbs/worldmodel/pretrain/03_vjepa.ipynb #cell-057
 def momentum_at(
     cfg: PretrainConfig,  # ema_start, ema_end
     step: int,            # done so far
@@ -249,7 +249,7 @@ def momentum_at(
     "The target's momentum: linear from start to end, a function of the step alone."
     return cfg.ema_start + (cfg.ema_end - cfg.ema_start) * min(1.0, step / max(1, total))
 
-# %% ../../../nbs/worldmodel/pretrain/03_vjepa.ipynb #cell-056
+# %% ../../../nbs/worldmodel/pretrain/03_vjepa.ipynb #cell-059
 @torch.no_grad()
 def move_target(
     model: VJepa,     # after an optimizer step
@@ -259,7 +259,7 @@ def move_target(
     for slow, fast in zip(model.target.parameters(), model.student.encoder.parameters(), strict=True):
         slow.lerp_(fast.detach().to(slow.dtype), 1 - momentum)
 
-# %% ../../../nbs/worldmodel/pretrain/03_vjepa.ipynb #cell-058
+# %% ../../../nbs/worldmodel/pretrain/03_vjepa.ipynb #cell-061
 @torch.no_grad()
 def ema_distance(
     model: VJepa,  # in training
@@ -269,7 +269,7 @@ def ema_distance(
     gap, size = sum((a - b).square().sum() for a, b in pairs), sum(b.square().sum() for _, b in pairs)
     return float((gap / size).sqrt())
 
-# %% ../../../nbs/worldmodel/pretrain/03_vjepa.ipynb #cell-061
+# %% ../../../nbs/worldmodel/pretrain/03_vjepa.ipynb #cell-064
 def save_encoder(
     model: VJepa,     # trained
     folder: Any,      # made if missing
@@ -279,7 +279,7 @@ def save_encoder(
     kept.encoder.load_state_dict(model.target.state_dict())
     kept.save_pretrained(folder)
 
-# %% ../../../nbs/worldmodel/pretrain/03_vjepa.ipynb #cell-063
+# %% ../../../nbs/worldmodel/pretrain/03_vjepa.ipynb #cell-066
 def load_encoder(
     source: str,  # a folder of `save_encoder`, or a V-JEPA 2 model on the Hub
 ) -> VJEPA2Model:
