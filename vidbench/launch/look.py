@@ -76,7 +76,7 @@ def leaks(
         lines.append(f"split=within_video: {error}")
     return lines
 
-# %% ../../nbs/launch/12_look.ipynb #numbers-24fd368a
+# %% ../../nbs/launch/12_look.ipynb #24fd368a
 THINGS = {"video_path": "films", "person": "people", "individual": "individuals", "source": "recordings", "camera": "cameras"}
 
 def power(

@@ -73,7 +73,7 @@ def command_of(
     changed = [word for key, value in settings.items() for word in ("-p", f"{key}={as_written(value)}")]
     return shlex.join(["vidbench", "run", job, *changed, "--seeds", ",".join(map(str, seeds))])
 
-# %% ../../nbs/launch/06b_results.ipynb #numbers-b5a6e398
+# %% ../../nbs/launch/06b_results.ipynb #b5a6e398
 def compact(
     value: Any,          # of JSON
     width: int = 200,    # characters of a line
@@ -212,7 +212,7 @@ def permuted(
         values[rows] = rng.permutation(values[rows])
     return table.assign(**{column: values})
 
-# %% ../../nbs/launch/06b_results.ipynb #numbers-8935bb59
+# %% ../../nbs/launch/06b_results.ipynb #8935bb59
 def dealt_out(
     path: str | Path,            # a table of events, one row an event
     column: str,                 # the labels

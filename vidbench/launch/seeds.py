@@ -244,7 +244,7 @@ def write_seeds(
     seeds_figure(found).savefig(folder / "seeds.png", dpi=110)
     return write_text(folder / "report.json", json.dumps(found, indent=1)) or folder / "report.json"
 
-# %% ../../nbs/launch/06a_seeds.ipynb #numbers-80005cfb
+# %% ../../nbs/launch/06a_seeds.ipynb #80005cfb
 def minutes_of(
     run: Run,    # that has begun
 ) -> float:      # minutes of wall time; what was waited between two calls is not counted
