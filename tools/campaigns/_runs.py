@@ -222,11 +222,12 @@ def other_keys(a: Any, b: Any, at: str = "") -> str:
     return f"{at} {str(a)[:120]!r} is {str(b)[:120]!r}"
 
 
-def differences(one: Path, other: Path) -> str:
-    "In what the results of two runs differ, in a line; empty when in nothing but times."
+def differences(one: Path, other: Path, apart: tuple[str, ...] = ()) -> str:
+    "In what the results of two runs differ, in a line; empty when in nothing but times, and parts of the report that are told."
     def document(path: Path) -> Any:
-        return timeless(json.loads(path.read_text().replace(str(path.parent), "RUN").replace(path.parent.name, "NAME")
-                                   .replace(str(path.parents[3]), "HOME")))
+        found = timeless(json.loads(path.read_text().replace(str(path.parent), "RUN").replace(path.parent.name, "NAME")
+                                    .replace(str(path.parents[3]), "HOME")))
+        return {name: value for name, value in found.items() if name not in apart}
 
     def table(path: Path) -> bytes:
         return path.read_bytes().replace(str(path.parents[3]).encode(), b"HOME")

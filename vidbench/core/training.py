@@ -214,7 +214,7 @@ class Movement(TrainerCallback):
     def on_train_end(self, args: Any, state: Any, control: Any, model: nn.Module, **kwargs: Any) -> None:
         "Compare."
         if self.run.leads and state.global_step:
-            self.share = share_moved(self._before(), sample_weights(model))
+            self.share = share_moved(self._before(state.global_step), sample_weights(model))
 
     def warn(self, step: int) -> None:
         "Say so when next to nothing moved; of a training that is over, since one that was stopped goes on."
@@ -222,12 +222,12 @@ class Movement(TrainerCallback):
             warn(self.run, f"trained, and nothing moved: {self.share:.2%} of the trainable weights have changed; raise "
                            "learning_rate, or train in fp32", step)
 
-    def _before(self) -> dict[str, Tensor]:
+    def _before(self, step: int) -> dict[str, Tensor]:
         "The sample from before the first step; empty when it was damaged since, and nobody can tell what moved."
         try:
             return load_file(self.run.path(BEFORE))
         except (OSError, SafetensorError):
-            logger.warning("%s is gone or damaged: what moved is not known", BEFORE)
+            warn(self.run, f"{BEFORE} is gone or damaged: what moved is not known", step)
             return {}
 
 # %% ../../nbs/core/09_training.ipynb #cell-026

@@ -628,12 +628,13 @@ def _keep_looks(run: Run, cfg: SensorsConfig, model: TCNVAE, material: Material,
         channels=np.array(data.windows.channels), rate_hz=data.windows.sample_rate_hz)
 
 def _keep_signals(run: Run, table: pd.DataFrame, material: Material, most: int = 500) -> None:
-    "What the sample browser draws: windows of the reported side, those that were answered wrongly first."
-    data, rows = material.sides[material.primary].windows, table[table.side == material.primary]
-    first = np.argsort(rows["right"].to_numpy(), kind="stable")[:most]
+    "What the sample browser draws: windows of all sides but training, those that were answered wrongly first."
+    sides = [material.sides[name].windows for name in dict.fromkeys(table.side)]
+    first = np.argsort((table.true == table.pred).to_numpy(), kind="stable")[:most]
     np.savez_compressed(
-        run.path("signals.npz"), event_id=rows.event_id.to_numpy(str)[first], signals=data.x[first].astype(np.float16),
-        channels=np.array(data.channels), rate_hz=data.sample_rate_hz)
+        run.path("signals.npz"), event_id=table.event_id.to_numpy(str)[first],
+        signals=np.concatenate([side.x for side in sides])[first].astype(np.float16),
+        channels=np.array(sides[0].channels), rate_hz=sides[0].sample_rate_hz)
 
 # %% ../../nbs/sensors/08_study.ipynb #cell-098
 def make_figures(
