@@ -412,6 +412,16 @@ def _report(args: argparse.Namespace) -> int:
     said = verdict_text(run.report) if run.report else plain_text(f"{status['state']} {status.get('error') or ''}".strip())
     return _printed({}, f"{said}\n\n{write_report(run)}", False)
 
+# %% ../../nbs/launch/11_cli.ipynb #3d7f9b21
+def _found_said(found: Any, folder: str | Path) -> str:
+    "What `predict` found: a table as it is, a summary in lines."
+    if not isinstance(found, dict):
+        return str(folder if found is None else found)
+    counts = ", ".join(f"{found[name]} {name}" for name in ("films", "windows", "bouts") if name in found)
+    classes = [f"{label}: {n['bouts']} bouts, {n['seconds']:.1f} s" for label, n in found.get("by_label", {}).items()]
+    left_out = [f"left out  {': '.join(map(str, row.values()))}" for row in found.get("left_out", [])]
+    return "\n".join(filter(None, [counts, *classes, *left_out, f"written   {folder}"]))
+
 # %% ../../nbs/launch/11_cli.ipynb #cell-043
 def _use(args: argparse.Namespace) -> int:
     "vidbench predict, vidbench export"
@@ -424,7 +434,7 @@ def _use(args: argparse.Namespace) -> int:
     function = jobs.study_function(find_job(run.job), args.command)
     more |= {name: value for name in ("query", "queries") if (value := getattr(args, name, ""))}
     done = function(run, args.inputs, Path(args.out or run.folder / "predict"), **more)
-    print(plain_text(str(done if done is not None else args.out)))
+    print(plain_text(_found_said(done, args.out or run.folder / "predict")))
     if args.write:
         from vidbench.launch.formats import leave_formats
         made = leave_formats(args.out or run.folder / "predict", args.write.split(","))

@@ -13,11 +13,11 @@ import base64
 import html
 import io
 from collections.abc import Callable
-from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pandas as pd
+from scipy.special import bdtr
 
 from ..core.config import flat_settings
 from ..core.doubt import paired_difference
@@ -134,8 +134,7 @@ def mcnemar(
 
 def _uneven(few: int, n: int) -> float:
     "The chance that a fair coin, thrown `n` times, shows one side `few` times or less (two-sided, exact)."
-    ways = accumulate(range(few), lambda last, i: last * (n - i) // (i + 1), initial=1)
-    return min(1.0, 2 * sum(ways) / 2**n)
+    return min(1.0, 2 * float(bdtr(few, n, 0.5)))
 
 # %% ../../nbs/launch/08_compare.ipynb #cell-bb2a54
 def _verdict(first: Run, second: Run, found: dict, p: float | None, clear: bool) -> str:
